@@ -1,0 +1,76 @@
+"""Signing keys as values: Ed25519 for meters, checkpoints and statements; secp256k1 for the chain.
+
+Pure: a key comes from a seed that the caller supplies; nothing here draws random numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final
+
+from coincurve import PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from eth_utils.crypto import keccak
+
+from penstock.errors import Invalid
+
+SEED_BYTES: Final = 32
+
+
+def derive_seed(seed: bytes, *path: str) -> bytes:
+    """A 32-byte seed for one purpose: sha256 over ``seed`` and the length-prefixed parts of ``path``."""
+    digest = hashlib.sha256(b"penstock/seed/1" + seed)
+    for part in path:
+        raw = part.encode()
+        digest.update(len(raw).to_bytes(4, "big") + raw)
+    return digest.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """An Ed25519 private key (RFC 8032). The seed never shows in ``repr``."""
+
+    seed: bytes = field(repr=False)
+    _private: Ed25519PrivateKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.seed) != SEED_BYTES:
+            raise Invalid("key.seed_length", "An Ed25519 seed has 32 bytes.")
+        object.__setattr__(self, "_private", Ed25519PrivateKey.from_private_bytes(self.seed))
+
+    @property
+    def public(self) -> bytes:
+        """The 32-byte public key."""
+        return self._private.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte signature; deterministic."""
+        return self._private.sign(message)
+
+
+def verify(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether ``signature`` is ``public``'s over ``message`` (RFC 8032); False for malformed keys or signatures."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class ChainKey:
+    """A secp256k1 private key of an EVM account. The secret never shows in ``repr``."""
+
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != SEED_BYTES:
+            raise Invalid("key.seed_length", "A secp256k1 secret has 32 bytes.")
+
+    @property
+    def address(self) -> bytes:
+        """The 20-byte account address: the tail of keccak256 over the public key."""
+        public = PrivateKey(self.secret).public_key.format(compressed=False)[1:]
+        return keccak(public)[12:]
