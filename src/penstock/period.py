@@ -49,7 +49,8 @@ def parse_iso(text: str) -> int:
     try:
         return to_us(datetime.fromisoformat(text))
     except ValueError:
-        raise Invalid("period.malformed", f"{text!r} is not an ISO 8601 time.", hint="Write 2016-08-22T00:00:00Z.") from None
+        hint = "Write 2016-08-22T00:00:00Z."
+        raise Invalid("period.malformed", f"{text!r} is not an ISO 8601 time.", hint=hint) from None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,7 +66,7 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.start_us >= self.stop_us:
-            raise Invalid("period.empty", f"A period ends after it starts, not {iso(self.start_us)} to {iso(self.stop_us)}.")
+            raise Invalid("period.empty", f"{iso(self.start_us)} to {iso(self.stop_us)} does not end after it starts.")
 
     def __contains__(self, at_us: int) -> bool:
         return self.start_us <= at_us < self.stop_us

@@ -20,7 +20,7 @@ class Span:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.stop:
-            raise Invalid("span.malformed", f"A span runs from 0 or more up to its stop, not [{self.start}, {self.stop}).")
+            raise Invalid("span.malformed", f"[{self.start}, {self.stop}) does not run from 0 or more upwards.")
 
     def __len__(self) -> int:
         return self.stop - self.start

@@ -1,0 +1,127 @@
+"""Facts to bytes and back: canonical JSON, one form for one fact.
+
+Every value is a JSON string, list, object, boolean or null (RFC 8785 order: keys
+sorted, no spaces, UTF-8); whole numbers travel as decimal strings and bytes as
+lower-case hex, so no reader can lose a digit. The type hints of the dataclass
+say how to read a value back; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, Union, cast
+
+from penstock.errors import Invalid
+
+T = TypeVar("T")
+Plain = None | bool | str | list["Plain"] | dict[str, "Plain"]
+
+
+def to_plain(value: object) -> Plain:
+    """``value`` as JSON values without numbers. Raises Invalid ``canonical.type`` for anything unexpected."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [to_plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {name: to_plain(getattr(value, name)) for name in _field_names(type(value))}
+    raise Invalid("canonical.type", f"A fact holds no {type(value).__name__}.")
+
+
+def dump(plain: Plain) -> bytes:
+    """The canonical bytes of plain values."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def load(raw: bytes) -> Plain:
+    """Parse canonical bytes; any other form of the same JSON is refused.
+
+    Raises:
+        Invalid: ``canonical.malformed``.
+    """
+    try:
+        plain = json.loads(raw, parse_int=_refuse_number, parse_float=_refuse_number)
+    except ValueError:
+        raise Invalid("canonical.malformed", "These bytes are not canonical JSON.") from None
+    if dump(plain) != raw:
+        raise Invalid("canonical.malformed", "These bytes are not in canonical form.")
+    return cast(Plain, plain)
+
+
+def from_plain(kind: type[T], plain: Plain) -> T:
+    """Read a dataclass back; Invalid ``canonical.malformed`` where a field is missing, extra or of another type."""
+    try:
+        return cast(T, _reader(kind)(plain))
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise Invalid("canonical.malformed", f"This is not a {kind.__name__}.") from None
+
+
+def _refuse_number(text: str) -> Plain:
+    raise ValueError(text)
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], object]:
+    if kind in _SCALARS:
+        return _SCALARS[kind]
+    origin = typing.get_origin(kind)
+    if origin in (Union, types.UnionType):
+        (inner,) = [arm for arm in typing.get_args(kind) if arm is not type(None)]
+        read = _reader(inner)
+        return lambda plain: None if plain is None else read(plain)
+    if origin is tuple:
+        item = _reader(typing.get_args(kind)[0])
+        return lambda plain: tuple(item(part) for part in _expect(plain, list))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind
+    return _record_reader(kind)
+
+
+def _record_reader(kind: type) -> Callable[[Any], object]:
+    hints = typing.get_type_hints(kind)
+    readers = {name: _reader(hints[name]) for name in _field_names(kind)}
+
+    def read(plain: Any) -> object:
+        if _expect(plain, dict).keys() != readers.keys():
+            raise ValueError(kind.__name__)
+        return kind(**{name: reader(plain[name]) for name, reader in readers.items()})
+
+    return read
+
+
+def _expect(plain: Any, kind: type[T]) -> T:
+    if type(plain) is not kind:
+        raise TypeError(kind.__name__)
+    return plain
+
+
+def _read_int(plain: Any) -> int:
+    value = int(_expect(plain, str))
+    if str(value) != plain:
+        raise ValueError(plain)
+    return value
+
+
+_SCALARS: dict[Any, Callable[[Any], object]] = {
+    int: _read_int,
+    str: lambda plain: _expect(plain, str),
+    bool: lambda plain: _expect(plain, bool),
+    bytes: lambda plain: bytes.fromhex(_expect(plain, str)),
+}

@@ -1,0 +1,80 @@
+"""The segment formats: every bulk table the journal can seal. A changed layout is a new name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from penstock.journal.segment import SegmentFormat
+
+PACKETS: Final = SegmentFormat(
+    "packet/1",
+    (("device", "int32"), ("sequence", "int64"), ("received_us", "int64"), ("verdict", "uint8")),
+    blob="packet",
+)
+"""Signed packets as they came, accepted or not. ``device`` is -1 where the packet names none we know."""
+
+READINGS: Final = SegmentFormat(
+    "reading/1",
+    (("register", "int32"), ("at_us", "int64"), ("position_wh", "int64"), ("packet", "int32"), ("verdict", "uint8")),
+)
+"""Where registers stood: one row a reading; ``packet`` is the row in the packet segment of the same command."""
+
+TITLES: Final = SegmentFormat(
+    "title/1",
+    (("register", "int32"), ("start", "int64"), ("stop", "int64"), ("holder", "int32"), ("interval_us", "int64")),
+)
+"""Titles issued: spans sorted by (register, start), each inside the interval that starts at ``interval_us``."""
+
+MOVES: Final = SegmentFormat(
+    "move/1",
+    (
+        ("register", "int32"),
+        ("start", "int64"),
+        ("stop", "int64"),
+        ("source", "int32"),
+        ("target", "int32"),
+        ("state", "uint8"),
+    ),
+)
+"""Titles moved, in command order: from ``source`` to ``target``, into ``TITLE_STATES[state]``."""
+
+LINKS: Final = SegmentFormat(
+    "link/1",
+    (
+        ("source", "int32"),
+        ("source_start", "int64"),
+        ("source_stop", "int64"),
+        ("target", "int32"),
+        ("target_start", "int64"),
+        ("target_stop", "int64"),
+    ),
+)
+"""Spans that became others: ``source`` and ``target`` are registers. A loss span has a loss register as target."""
+
+REQUESTS: Final = SegmentFormat(
+    "request/1",
+    (("number", "int64"), ("arrived_us", "int64"), ("buyer", "int32"), ("tokens", "int64"), ("time_ms", "int64")),
+    summed="tokens",
+)
+"""Answers served, in order of arrival; row i of the same command's links is request i."""
+
+STEPS: Final = SegmentFormat(
+    "step/1",
+    (
+        ("step", "int32"),
+        ("source", "int32"),
+        ("target", "int32"),
+        ("due_usdc_micro", "int64"),
+        ("paid_usdc_micro", "int64"),
+        ("limit", "uint8"),
+    ),
+    summed="paid_usdc_micro",
+)
+"""The audit record of a closed period: what each waterfall step could pay, had to pay, paid, and what bound it."""
+
+WITHDRAWALS: Final = SegmentFormat(
+    "withdrawal/1", (("holder", "int32"), ("shares", "int64"), ("paid_usdc_micro", "int64")), summed="paid_usdc_micro"
+)
+"""Holders of a tranche paid out, one row a holder."""
+
+FORMATS: Final = {fmt.name: fmt for fmt in (PACKETS, READINGS, TITLES, MOVES, LINKS, REQUESTS, STEPS, WITHDRAWALS)}

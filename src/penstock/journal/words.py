@@ -1,0 +1,76 @@
+"""The words all wings share: what a register counts, what can be owned, how far a number can be trusted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Unit(StrEnum):
+    """The one unit of a register."""
+
+    WH = "Wh"
+    MJ = "mJ"
+    MS = "ms"
+    TOKENS = "tokens"
+    USDC_MICRO = "usdc_micro"
+
+
+class RegisterKind(StrEnum):
+    """How a register comes to stand where it stands."""
+
+    COUNTED = "counted"  # a meter, or a sum of what was billed, collected or paid
+    SCHEDULED = "scheduled"  # a calendar: the position is time
+    PROMISED = "promised"  # an issuer's liability
+    LOSS = "loss"  # units that left without becoming anything else
+
+
+class Right(StrEnum):
+    """What can be owned in a span; each right has its own book."""
+
+    ATTRIBUTE = "attribute"  # certificate
+    ENERGY = "energy"  # the energy sold
+    USE = "use"  # the use of capacity, or of credits promised against it
+
+
+class TitleState(StrEnum):
+    """Where a title stands in its life."""
+
+    HELD = "held"
+    RESERVED = "reserved"
+    LIFTED = "lifted"
+    CLAIMED = "claimed"
+    RETIRED = "retired"
+    WITHDRAWN = "withdrawn"
+
+
+TITLE_STATES: tuple[TitleState, ...] = tuple(TitleState)
+"""Order of the uint8 codes in columns: ``TITLE_STATES[code]``."""
+
+
+class LinkKind(StrEnum):
+    """What a link says of two spans."""
+
+    ALLOCATE = "allocate"  # generation to consumption, same interval; like units
+    STORE = "store"  # charge to discharge; like units
+    CONVERT = "convert"  # the same quantity on a finer scale (Wh to mJ), exact
+    WORK = "work"  # energy to accelerator time
+    SERVE = "serve"  # accelerator time to tokens
+    DELIVER = "deliver"  # a promised span filled by a counted one
+    BILL = "bill"  # tokens to micro-dollars owed
+    PAY = "pay"  # micro-dollars onward; like units
+
+
+class Assurance(StrEnum):
+    """Who vouches for a reading, strongest first."""
+
+    METER_SIGNED = "meter_signed"
+    GATEWAY_SIGNED = "gateway_signed"
+    VENDOR_ATTESTED = "vendor_attested"
+    DECLARED = "declared"
+
+
+class Technology(StrEnum):
+    """What a measuring point measures."""
+
+    SOLAR_PV = "solar_pv"
+    RACK = "rack"
