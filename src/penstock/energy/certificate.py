@@ -1,0 +1,78 @@
+"""Certificates: titles to the attribute of what a register counted, interval by interval.
+
+A Wh belongs to the interval in which it completes, so an interval's span runs
+between the register's whole positions at its two ends. Where no reading falls on
+an end, even power between the readings around it is assumed (EnergyTag GC
+Scheme Standard: interval of at most an hour, rounded down).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from penstock.energy.device import Standing
+from penstock.errors import Invalid
+from penstock.journal.segment import Column
+from penstock.period import HOUR_US, SECOND_US
+
+
+def interval_spans(
+    register: Column, at_us: Column, position_wh: Column, standings: Mapping[int, Standing], interval_us: int = HOUR_US
+) -> dict[str, Column]:
+    """Spans of whole intervals between accepted readings; only intervals that ended are there.
+
+    Args:
+        register, at_us, position_wh: accepted readings, in time order within each register.
+        standings: each register's last accepted reading before these.
+        interval_us: interval length [us], at most an hour.
+
+    Returns:
+        Columns register, start, stop [Wh] and interval_us (the interval's start), sorted by
+        (register, start), without empty spans.
+
+    Raises:
+        Invalid: ``certificate.interval`` for intervals above an hour or that do not divide it.
+    """
+    if not 0 < interval_us <= HOUR_US or HOUR_US % interval_us:
+        raise Invalid("certificate.interval", "Certificates cover an hour or a whole part of one.")
+    register, at_us, position_wh = _with_standings(register, at_us, position_wh, standings)
+    ends = _interval_ends(register, at_us, position_wh, interval_us)
+    same = ends["register"][1:] == ends["register"][:-1]
+    start, stop = ends["position"][:-1][same], ends["position"][1:][same]
+    filled = stop > start
+    return {
+        "register": ends["register"][1:][same][filled],
+        "start": start[filled],
+        "stop": stop[filled],
+        "interval_us": ends["at_us"][:-1][same][filled],
+    }
+
+
+def _with_standings(
+    register: Column, at_us: Column, position_wh: Column, standings: Mapping[int, Standing]
+) -> tuple[Column, Column, Column]:
+    """The readings with each register's standing put before them, sorted by (register, time)."""
+    present = np.unique(register)
+    before = [standings[int(number)] for number in present]
+    register = np.r_[present, register]
+    at_us = np.r_[np.array([one.at_us for one in before], dtype=np.int64), at_us]
+    position_wh = np.r_[np.array([one.position_wh for one in before], dtype=np.int64), position_wh]
+    order = np.lexsort((at_us, register))
+    return register[order], at_us[order], position_wh[order]
+
+
+def _interval_ends(register: Column, at_us: Column, position_wh: Column, interval_us: int) -> dict[str, Column]:
+    """Each register's whole position at every interval end that its readings reach, floors of even power."""
+    first = np.r_[True, register[1:] != register[:-1]]
+    at0, position0 = np.r_[0, at_us[:-1]], np.r_[0, position_wh[:-1]]
+    at0[first] = at_us[first] - (at_us[first] % interval_us == 0)  # a standing on an end is an end itself
+    position0[first] = position_wh[first]
+    ends = at_us // interval_us - at0 // interval_us
+    row = np.repeat(np.arange(len(register)), ends)
+    nth = np.arange(len(row)) - np.repeat(np.cumsum(ends) - ends, ends)
+    end_us = (at0[row] // interval_us + 1 + nth) * interval_us
+    elapsed_s, whole_s = (end_us - at0[row]) // SECOND_US, np.maximum((at_us[row] - at0[row]) // SECOND_US, 1)
+    position = position0[row] + (position_wh[row] - position0[row]) * elapsed_s // whole_s
+    return {"register": register[row], "at_us": end_us, "position": position}

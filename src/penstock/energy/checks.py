@@ -1,0 +1,179 @@
+"""Checks of what devices send. Each verdict is a small code in a column; 0 is accepted.
+
+Packets are judged in order of arrival: form, device, signature, sequence, hash of
+the one before. A packet its device really signed moves that device's head; one
+it did not sign moves nothing. Readings of accepted packets are then judged as
+columns: time, register, capacity. What fails is kept, marked and never counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.energy.device import Devices, Head
+from penstock.energy.packet import Packet, packet_hash, parse
+from penstock.errors import Invalid
+from penstock.journal.segment import Column
+from penstock.period import SECOND_US
+
+RULES: Final = "checks/1"
+_SECONDS_PER_HOUR: Final = 3_600
+
+
+class PacketVerdict(IntEnum):
+    """Why a packet counts or not."""
+
+    ACCEPTED = 0
+    MALFORMED = 1
+    UNKNOWN_DEVICE = 2
+    BAD_SIGNATURE = 3
+    REPLAYED = 4
+    GAP = 5
+    FORKED = 6
+
+
+class ReadingVerdict(IntEnum):
+    """Why a reading of an accepted packet counts or not."""
+
+    ACCEPTED = 0
+    TIME_BACKWARD = 1
+    REGISTER_BACKWARD = 2
+    OVER_CAPACITY = 3
+
+
+EXPLAINED: Final = {
+    PacketVerdict.MALFORMED: "the bytes are not a packet of this format",
+    PacketVerdict.UNKNOWN_DEVICE: "no such device is enrolled",
+    PacketVerdict.BAD_SIGNATURE: "the enrolled key did not sign these bytes (forged or altered)",
+    PacketVerdict.REPLAYED: "this sequence number was already received (replay)",
+    PacketVerdict.GAP: "a sequence number is missing before this one",
+    PacketVerdict.FORKED: "it does not name the hash of the packet before it",
+    ReadingVerdict.TIME_BACKWARD: "its time does not come after the last accepted reading",
+    ReadingVerdict.REGISTER_BACKWARD: "the register stood higher before; a real meter never goes back",
+    ReadingVerdict.OVER_CAPACITY: "more energy than the device's capacity allows in that time",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Columns of a batch after judgement: ``packets`` as format packet/1, ``readings`` as reading/1."""
+
+    packets: dict[str, Column]
+    readings: dict[str, Column]
+
+
+def judge(raws: Sequence[bytes], received_us: int, devices: Devices) -> Judged:
+    """Judge a batch of raw packets, in order of arrival, against what the devices sent before.
+
+    ``devices`` is read, not changed: the facts made of the outcome change it.
+    """
+    heads: dict[int, Head] = {}
+    rows = [_judge_packet(raw, devices, heads) for raw in raws]
+    blobs = np.empty(len(raws), dtype=object)
+    blobs[:] = raws
+    packets: dict[str, Column] = {
+        "device": np.array([row[0] for row in rows], dtype=np.int32),
+        "sequence": np.array([row[1] for row in rows], dtype=np.int64),
+        "received_us": np.full(len(raws), received_us, dtype=np.int64),
+        "verdict": np.array([row[2] for row in rows], dtype=np.uint8),
+        "packet": blobs,
+    }
+    accepted = [(index, row[3]) for index, row in enumerate(rows) if row[2] == 0 and row[3] is not None]
+    return Judged(packets, _judge_readings(accepted, packets["device"], devices))
+
+
+def _judge_packet(raw: bytes, devices: Devices, heads: dict[int, Head]) -> tuple[int, int, int, Packet | None]:
+    try:
+        signed = parse(raw)
+    except Invalid:
+        return -1, 0, PacketVerdict.MALFORMED, None
+    packet = signed.packet
+    number = devices.number(packet.device)
+    if number < 0:
+        return -1, packet.sequence, PacketVerdict.UNKNOWN_DEVICE, None
+    if not signed.is_signed_by(devices.enrolled[number].public_key):
+        return number, packet.sequence, PacketVerdict.BAD_SIGNATURE, None
+    head = heads.get(number, devices.heads[number])
+    verdict = _judge_order(packet, head)
+    if verdict is PacketVerdict.ACCEPTED:
+        heads[number] = Head(packet.sequence, packet_hash(raw))
+    return number, packet.sequence, verdict, packet
+
+
+def _judge_order(packet: Packet, head: Head) -> PacketVerdict:
+    if packet.sequence <= head.sequence:
+        return PacketVerdict.REPLAYED
+    if packet.sequence > head.sequence + 1:
+        return PacketVerdict.GAP
+    if packet.previous != head.hash:
+        return PacketVerdict.FORKED
+    return PacketVerdict.ACCEPTED
+
+
+def _judge_readings(accepted: list[tuple[int, Packet]], numbers: Column, devices: Devices) -> dict[str, Column]:
+    lengths = [len(packet.at_us) for _, packet in accepted]
+    packet_rows = np.repeat(np.array([index for index, _ in accepted], dtype=np.int32), lengths)
+    register_of = np.array(devices.register_ids, dtype=np.int32)
+    readings: dict[str, Column] = {
+        "register": register_of[numbers[packet_rows]] if len(packet_rows) else np.empty(0, np.int32),
+        "at_us": np.array([at for _, packet in accepted for at in packet.at_us], dtype=np.int64),
+        "position_wh": np.array([wh for _, packet in accepted for wh in packet.position_wh], dtype=np.int64),
+        "packet": packet_rows,
+    }
+    readings["verdict"] = judge_readings(readings["register"], readings["at_us"], readings["position_wh"], devices)
+    return readings
+
+
+def judge_readings(register: Column, at_us: Column, position_wh: Column, devices: Devices) -> NDArray[np.uint8]:
+    """A `ReadingVerdict` for each reading; each is held against the last *accepted* one of its register.
+
+    One pass over columns finds registers where every step is fine; only the
+    readings of the others are walked one by one.
+    """
+    verdicts = np.zeros(len(register), dtype=np.uint8)
+    if not len(register):
+        return verdicts
+    order = np.argsort(register, kind="stable")
+    registers, at, position = register[order], at_us[order], position_wh[order]
+    starts = np.flatnonzero(np.r_[True, registers[1:] != registers[:-1]])
+    standings = [devices.standings[int(registers[start])] for start in starts]
+    before_at, before_position = np.r_[0, at[:-1]], np.r_[0, position[:-1]]
+    before_at[starts] = [standing.at_us for standing in standings]
+    before_position[starts] = [standing.position_wh for standing in standings]
+    capacity_w = devices.capacities_w(registers)
+    sorted_verdicts = _judge_step(at, position, before_at, before_position, capacity_w)
+    group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(registers)]))
+    for flagged in np.unique(group[sorted_verdicts != 0]):
+        rows = np.flatnonzero(group == flagged)
+        standing = standings[flagged]
+        sorted_verdicts[rows] = _walk(at[rows], position[rows], standing.at_us, standing.position_wh, capacity_w[rows])
+    verdicts[order] = sorted_verdicts
+    return verdicts
+
+
+def _judge_step(at: Column, position: Column, at0: Column, position0: Column, capacity_w: Column) -> NDArray[np.uint8]:
+    """Verdicts of steps from (at0, position0) to (at, position); one Wh of register quantum is allowed."""
+    elapsed_s = (at - at0) // SECOND_US
+    over = (position - position0 - 1) * _SECONDS_PER_HOUR > capacity_w * elapsed_s
+    return np.select(
+        [at <= at0, position < position0, over],
+        [ReadingVerdict.TIME_BACKWARD, ReadingVerdict.REGISTER_BACKWARD, ReadingVerdict.OVER_CAPACITY],
+        ReadingVerdict.ACCEPTED,
+    ).astype(np.uint8)
+
+
+def _walk(at: Column, position: Column, at0: int, position0: int, capacity_w: Column) -> NDArray[np.uint8]:
+    verdicts = np.zeros(len(at), dtype=np.uint8)
+    for row in range(len(at)):
+        one = slice(row, row + 1)
+        verdict = _judge_step(at[one], position[one], np.array([at0]), np.array([position0]), capacity_w[one])[0]
+        verdicts[row] = verdict
+        if verdict == 0:
+            at0, position0 = int(at[row]), int(position[row])
+    return verdicts
