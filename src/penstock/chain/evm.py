@@ -1,0 +1,148 @@
+"""The engine behind a small protocol: run transactions on a state, read it, give its new root.
+
+`PragueEvm` is py-evm's Prague. Everything about blocks, storage and JSON-RPC lies outside, so another engine takes its
+place by these few methods; the raw transactions and headers kept by the node let it replay the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from eth._utils.address import generate_contract_address
+from eth.abc import AtomicDatabaseAPI, ComputationAPI
+from eth.exceptions import Revert
+from eth.vm.execution_context import ExecutionContext
+from eth.vm.forks.prague.state import PragueState
+from eth_typing import Address, BlockNumber, Hash32
+from eth_utils.exceptions import ValidationError
+
+from penstock.chain.header import Header
+from penstock.chain.tx import Tx
+from penstock.errors import Refused
+
+EventLog = tuple[bytes, tuple[int, ...], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a transaction or call came to. ``gas_peak`` is gas used before refunds; ``fault`` is empty on success."""
+
+    gas_used: int
+    gas_peak: int
+    output: bytes
+    logs: tuple[EventLog, ...]
+    contract: bytes | None
+    fault: str
+    reverted: bool
+
+
+class Execution(Protocol):
+    """One state being built on, from a root and in a block's environment."""
+
+    def apply(self, tx: Tx) -> Outcome:
+        """Run ``tx``; a transaction that is not valid here leaves the state as it was and raises ``Refused``."""
+
+    def persist(self) -> bytes:
+        """Write the new trie nodes and return the state root."""
+
+    def nonce(self, address: bytes) -> int: ...
+
+    def balance(self, address: bytes) -> int: ...
+
+    def code(self, address: bytes) -> bytes: ...
+
+    def storage(self, address: bytes, slot: int) -> int: ...
+
+    def set_account(self, address: bytes, balance: int, code: bytes, nonce: int) -> None:
+        """Place an account; for a genesis only."""
+
+
+class Evm(Protocol):
+    """An engine: opens executions."""
+
+    def open(self, nodes: AtomicDatabaseAPI, header: Header, root: bytes, ancestors: Iterable[bytes]) -> Execution:
+        """An execution over ``nodes`` from ``root`` in the environment of ``header``.
+
+        ``ancestors`` are the hashes of earlier blocks, newest first, read only when BLOCKHASH asks.
+        """
+
+
+class _State(PragueState):
+    """Prague, without leaving an empty account where nothing was paid (EIP-161)."""
+
+    def delta_balance(self, address: Address, delta: int) -> None:
+        if delta:
+            super().delta_balance(address, delta)
+
+
+class PragueEvm:
+    """py-evm's Prague for one chain id."""
+
+    def __init__(self, chain_id: int) -> None:
+        self.chain_id = chain_id
+
+    def open(self, nodes: AtomicDatabaseAPI, header: Header, root: bytes, ancestors: Iterable[bytes]) -> Execution:
+        context = ExecutionContext(
+            Address(header.coinbase), header.at_s, BlockNumber(header.number), 0, Hash32(bytes(32)), header.gas_limit,
+            map(Hash32, ancestors), self.chain_id, header.base_fee, 0,
+        )  # fmt: skip
+        return _PragueExecution(_State(nodes, context, Hash32(root)))
+
+
+class _PragueExecution:
+    def __init__(self, state: Any) -> None:
+        self._state = state
+
+    def apply(self, tx: Tx) -> Outcome:
+        if tx.gas < tx.least_gas:
+            raise Refused("chain.gas_too_low", f"intrinsic gas too low: gas {tx.gas}, minimum needed {tx.least_gas}")
+        self._state.lock_changes()
+        snapshot = self._state.snapshot()
+        try:
+            computation = self._state.apply_transaction(tx)
+        except ValidationError as refused:
+            self._state.revert(snapshot)
+            raise Refused("chain.tx_invalid", str(refused)) from None
+        self._state.commit(snapshot)
+        return self._outcome(tx, computation)
+
+    def _outcome(self, tx: Tx, computation: ComputationAPI) -> Outcome:
+        # The engine settles balances with exactly this sum, but its receipt code takes the refund again after adding
+        # the EIP-7623 floor; so the sum is made here.
+        peak = tx.gas - computation.get_gas_remaining()
+        refund = self._state.get_transaction_executor().calculate_gas_refund(computation, peak)
+        used = peak - refund + cast(Any, computation).data_floor_gas
+        failed = computation.is_error
+        return Outcome(
+            used,
+            peak,
+            computation.output,
+            () if failed else computation.get_log_entries(),
+            None if tx.to else generate_contract_address(Address(tx.sender), tx.nonce),
+            (str(computation.error) or type(computation.error).__name__) if failed else "",
+            failed and isinstance(computation.error, Revert),
+        )
+
+    def persist(self) -> bytes:
+        self._state.persist()
+        return cast(bytes, self._state.state_root)
+
+    def nonce(self, address: bytes) -> int:
+        return cast(int, self._state.get_nonce(address))
+
+    def balance(self, address: bytes) -> int:
+        return cast(int, self._state.get_balance(address))
+
+    def code(self, address: bytes) -> bytes:
+        return cast(bytes, self._state.get_code(address))
+
+    def storage(self, address: bytes, slot: int) -> int:
+        return cast(int, self._state.get_storage(address, slot))
+
+    def set_account(self, address: bytes, balance: int, code: bytes, nonce: int) -> None:
+        self._state.set_balance(address, balance)
+        self._state.set_nonce(address, nonce)
+        if code:
+            self._state.set_code(address, code)

@@ -1,0 +1,314 @@
+"""The embedded chain: takes signed transactions, builds blocks, answers from any past state.
+
+A transaction is acknowledged only after the block, or the waiting list that holds it, is committed. Whatever is refused
+leaves no trace; whatever fails inside leaves the chain as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import RLock
+from typing import Final, Self
+
+from penstock.chain.archive import Archive, Entry, entry, join_blooms, ordered_root
+from penstock.chain.evm import Evm, Execution, Outcome, PragueEvm
+from penstock.chain.header import BASE_FEE_GENESIS, EMPTY_ROOT, GAS_LIMIT, ZERO_HASH, Header, check_child
+from penstock.chain.mempool import Mempool, admit
+from penstock.chain.state_store import StateStore, new_file, open_file, place
+from penstock.chain.tx import Tx, decode
+from penstock.errors import Conflict, Corrupt, PenstockError, Refused
+
+CHAIN_ID: Final = 743_100
+GENESIS_AT_S: Final = 1_735_689_600  # 2025-01-01T00:00:00Z, fixed so that equal parameters give an equal genesis
+COINBASE: Final = b"\0" * 19 + b"\xfe"
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    """What a chain starts from; equal parameters give an equal genesis hash. ``alloc``: address -> balance [wei]."""
+
+    alloc: Mapping[bytes, int] = field(default_factory=dict)
+    chain_id: int = CHAIN_ID
+    at_s: int = GENESIS_AT_S
+    gas_limit: int = GAS_LIMIT
+
+    def header(self) -> Header:
+        """The genesis header, its state root still empty."""
+        empty = (ZERO_HASH, COINBASE, EMPTY_ROOT, EMPTY_ROOT, EMPTY_ROOT, bytes(256))
+        return Header(*empty, 0, self.gas_limit, 0, self.at_s, BASE_FEE_GENESIS, b"penstock")
+
+
+def wall_clock() -> int:
+    """The real time [s since 1970]; the one place of this edge that reads it."""
+    return int(time.time())
+
+
+class Node:
+    """One chain in one process. Every public method takes the lock, so reads and block building never interleave.
+
+    Args:
+        genesis: the chain's parameters.
+        path: the SQLite file, made where missing; None keeps the chain in memory.
+        now: the clock [s since 1970]; a block's time is the later of its floor and the parent's time.
+        automine: a block for each sending; else transactions wait for `mine`.
+
+    Raises:
+        Corrupt: ``chain.store_damaged``, ``chain.header``.
+        Conflict: ``chain.wrong_chain`` where the file holds another chain.
+        Unavailable: ``chain.store_in_use``.
+    """
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        path: Path | None = None,
+        *,
+        now: Callable[[], int] = wall_clock,
+        automine: bool = True,
+        evm: Evm | None = None,
+    ) -> None:
+        self.genesis = genesis
+        self.chain_id = genesis.chain_id
+        self.automine = automine
+        self.lock = RLock()
+        self._now = now
+        self._evm = evm or PragueEvm(genesis.chain_id)
+        self._store = self._opened(path)
+        self.archive = Archive(self._store, genesis.chain_id)
+        self.pool = Mempool()
+        self.head = self._head()
+        self._view: tuple[bytes, Execution] | None = None
+        self._faulty: set[bytes] = set()
+        self._restore()
+
+    # opening
+
+    def _opened(self, path: Path | None) -> StateStore:
+        if path is None:
+            return self._found(StateStore(None))
+        if not path.exists():
+            if path.with_name(path.name + "-wal").exists():
+                raise Corrupt("chain.store_damaged", "The chain's log is there but its file is not.", path=path)
+            return place(self._found(new_file(path)), path)
+        store = open_file(path)
+        try:
+            self._same_chain(store)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _found(self, store: StateStore) -> StateStore:
+        """Write the genesis block."""
+        header = self._genesis_block(store)
+        Archive(store, self.chain_id).save(header, [])
+        store.write("insert into meta values (?, ?)", ("chain_id", str(self.chain_id).encode()))
+        store.commit()
+        return store
+
+    def _genesis_block(self, store: StateStore) -> Header:
+        header = self.genesis.header()
+        execution = self._evm.open(store, header, EMPTY_ROOT, ())
+        for address, balance in sorted(self.genesis.alloc.items()):
+            execution.set_account(address, balance, b"", 0)
+        return replace(header, state_root=execution.persist())
+
+    def _same_chain(self, store: StateStore) -> None:
+        archive = Archive(store, self.chain_id)
+        first, head = archive.header(0), archive.head()
+        if first is None or head is None:
+            raise Corrupt("chain.store_damaged", "The chain's file has no genesis or no head.", path=store.path)
+        meta = store.row("select v from meta where k = 'chain_id'")
+        wanted = self._genesis_block(StateStore(None)).hash
+        if first.hash != wanted or meta != (str(self.chain_id).encode(),):
+            raise Conflict(
+                "chain.wrong_chain", "The file holds another chain.", found=first.hash.hex(), wanted=wanted.hex()
+            )
+        if head.state_root not in store:
+            raise Corrupt("chain.store_damaged", "The head's state is missing.", number=head.number)
+
+    def _head(self) -> Header:
+        head = self.archive.head()
+        if head is None:
+            raise Corrupt("chain.store_damaged", "The chain's file has no head.", path=self._store.path)
+        return head
+
+    def _restore(self) -> None:
+        """Take head and waiting transactions from what is committed."""
+        self.head = self._head()
+        self.pool = Mempool()
+        for (raw,) in self._store.rows("select raw from pool order by arrived"):
+            tx = decode(raw, self.chain_id)
+            self.pool.add(tx)
+            if tx.hash in self._faulty:
+                self.pool.remove(tx)
+        self.pool.settle(self._faulty)
+        self._fresh: list[tuple[Header, list[Entry]]] = []
+
+    def close(self) -> None:
+        """Release the file."""
+        with self.lock:
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # sending
+
+    def send(self, raw: bytes) -> bytes:
+        """Take one signed transaction; its hash, once durable. Raises as `decode`, `admit` and `Mempool.add`."""
+        (result,) = self.send_many([raw])
+        if isinstance(result, PenstockError):
+            raise result
+        return result
+
+    def send_many(self, raws: Sequence[bytes]) -> list[bytes | PenstockError]:
+        """Take many, in one block as far as its gas allows; for each its hash or why it was refused."""
+        with self.lock, self._durable():
+            results = [self._taken(raw) for raw in raws]
+            refused = self._mine_ready() if self.automine else {}
+            self._save_waiting()
+        return [refused.get(result, result) if isinstance(result, bytes) else result for result in results]
+
+    def mine(self) -> Header:
+        """Build one block of what waits, empty if nothing does."""
+        with self.lock, self._durable():
+            self._build()
+            self._save_waiting()
+            return self.head
+
+    @contextmanager
+    def _durable(self) -> Iterator[None]:
+        """All of the work inside, or none of it."""
+        try:
+            yield
+            self._store.commit()
+        except BaseException:
+            self._store.rollback()
+            self._restore()
+            raise
+        for header, entries in self._fresh:
+            self.archive.note(header, entries)
+        self._fresh = []
+
+    def _taken(self, raw: bytes) -> bytes | PenstockError:
+        try:
+            tx = decode(raw, self.chain_id)
+            view = self.view
+            nonce, balance, code = view.nonce(tx.sender), view.balance(tx.sender), view.code(tx.sender)
+            admit(tx, nonce, balance, code, self.head.gas_limit, self.next_header().base_fee)
+            self.pool.add(tx)
+        except PenstockError as refused:
+            return refused
+        return tx.hash
+
+    def _mine_ready(self) -> dict[bytes, PenstockError]:
+        """Blocks until nothing more can run; what turned out not to be valid, with why."""
+        refused: dict[bytes, PenstockError] = {}
+        while next(self.pool.ready(self.view.nonce), None) is not None:
+            before = len(self.pool)
+            refused |= self._build(only_filled=True)
+            if len(self.pool) == before:
+                break
+        return refused
+
+    def _build(self, only_filled: bool = False) -> dict[bytes, PenstockError]:
+        draft = self.next_header()
+        execution = self._evm.open(self._store, draft, self.head.state_root, self.archive.ancestors(draft.number))
+        entries, refused = self._run(draft, execution)
+        if entries or not only_filled:
+            self._seal(draft, execution, entries)
+        return refused
+
+    def _run(self, draft: Header, execution: Execution) -> tuple[list[Entry], dict[bytes, PenstockError]]:
+        entries: list[Entry] = []
+        refused: dict[bytes, PenstockError] = {}
+        stuck: set[bytes] = set()
+        gas = logs = 0
+        for tx in self.pool.ready(self.view.nonce):
+            if tx.sender in stuck or gas + tx.gas > draft.gas_limit or tx.max_fee_per_gas < draft.base_fee:
+                stuck.add(tx.sender)
+                continue
+            self.pool.remove(tx)
+            try:
+                outcome = execution.apply(tx)
+            except Refused as why:
+                refused[tx.hash] = why
+                stuck.add(tx.sender)
+                continue
+            except Exception:
+                self._faulty.add(tx.hash)  # the engine failed on it: it must not stop the chain again
+                raise
+            entries.append(entry(tx, outcome, draft, len(entries), logs, gas))
+            gas += outcome.gas_used
+            logs += len(outcome.logs)
+        return entries, refused
+
+    def _seal(self, draft: Header, execution: Execution, entries: list[Entry]) -> None:
+        header = replace(
+            draft,
+            state_root=execution.persist(),
+            tx_root=ordered_root([e.mined.tx.raw for e in entries]),
+            receipt_root=ordered_root([e.receipt() for e in entries]),
+            bloom=join_blooms(entries),
+            gas_used=entries[-1].mined.gas_cumulative if entries else 0,
+        )
+        check_child(header, self.head)
+        self.archive.save(header, entries)
+        self._fresh.append((header, entries))
+        self.head = header
+
+    def _save_waiting(self) -> None:
+        """Make the stored waiting list equal the one in memory."""
+        pool = self.pool
+        if pool.removed:
+            self._store.write("delete from pool where hash = ?", *((tx_hash,) for tx_hash in pool.removed))
+        fresh = [tx for tx in map(pool.get, pool.added) if tx is not None] if pool.added else []
+        if fresh:
+            self._store.write("insert into pool(hash, raw) values (?, ?)", *((tx.hash, tx.raw) for tx in fresh))
+        pool.settle()
+
+    # reading
+
+    def next_header(self) -> Header:
+        """The header of the block that would come now, still empty."""
+        return self.head.child(self._now(), COINBASE)
+
+    @property
+    def view(self) -> Execution:
+        """The state after the head; to read only."""
+        if self._view is None or self._view[0] != self.head.hash:
+            self._view = (self.head.hash, self.state(self.head))
+        return self._view[1]
+
+    def state(self, header: Header) -> Execution:
+        """The state after block ``header``, in that block's environment."""
+        return self._evm.open(self._store, header, header.state_root, self.archive.ancestors(header.number))
+
+    def nonce_at(self, address: bytes, root: bytes) -> int:
+        """The account's nonce in the state of ``root``."""
+        if root == self.head.state_root:
+            return self.view.nonce(address)
+        return self._evm.open(self._store, self.head, root, ()).nonce(address)
+
+    def call(self, tx: Tx, header: Header, root: bytes) -> Outcome:
+        """What ``tx`` would come to on ``root`` in the environment of ``header``, without cost and without trace.
+
+        Raises:
+            Refused: as `Execution.apply`.
+        """
+        free = replace(header, base_fee=0)
+        with self.lock:
+            return self._evm.open(self._store, free, root, self.archive.ancestors(header.number)).apply(tx)
+
+    @property
+    def nodes(self) -> StateStore:
+        """The trie nodes, for proofs."""
+        return self._store
