@@ -1,0 +1,1 @@
+"""The command line: nouns and verbs over the use cases; data on stdout, everything else on stderr."""

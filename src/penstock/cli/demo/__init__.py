@@ -1,0 +1,1 @@
+"""The demo: one real week of sunshine, walked from the meter to the coupon and back."""
