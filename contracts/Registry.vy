@@ -59,13 +59,9 @@ def __init__(registrar: address, compliance: address):
 # ------------------------------------------------------------------- reading
 
 
-@external
+@internal
 @view
-def may_hold(holder: address, classes: uint256 = max_value(uint256)) -> bool:
-    """
-    @notice Admitted, not expired, not frozen, and of a class whose bit is set in `classes`. One storage read.
-    """
-    slot: uint256 = self.slot_of[holder]
+def _may_hold(slot: uint256, classes: uint256) -> bool:
     if slot & FREEZE != 0 or slot & EXPIRY_MASK <= block.timestamp:
         return False
     return (classes >> ((slot >> 72) & 255)) & 1 == 1
@@ -73,9 +69,38 @@ def may_hold(holder: address, classes: uint256 = max_value(uint256)) -> bool:
 
 @external
 @view
+def may_hold(holder: address, classes: uint256 = max_value(uint256)) -> bool:
+    """
+    @notice Admitted, not expired, not frozen, and of a class whose bit is set in `classes`. One storage read.
+    """
+    return self._may_hold(self.slot_of[holder], classes)
+
+
+@external
+@view
+def may_send(holder: address) -> bool:
+    """
+    @notice Not frozen. An admission that expired, or was removed, may still sell.
+    """
+    return self.slot_of[holder] & FREEZE == 0
+
+
+@external
+@view
+def may_transfer(sender: address, receiver: address, classes: uint256) -> bool:
+    """
+    @notice `may_send(sender) and may_hold(receiver, classes)` in one call.
+    """
+    return self.slot_of[sender] & FREEZE == 0 and self._may_hold(self.slot_of[receiver], classes)
+
+
+@external
+@view
 def isVerified(holder: address) -> bool:
-    slot: uint256 = self.slot_of[holder]
-    return slot & FREEZE == 0 and slot & EXPIRY_MASK > block.timestamp
+    """
+    @notice ERC-3643: `may_hold` of any class.
+    """
+    return self._may_hold(self.slot_of[holder], max_value(uint256))
 
 
 @external

@@ -1,7 +1,8 @@
 """Compile ``contracts/*.vy`` into the artefacts that ship in the package.
 
     python contracts/build.py            write src/penstock/chain/artefacts/NAME.json
-    python contracts/build.py --check    compile again and fail on any difference
+    python contracts/build.py NAME...    write these only
+    python contracts/build.py --check    compile all again and fail on any difference
 
 An artefact is ``{name, abi, bytecode, runtime, compiler, settings, source_sha256}``; the digest covers the
 contract's own source and the files of ``contracts/parts`` that are compiled into it. The same sources give
@@ -15,6 +16,7 @@ import hashlib
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +71,13 @@ def compile_contract(path: Path) -> dict[str, Any]:
     }
 
 
-def compile_all() -> dict[str, str]:
-    """File name to file content, for every contract. Raises ``SystemExit`` for another compiler or too long a code."""
+def compile_all(names: Sequence[str] = ()) -> dict[str, str]:
+    """File name to file content, for every contract or those named. Raises ``SystemExit`` for another compiler or too long a code."""
     if not vyper.__version__.startswith(COMPILER):
         raise SystemExit(f"vyper {COMPILER} is required, not {vyper.__version__}")
     files: dict[str, str] = {}
-    for path in sorted(SOURCES.glob("*.vy")):
+    paths = [SOURCES / f"{name}.vy" for name in names] or SOURCES.glob("*.vy")
+    for path in sorted(paths):
         artefact = compile_contract(path)
         size = len(artefact["runtime"]) // 2 - 1
         if size >= RUNTIME_MAX_BYTES:
@@ -95,9 +98,10 @@ def main() -> int:
     """Build or check; 1 when a check finds a difference."""
     parser = argparse.ArgumentParser(description="Compile the contracts into the package's artefacts.")
     parser.add_argument("--check", action="store_true", help="compile and compare, write nothing")
-    check = parser.parse_args().check
-    files = compile_all()
-    if check:
+    parser.add_argument("names", nargs="*", help="contracts to build; all where none is named")
+    asked = parser.parse_args()
+    files = compile_all(() if asked.check else asked.names)
+    if asked.check:
         wrong = differences(files)
         for line in wrong:
             print(line, file=sys.stderr)

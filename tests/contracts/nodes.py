@@ -21,6 +21,11 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import ContractLogicError, TransactionNotFound
+from web3.types import RPCEndpoint
+
+from penstock.chain.node import Genesis
+from penstock.chain.node import Node as ChainNode
+from penstock.chain.provider import NodeProvider
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "src" / "penstock" / "chain" / "artefacts"
@@ -48,8 +53,7 @@ def artefact(name: str) -> dict[str, Any]:
 
 def reason_of(error: ContractLogicError) -> str:
     """The contract's own words in an error of ``eth_call``; empty for a bare revert."""
-    text = str(error.message or "").removeprefix("execution reverted").lstrip(": ")
-    return text
+    return str(error.message or "").removeprefix("execution reverted").lstrip(": ")
 
 
 @dataclass
@@ -73,11 +77,11 @@ class Anvil(Node):
     """Foundry's node, Prague rules."""
 
     def fund(self, address: str) -> None:
-        self.w3.provider.make_request("anvil_setBalance", [address, hex(ENDOWMENT_WEI)])  # type: ignore[arg-type]
+        self.w3.provider.make_request(RPCEndpoint("anvil_setBalance"), [address, hex(ENDOWMENT_WEI)])
 
     def advance(self, seconds: int) -> None:
-        self.w3.provider.make_request("evm_increaseTime", [seconds])  # type: ignore[arg-type]
-        self.w3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
+        self.w3.provider.make_request(RPCEndpoint("evm_increaseTime"), [seconds])
+        self.w3.provider.make_request(RPCEndpoint("evm_mine"), [])
 
 
 @contextlib.contextmanager
@@ -111,19 +115,16 @@ class Embedded(Node):
 
     def advance(self, seconds: int) -> None:
         self.clock_s[0] += seconds
+        self.w3.provider.make_request(RPCEndpoint("evm_mine"), [])
 
 
 @contextlib.contextmanager
 def embedded() -> Iterator[Node]:
     """The embedded node in memory."""
-    from penstock.chain.node import Genesis  # noqa: PLC0415
-    from penstock.chain.node import Node as ChainNode  # noqa: PLC0415
-    from penstock.chain.provider import NodeProvider  # noqa: PLC0415
-
     clock_s = [GENESIS_AT_S]
     genesis = Genesis({bytes.fromhex(RICH.address[2:]): 10**30}, CHAIN_ID, GENESIS_AT_S)
     with ChainNode(genesis, now=lambda: clock_s[0]) as running:
-        yield Embedded("embedded", Web3(NodeProvider(running)), clock_s)
+        yield Embedded("embedded", Web3(NodeProvider(running, may_mine=True)), clock_s)
 
 
 NODES = {"anvil": anvil, "embedded": embedded}
@@ -173,7 +174,8 @@ class Chain:
         """Deploy ``{abi, bytecode}``."""
         factory = self.w3.eth.contract(abi=code["abi"], bytecode=code["bytecode"])
         receipt = self._send(sender or self.account("deployer"), None, factory.constructor(*args).data_in_transaction)
-        return self.w3.eth.contract(address=receipt["contractAddress"], abi=code["abi"])
+        made: Contract = self.w3.eth.contract(address=receipt["contractAddress"], abi=code["abi"])
+        return made
 
     def send(self, call: Any, sender: LocalAccount) -> Receipt:
         """Sign, send and wait for ``contract.functions.act(...)``; raises ``Reverted`` with the reason."""
