@@ -15,11 +15,41 @@ ROW = re.compile(r"^\| `([^`]+)` \| ([A-Za-z, ]+) \| (\S.*) \|$", re.MULTILINE)
 
 
 def raised(tree: ast.AST) -> Iterator[tuple[str, str | None, int]]:
-    """Kind, code (None where it is not a literal) and line of each error that a module makes."""
+    """Kind, code (None where it is not a literal) and line of each error that a module makes.
+
+    A function may be handed the code in a parameter named ``code``; then its callers in the module give the literal.
+    """
+    handed = {func.name: func for func in ast.walk(tree) if isinstance(func, ast.FunctionDef) and forwards(func)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (kind := name_of(node.func)) in KINDS and node.args:
-            for code in literals(node.args[0]):
-                yield kind, code, node.lineno
+        if not isinstance(node, ast.Call):
+            continue
+        name = name_of(node.func)
+        if name in KINDS and node.args and not (handed and is_code(node.args[0])):
+            yield from ((name, code, node.lineno) for code in literals(node.args[0]))
+        elif name in handed:
+            codes = literals(argument(node, handed[name]))
+            yield from ((kind, code, node.lineno) for kind in forwards(handed[name]) for code in codes)
+
+
+def forwards(func: ast.FunctionDef) -> list[str]:
+    """The kinds a function raises with the code it was handed."""
+    if "code" not in (arg.arg for arg in func.args.args):
+        return []
+    calls = (node for node in ast.walk(func) if isinstance(node, ast.Call) and node.args)
+    return [name_of(call.func) for call in calls if name_of(call.func) in KINDS and is_code(call.args[0])]
+
+
+def argument(call: ast.Call, func: ast.FunctionDef) -> ast.expr:
+    """What a call hands to the parameter ``code``."""
+    for keyword in call.keywords:
+        if keyword.arg == "code":
+            return keyword.value
+    names = [arg.arg for arg in func.args.args if arg.arg not in ("self", "cls")]
+    return call.args[names.index("code")]
+
+
+def is_code(arg: ast.expr) -> bool:
+    return isinstance(arg, ast.Name) and arg.id == "code"
 
 
 def name_of(func: ast.expr) -> str:
@@ -73,11 +103,33 @@ def test_the_page_is_sorted_and_free_of_repetition(root: Path) -> None:
     assert listed == sorted(set(listed))
 
 
+def test_the_page_says_the_http_status_of_each_kind(root: Path) -> None:
+    rows = re.findall(
+        r"^\| (\w+) \|[^|]+\| (\d{3}) \|$", (root / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE
+    )
+    kinds: list[type[PenstockError]] = PenstockError.__subclasses__()
+    assert {kind: int(status) for kind, status in rows} == {kind.__name__: kind.http_status for kind in kinds}
+
+
 def test_the_scan_sees_every_form() -> None:
-    source = "raise Invalid('a.b', 's')\nraise errors.Refused('c.d' if x else 'e.f', 's')\nraise Corrupt(code, 's')"
-    assert [(kind, code) for kind, code, _ in raised(ast.parse(source))] == [
+    source = """
+raise Invalid('a.b', 's')
+raise errors.Refused('c.d' if x else 'e.f', 's')
+raise Corrupt(word + '.x', 's')
+def fail(self, row, code):
+    raise NotFound(code, 's')
+self.fail(1, 'g.h')
+fail(1, code='i.j')
+"""
+    assert sorted((kind, str(code)) for kind, code, _ in raised(ast.parse(source))) == [
+        ("Corrupt", "None"),
         ("Invalid", "a.b"),
+        ("NotFound", "g.h"),
+        ("NotFound", "i.j"),
         ("Refused", "c.d"),
         ("Refused", "e.f"),
-        ("Corrupt", None),
     ]
+
+
+def test_a_code_from_elsewhere_is_no_literal() -> None:
+    assert [code for _, code, _ in raised(ast.parse("raise Invalid(code, 's')"))] == [None]
