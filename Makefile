@@ -1,5 +1,5 @@
-# Penstock's commands. Needed beforehand: Python 3.11 to 3.13 with venv, make, a C compiler. Everything
-# else comes from the hash-pinned lock files. Each target sets up what it needs; run again, it is quick.
+# Penstock's commands. Needed beforehand: Python 3.11 to 3.13 with venv, make, and a C compiler where a package
+# has no wheel. All else comes from the hash-pinned lock files. Each target sets up what it needs; again, it is quick.
 
 PYTHON    ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 WORKSPACE ?= demo
