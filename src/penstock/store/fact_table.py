@@ -1,0 +1,79 @@
+"""The fact table: rows in, rows out. The statements are SQLAlchemy's, compiled once and run by the driver,
+because a single fact's commit is otherwise half spent on building statements."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from penstock.store.ports import ZERO_HASH, RecordedCommand, StoredFact, Write
+from penstock.store.sql import Sql, driver, text_of
+from penstock.store.tables import FACT
+
+PAGE: Final = 4_096
+Row = tuple[int, str, int, str, int, bytes, bytes, str | None, bytes, bytes]
+
+_IN_PAGE = (FACT.c.seq >= bindparam("start")) & (FACT.c.seq < bindparam("stop"))
+_COMMAND = select(func.min(FACT.c.seq), func.count(), func.min(FACT.c.input_hash)).where(FACT.c.key == bindparam("key"))
+_LAST = select(func.max(FACT.c.seq)).scalar_subquery()
+
+
+class FactTable:
+    """Inserts and reads facts; nothing changes one."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+        self._insert = text_of(insert(FACT), sql.dialect)
+        self._command = text_of(_COMMAND, sql.dialect)
+        self._page = text_of(select(FACT).where(_IN_PAGE).order_by(FACT.c.seq), sql.dialect)
+        self._last = text_of(select(FACT.c.seq, FACT.c.hash).where(FACT.c.seq == _LAST), sql.dialect)
+
+    def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert rows inside the connection's transaction."""
+        cursor = driver(connection).cursor()
+        if len(rows) == 1:
+            cursor.execute(self._insert, rows[0])
+        else:
+            cursor.executemany(self._insert, rows)
+
+    def head(self) -> tuple[int, bytes]:
+        """How many facts there are, and the hash of the last."""
+        row = self._sql.look(lambda connection: connection.execute(self._last).fetchone())
+        return (row[0] + 1, row[1]) if row else (0, ZERO_HASH)
+
+    def receipt(self, key: str) -> RecordedCommand | None:
+        """What the command with this key recorded."""
+        row = self._sql.look(lambda connection: connection.execute(self._command, (key,)).fetchone())
+        first_seq, facts, input_hash = row
+        return RecordedCommand(key, input_hash, first_seq, facts) if facts else None
+
+    def read(self, start: int, stop: int) -> Iterator[StoredFact]:
+        """Facts ``[start, stop)``, a page a transaction, so that a slow reader holds nothing back."""
+        for at in range(start, stop, PAGE):
+            yield from self._read_page(at, min(at + PAGE, stop))
+
+    def segments(self) -> list[str]:
+        """The digests that facts name."""
+        query = select(FACT.c.segment).where(FACT.c.segment.is_not(None)).distinct()
+        return self._sql.read(lambda connection: list(connection.scalars(query)))
+
+    def _read_page(self, start: int, stop: int) -> list[StoredFact]:
+        def page(connection: Connection) -> list[Any]:
+            return list(driver(connection).execute(self._page, (start, stop)).fetchall())
+
+        return [StoredFact(*row) for row in self._sql.read(page)]
+
+
+def rows_of(writes: Sequence[Write], digests: Iterator[str], seq: int, prev: bytes) -> list[Row]:
+    """The rows that record ``writes`` from ``seq`` on, each chained to the one before."""
+    rows: list[Row] = []
+    for write in writes:
+        for part, fact in enumerate(write.facts):
+            link = hashlib.sha256(prev + fact.body).digest()
+            segment = next(digests) if fact.segment is not None else None
+            rows.append((seq, fact.kind, fact.at_us, write.key, part, write.input_hash, fact.body, segment, prev, link))
+            seq, prev = seq + 1, link
+    return rows

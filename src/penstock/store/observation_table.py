@@ -1,0 +1,71 @@
+"""Observations: mined logs, known by block hash and log index, deleted again when their block is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from penstock.store.ports import Observation
+from penstock.store.sql import Sql
+from penstock.store.tables import OBSERVATION
+
+TOPIC_BYTES: Final = 32
+_C: Final = OBSERVATION.c
+
+
+class ObservationTable:
+    """What the chain was seen to say; changeable until final."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    def insert(self, observations: Sequence[Observation]) -> int:
+        """Add those not there yet; returns how many those were."""
+        return self._sql.write(lambda connection: _insert(connection, observations))
+
+    def rows(
+        self, first_block: int = 0, stop_block: int | None = None, *, final: bool | None = None
+    ) -> list[Observation]:
+        """Logs of blocks ``[first_block, stop_block)``, in chain order."""
+        query = select(OBSERVATION).where(_C.block_number >= first_block).order_by(_C.block_number, _C.log_index)
+        if stop_block is not None:
+            query = query.where(_C.block_number < stop_block)
+        if final is not None:
+            query = query.where(_C.final == final)
+        return self._sql.read(lambda connection: [_from_sql(row) for row in connection.execute(query).mappings()])
+
+    def settle(self, up_to_block: int) -> int:
+        """Mark logs of blocks up to and with ``up_to_block`` as final; returns how many."""
+        statement = update(OBSERVATION).where(_C.block_number <= up_to_block, _C.final.is_(False)).values(final=True)
+        return self._sql.write(lambda connection: connection.execute(statement).rowcount)
+
+    def drop(self, from_block: int) -> int:
+        """Delete logs of blocks from ``from_block`` on that are not final; returns how many."""
+        statement = delete(OBSERVATION).where(_C.block_number >= from_block, _C.final.is_(False))
+        return self._sql.write(lambda connection: connection.execute(statement).rowcount)
+
+
+def _insert(connection: Connection, observations: Sequence[Observation]) -> int:
+    hashes = {item.block_hash for item in observations}
+    query = select(_C.block_hash, _C.log_index).where(_C.block_hash.in_(hashes))
+    known = {tuple(row) for row in connection.execute(query)}
+    new: dict[tuple[bytes, int], dict[str, Any]] = {}
+    for item in observations:
+        if (item.block_hash, item.log_index) not in known:
+            new.setdefault((item.block_hash, item.log_index), _to_sql(item))
+    if new:
+        connection.execute(insert(OBSERVATION), list(new.values()))
+    return len(new)
+
+
+def _to_sql(item: Observation) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in Observation.__slots__} | {"topics": b"".join(item.topics)}
+
+
+def _from_sql(row: RowMapping) -> Observation:
+    values = {name: row[name] for name in Observation.__slots__}
+    joined = values.pop("topics")
+    topics = tuple(joined[at : at + TOPIC_BYTES] for at in range(0, len(joined), TOPIC_BYTES))
+    return Observation(**values, topics=topics)

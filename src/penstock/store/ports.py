@@ -1,0 +1,127 @@
+"""What a store takes and gives: rows of the record, and the `Store` that any engine must be.
+
+A store knows facts as bytes and segments as columns; it does not know what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from penstock.journal.segment import Columns, Segment, SegmentFormat
+from penstock.journal.tree import Tree
+
+ZERO_HASH = bytes(32)
+"""``prev`` of the first fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFact:
+    """A fact to record: kind, instant [us], canonical body, and its bulk where it has any."""
+
+    kind: str
+    at_us: int
+    body: bytes
+    segment: Segment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A transaction on its way to the chain, by its own ``id``; ``value`` in wei, addresses of 20 bytes.
+
+    ``state`` runs planned, signed, sent, mined, final - or replaced, reverted, reorged. ``nonce``, ``raw`` and
+    ``tx_hash`` are None until it is signed.
+    """
+
+    id: str
+    sender: bytes
+    target: bytes | None
+    data: bytes
+    value: int = 0
+    nonce: int | None = None
+    raw: bytes | None = None
+    tx_hash: bytes | None = None
+    state: str = "planned"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A mined log, known by block hash and log index; changeable until ``final``."""
+
+    block_number: int
+    block_hash: bytes
+    log_index: int
+    tx_hash: bytes
+    address: bytes
+    topics: tuple[bytes, ...]
+    data: bytes
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """The outcome of one command: its idempotency key, the sha256 of its input, its facts and outbox rows."""
+
+    key: str
+    input_hash: bytes
+    facts: Sequence[NewFact]
+    outbox: Sequence[OutboxRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCommand:
+    """What the record says of a key: the input's hash and which facts it made."""
+
+    key: str
+    input_hash: bytes
+    first_seq: int
+    facts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFact:
+    """One row of the record: ``hash = sha256(prev || body)``; ``segment`` is the sha256 of its Parquet file."""
+
+    seq: int
+    kind: str
+    at_us: int
+    key: str
+    part: int
+    input_hash: bytes
+    body: bytes
+    segment: str | None
+    prev: bytes
+    hash: bytes
+
+
+class Store(Protocol):
+    """The durable record of one workspace; one process writes, others may read."""
+
+    def size(self) -> int:
+        """How many facts are committed."""
+
+    def head(self) -> bytes:
+        """Hash of the last fact, `ZERO_HASH` before the first."""
+
+    def facts(self, start: int = 0, stop: int | None = None) -> Iterator[StoredFact]:
+        """Committed facts ``[start, stop)`` in order."""
+
+    def receipt(self, key: str) -> RecordedCommand | None:
+        """What the command with this key recorded."""
+
+    def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
+        """A segment's columns, its file's digest checked."""
+
+    def commit(self, writes: Sequence[Write]) -> int:
+        """Record a group, all or nothing; returns the first fact's seq."""
+
+    def tree(self) -> Tree:
+        """The Merkle tree over all committed facts."""
+
+    def outbox_rows(self, state: str | None = None) -> list[OutboxRow]:
+        """Outbox rows in the order they were planned."""
+
+    def close(self) -> None:
+        """Give the workspace back."""

@@ -1,0 +1,117 @@
+"""SQLite under SQLAlchemy: how to open it so that COMMIT means durable, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from penstock.errors import Conflict, Corrupt, PenstockError, Unavailable
+from penstock.store.disk import disk_failed, disk_full
+from penstock.store.sql import driver
+
+T = TypeVar("T")
+BUSY_TIMEOUT_S: Final = 5.0
+
+
+class SqliteFile:
+    """One SQLite file: a transaction takes the write lock at once and is on the disk when COMMIT returns.
+
+    Raises as `sql_errors`.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._readers = _engine(path, "ro", "BEGIN")
+        self._writer = self._readers if read_only else _engine(path, "rwc", "BEGIN IMMEDIATE")
+        if not read_only:
+            event.listen(self._writer, "connect", _make_durable)
+        self._lock = threading.RLock()
+        with sql_errors():
+            self._connection = self._writer.connect()
+
+    @property
+    def dialect(self) -> Dialect:
+        """How statements are written here."""
+        return self._writer.dialect
+
+    def write(self, act: Callable[[Connection], T]) -> T:
+        """Run ``act`` in one durable transaction, alone."""
+        with self._lock, sql_errors(), self._connection.begin():
+            return act(self._connection)
+
+    def look(self, act: Callable[[Any], T]) -> T:
+        """Run one SELECT by the writer's driver connection, outside any transaction."""
+        with self._lock, sql_errors():
+            return act(driver(self._connection))
+
+    def read(self, act: Callable[[Connection], T]) -> T:
+        """Run ``act`` in a transaction of its own that cannot write."""
+        with sql_errors(), self._readers.begin() as connection:
+            return act(connection)
+
+    def close(self) -> None:
+        """Close all connections; the last one folds the write-ahead log into the file."""
+        with self._lock:
+            self._readers.dispose()
+            self._connection.close()
+            self._writer.dispose()
+
+
+@contextmanager
+def sql_errors() -> Iterator[None]:
+    """Turns an error of the driver, wrapped by SQLAlchemy or not, into its place in the error tree.
+
+    Raises:
+        Unavailable: ``store.disk_full``, ``store.disk_failed``, ``store.busy``, ``store.unreadable``.
+        Conflict: ``store.fenced`` where another writer recorded the same place first.
+        Corrupt: ``store.sql_damaged``.
+    """
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise  # a defect of this program, not of the disk
+    except sqlite3.Error as error:
+        raise _meaning(error) from error
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.Error):
+            raise _meaning(error.orig) from error
+        raise
+
+
+def _engine(path: Path, mode: str, begin: str) -> Engine:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        # The driver opens no transaction of its own: SQLAlchemy's begin event does.
+        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=QueuePool)
+    event.listen(engine, "begin", lambda connection: driver(connection).execute(begin))
+    return engine
+
+
+def _make_durable(driver: Any, _record: object) -> None:
+    driver.execute("PRAGMA journal_mode = WAL")
+    driver.execute("PRAGMA synchronous = FULL")
+
+
+def _meaning(error: sqlite3.Error) -> PenstockError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return disk_full()
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return Conflict("store.fenced", "Another writer recorded this place first.", reason=error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Unavailable("store.busy", "Another process holds the SQL file.", hint="Try again.", reason=error)
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return Corrupt("store.sql_damaged", "The SQL file is damaged.", hint="Restore a backup.", reason=error)
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return Unavailable("store.unreadable", "The SQL file cannot be opened.", reason=error)
+    return disk_failed(str(error))

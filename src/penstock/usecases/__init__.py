@@ -1,0 +1,1 @@
+"""The shell: one act a file, and the only user of the edges."""

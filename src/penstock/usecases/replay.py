@@ -1,0 +1,76 @@
+"""From the record to a world: every link of the hash chain checked, every segment opened by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+from penstock.errors import Corrupt, Invalid
+from penstock.journal.fact import FactBody, Kinds, Recorded
+from penstock.journal.formats import FORMATS
+from penstock.journal.segment import Columns, SegmentRef
+from penstock.store.ports import ZERO_HASH, Store, StoredFact
+
+
+class World(Protocol):
+    """Books that follow from facts alone: the same facts in the same order give the same world."""
+
+    def apply(self, recorded: Recorded, columns: Columns | None) -> None:
+        """Take one fact in, with its segment's columns where it has one."""
+
+
+def replay(store: Store, kinds: Kinds, world: World, start: int = 0, stop: int | None = None) -> bytes:
+    """Apply committed facts ``[start, stop)`` to ``world``; returns the hash of the last.
+
+    Raises:
+        Corrupt: ``journal.broken_link``, ``journal.unreadable`` where a fact is of no known kind or form, and as
+            the store's ``columns``; whatever ``world.apply`` raises.
+    """
+    prev = next(store.facts(start - 1, start)).hash if start else ZERO_HASH
+    for seq, stored in enumerate(store.facts(start, stop), start):
+        broken = broken_link(stored, seq, prev)
+        if broken:
+            hint = "Run an audit, then restore a backup."
+            raise Corrupt("journal.broken_link", f"The record is damaged: {broken}.", hint=hint, seq=seq)
+        recorded = read_back(kinds, stored)
+        world.apply(recorded, columns_of(store, stored, recorded))
+        prev = stored.hash
+    return prev
+
+
+def broken_link(stored: StoredFact, seq: int, prev: bytes) -> str:
+    """What is wrong with a row as the next after ``prev``; empty when nothing is."""
+    if stored.seq != seq:
+        return f"fact {seq} is missing"
+    if stored.prev != prev:
+        return "a fact does not name the one before it"
+    if hashlib.sha256(prev + stored.body).digest() != stored.hash:
+        return "a fact is not what was hashed"
+    return ""
+
+
+def read_back(kinds: Kinds, stored: StoredFact) -> Recorded:
+    """The fact of a row. Raises Corrupt ``journal.unreadable``."""
+    try:
+        recorded = kinds.decode(stored.body, stored.seq)
+    except Invalid as error:
+        raise Corrupt("journal.unreadable", error.message, hint="Is the program older?", seq=stored.seq) from error
+    if (recorded.fact.KIND, recorded.at_us) != (stored.kind, stored.at_us):
+        raise Corrupt("journal.unreadable", "A row says another kind or time than its fact.", seq=stored.seq)
+    return recorded
+
+
+def columns_of(store: Store, stored: StoredFact, recorded: Recorded) -> Columns | None:
+    """The columns a fact names; None where it names none. Raises Corrupt as the store's ``columns``."""
+    ref = segment_ref(recorded.fact)
+    if ref is None:
+        return None
+    if stored.segment is None or ref.format not in FORMATS:
+        raise Corrupt("store.segment_missing", "A fact names bulk that its row does not.", seq=stored.seq)
+    return store.columns(stored.segment, FORMATS[ref.format])
+
+
+def segment_ref(fact: FactBody) -> SegmentRef | None:
+    """What a fact says of its segment; None where it has none."""
+    ref = getattr(fact, "segment", None)
+    return ref if isinstance(ref, SegmentRef) else None

@@ -1,0 +1,254 @@
+"""The one writer: orders commands, decides them against the world, commits them in groups.
+
+Whoever submits while another commits waits, and the first to get through commits for all who wait, so one fsync
+serves many. A command's decision sees everything before it, also of its own group; readers see committed facts
+only. Whatever fails in a commit, the world in memory is dropped and made anew from the record, and nobody is told
+that a command was recorded that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from penstock.errors import Conflict, Invalid, Unavailable
+from penstock.journal.canonical import dump, to_plain
+from penstock.journal.fact import Entry, Kinds, Recorded, encode
+from penstock.journal.segment import Columns, check_columns
+from penstock.store.ports import NewFact, OutboxRow, RecordedCommand, Store, Write
+from penstock.usecases.replay import World, replay, segment_ref
+
+W = TypeVar("W", bound=World)
+T = TypeVar("T")
+Outbox = Sequence[OutboxRow] | Callable[[Sequence[Recorded]], Sequence[OutboxRow]]
+GROUP_MAX: Final = 1_000
+KEY_CHARS_MAX: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[W]):
+    """Something to decide. A ``key`` is used once: repeated, it gets the first answer again.
+
+    ``input`` is what the caller asked for, bytes or a dataclass of canonical values: a key repeated with another
+    input is refused. ``decide`` is a pure function of the world. ``outbox`` names transactions to plan in the same
+    commit, or makes them from the facts just decided.
+
+    Raises:
+        Invalid: ``journal.key_malformed`` unless ``key`` has 1 to 64 printable characters.
+    """
+
+    key: str
+    input: Any
+    at_us: int
+    decide: Callable[[W], Sequence[Entry]]
+    outbox: Outbox = ()
+
+    def __post_init__(self) -> None:
+        if not (0 < len(self.key) <= KEY_CHARS_MAX and self.key.isprintable()):
+            raise Invalid("journal.key_malformed", f"A key has 1 to {KEY_CHARS_MAX} printable characters.")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a command recorded: facts ``[first_seq, first_seq + facts)``; ``repeated`` if it had been recorded before.
+
+    A command that decided on no facts leaves no record and may be decided again.
+    """
+
+    key: str
+    first_seq: int
+    facts: int
+    repeated: bool = False
+
+
+Answer = Receipt | Exception
+
+
+class _Waiting(Generic[W]):
+    """A command in the queue, and its answer once there is one."""
+
+    __slots__ = ("answer", "command", "input_hash")
+
+    def __init__(self, command: Command[W]) -> None:
+        self.command, self.input_hash = command, hash_input(command.input)
+        self.answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """One fact on its way: as the record will have it, and as the world sees it."""
+
+    new: NewFact
+    recorded: Recorded
+    columns: Columns | None
+
+
+class _Group(Generic[W]):
+    """Commands decided and applied but not yet committed, with the answers they get once they are."""
+
+    def __init__(self, first_seq: int) -> None:
+        self.seq = first_seq
+        self.writes: list[Write] = []
+        self.answers: list[tuple[_Waiting[W], Answer]] = []
+        self.keys: dict[str, RecordedCommand] = {}
+
+
+class _Misapplied(Exception):
+    """A decided fact did not apply: the world in memory is no longer what the record says."""
+
+
+class Sequencer(Generic[W]):
+    """The writer of one store. Threads may share it.
+
+    Raises as `replay`: the world is made from the record at once.
+    """
+
+    def __init__(self, store: Store, fresh_world: Callable[[], W], kinds: Kinds) -> None:
+        self._store, self._fresh_world, self._kinds = store, fresh_world, kinds
+        self._queue: deque[_Waiting[W]] = deque()
+        self._lock = threading.Lock()
+        self._world: W | None = None
+        self._live()
+
+    def submit(
+        self, key: str, input: Any, at_us: int, decide: Callable[[W], Sequence[Entry]], outbox: Outbox = ()
+    ) -> Receipt:
+        """Decide and record one command; returns when it is durable.
+
+        Raises:
+            Conflict: ``journal.key_reused`` where the key stands for another input.
+            Invalid: ``journal.key_malformed``, ``journal.segment_mismatch``, ``canonical.type`` and its like.
+            Unavailable: where the store could not take it; the same call may succeed later.
+            PenstockError: whatever ``decide`` raised.
+        """
+        (answer,) = self.submit_many([Command(key, input, at_us, decide, outbox)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def submit_many(self, commands: Sequence[Command[W]]) -> list[Answer]:
+        """Decide and record commands in order, up to 1,000 a commit; a command that failed stands as its error."""
+        waiting = [_Waiting(command) for command in commands]
+        self._queue.extend(waiting)
+        for item in waiting:
+            while item.answer is None:
+                with self._lock:
+                    if item.answer is None:
+                        self._next_group()
+        return [item.answer for item in waiting if item.answer is not None]
+
+    def read(self, look: Callable[[W], T]) -> T:
+        """What ``look`` finds in the world of committed facts; it must not change or keep what it is shown."""
+        with self._lock:
+            return look(self._live())
+
+    def _live(self) -> W:
+        if self._world is None:
+            world = self._fresh_world()
+            replay(self._store, self._kinds, world)
+            self._world = world
+        return self._world
+
+    def _next_group(self) -> None:
+        taken = [self._queue.popleft() for _ in range(min(GROUP_MAX, len(self._queue)))]
+        try:
+            group = self._decide_all(taken)
+            if group.writes:
+                self._store.commit(group.writes)
+            for item, answer in group.answers:
+                item.answer = answer
+        except _Misapplied:
+            self._world = None
+            self._queue.extendleft(item for item in reversed(taken) if item.answer is None)
+        except Exception as error:
+            self._fail(taken, error)
+        except BaseException as error:
+            self._fail(taken, Unavailable("journal.interrupted", "The writer was interrupted.", hint="Send it again."))
+            raise error
+
+    def _fail(self, taken: Iterable[_Waiting[W]], error: Exception) -> None:
+        self._world = None
+        for item in taken:
+            item.answer = error
+
+    def _decide_all(self, taken: Sequence[_Waiting[W]]) -> _Group[W]:
+        world = self._live()
+        group = _Group[W](self._store.size())
+        for item in taken:
+            try:
+                answer: Answer = self._decide(world, group, item)
+            except _Misapplied as error:
+                item.answer = error.__cause__ if isinstance(error.__cause__, Exception) else error
+                raise
+            except Exception as error:
+                answer = error
+            group.answers.append((item, answer))
+        return group
+
+    def _decide(self, world: W, group: _Group[W], item: _Waiting[W]) -> Receipt:
+        command = item.command
+        before = group.keys.get(command.key) or self._store.receipt(command.key)
+        if before:
+            return _repeat(before, item.input_hash)
+        decided = self._seal(command.decide(world), command.at_us, group.seq)
+        outbox = command.outbox([each.recorded for each in decided]) if callable(command.outbox) else command.outbox
+        _apply(world, decided)
+        receipt = Receipt(command.key, group.seq, len(decided))
+        if decided or outbox:
+            group.writes.append(Write(command.key, item.input_hash, [each.new for each in decided], outbox))
+            group.keys[command.key] = RecordedCommand(command.key, item.input_hash, group.seq, len(decided))
+            group.seq += len(decided)
+        return receipt
+
+    def _seal(self, entries: Sequence[Entry], at_us: int, first_seq: int) -> list[_Decided]:
+        return [self._seal_one(entry, at_us, seq) for seq, entry in enumerate(entries, first_seq)]
+
+    def _seal_one(self, entry: Entry, at_us: int, seq: int) -> _Decided:
+        body = encode(entry.fact, at_us)
+        # Read back before it is recorded: what cannot be read must never stand, and the world sees the same
+        # facts live as in a replay.
+        recorded = self._kinds.decode(body, seq)
+        return _Decided(NewFact(entry.fact.KIND, at_us, body, entry.segment), recorded, _checked_columns(entry))
+
+
+def hash_input(value: Any) -> bytes:
+    """sha256 of what a caller asked for: bytes as they are, a dataclass by its name and canonical form.
+
+    Raises:
+        Invalid: ``canonical.type``.
+    """
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).digest()
+    return hashlib.sha256(dump({"act": type(value).__name__, "data": to_plain(value)})).digest()
+
+
+def _repeat(before: RecordedCommand, input_hash: bytes) -> Receipt:
+    if before.input_hash != input_hash:
+        hint = "Use a new key for a new command."
+        raise Conflict("journal.key_reused", "This key was used for another command.", hint=hint, key=before.key)
+    return Receipt(before.key, before.first_seq, before.facts, repeated=True)
+
+
+def _apply(world: World, decided: Iterable[_Decided]) -> None:
+    try:
+        for each in decided:
+            world.apply(each.recorded, each.columns)
+    except Exception as error:
+        raise _Misapplied from error
+
+
+def _checked_columns(entry: Entry) -> Columns | None:
+    """The segment's columns as a reader will find them; raises Invalid ``journal.segment_mismatch``.
+
+    The root is not hashed again here, which would double the cost of bulk; an audit does.
+    """
+    ref, segment = segment_ref(entry.fact), entry.segment
+    if ref is None and segment is None:
+        return None
+    if ref is None or segment is None or (ref.format, ref.rows) != (segment.format.name, len(segment)):
+        raise Invalid("journal.segment_mismatch", "A fact and its segment are not about the same rows.")
+    return check_columns(segment.format, segment.columns)
