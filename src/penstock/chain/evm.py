@@ -72,6 +72,9 @@ class Evm(Protocol):
 class _State(PragueState):
     """Prague, without leaving an empty account where nothing was paid (EIP-161)."""
 
+    def set_system_contracts(self) -> None:
+        """Nothing: they are in the genesis or not at all, and looking for them costs two reads an execution."""
+
     def delta_balance(self, address: Address, delta: int) -> None:
         if delta:
             super().delta_balance(address, delta)

@@ -90,15 +90,15 @@ def decode_header(encoded: bytes) -> Header:
     """
     try:
         return _from_fields(rlp.decode(encoded), encoded)
-    except (rlp.RLPException, ValueError, TypeError) as broken:
+    except (rlp.RLPException, ValueError, TypeError, IndexError) as broken:
         raise Corrupt("chain.header", "A stored block header cannot be read.") from broken
 
 
 def _from_fields(parts: list[Any], encoded: bytes) -> Header:
-    numbers = [int.from_bytes(parts[i], "big") for i in (8, 9, 10, 11)]
-    base_fee = int.from_bytes(parts[15], "big")
+    number, gas_limit, gas_used, at_s, base_fee = (int.from_bytes(parts[i], "big") for i in (8, 9, 10, 11, 15))
     parent, _, coinbase, state_root, tx_root, receipt_root, bloom = parts[:7]
-    header = Header(parent, coinbase, state_root, tx_root, receipt_root, bloom, *numbers, base_fee, parts[12])
+    roots = (coinbase, state_root, tx_root, receipt_root, bloom)
+    header = Header(parent, *roots, number, gas_limit, gas_used, at_s, base_fee, parts[12])
     if header.encode() != encoded:
         raise ValueError("another form")
     return header

@@ -212,7 +212,7 @@ class Node:
     def _mine_ready(self) -> dict[bytes, PenstockError]:
         """Blocks until nothing more can run; what turned out not to be valid, with why."""
         refused: dict[bytes, PenstockError] = {}
-        while next(self.pool.ready(self.view.nonce), None) is not None:
+        while len(self.pool):
             before = len(self.pool)
             refused |= self._build(only_filled=True)
             if len(self.pool) == before:

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import rlp
 from eth_utils.crypto import keccak
-from trie.hexary import HexaryTrie
 from trie.exceptions import BadTrieProof
+from trie.hexary import HexaryTrie
 
 from penstock.chain.header import EMPTY_ROOT
 from penstock.chain.json_forms import text

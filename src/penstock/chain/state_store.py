@@ -137,8 +137,11 @@ class StateStore(BaseAtomicDB):
 
 def open_file(path: Path) -> StateStore:
     """The store in an existing file, looked over before use. Raises as `StateStore`."""
-    if path.stat().st_size == 0:
-        raise Corrupt("chain.store_damaged", "The chain's file is empty.", hint="Restore it from a backup.", path=path)
+    with path.open("rb") as file:
+        start = file.read(64)
+    # Byte 60 on: the schema version (SQLite file format 1.3.10). Looked at before SQLite may touch the file.
+    if start[:16] != b"SQLite format 3\0" or start[60:] != SCHEMA_VERSION.to_bytes(4, "big"):
+        raise Corrupt("chain.store_damaged", "This is no chain's file.", hint="Restore it from a backup.", path=path)
     store = StateStore(path)
     try:
         with _damage_named():
@@ -150,11 +153,10 @@ def open_file(path: Path) -> StateStore:
 
 
 def _look_over(store: StateStore) -> None:
-    (version,) = store.sql.execute("pragma user_version").fetchone()
     (verdict,) = store.sql.execute("pragma quick_check(1)").fetchone()
     store.sql.execute("begin")
-    if version != SCHEMA_VERSION or verdict != "ok":
-        raise Corrupt("chain.store_damaged", f"The chain's file is damaged: {verdict}.", version=version)
+    if verdict != "ok":
+        raise Corrupt("chain.store_damaged", f"The chain's file is damaged: {verdict}.", path=store.path)
 
 
 def new_file(path: Path) -> StateStore:
