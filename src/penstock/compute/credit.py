@@ -33,11 +33,12 @@ class CreditBook:
 
 @dataclass(slots=True)
 class Compute:
-    """The compute wing's state: racks by name, credit classes by name, tokens served by rack."""
+    """The compute wing's state: racks, credit classes, tokens and answers served, each by name."""
 
     racks: dict[str, RackRegistered] = field(default_factory=dict)
     credits: dict[str, CreditBook] = field(default_factory=dict)
     tokens_served: dict[str, int] = field(default_factory=dict)
+    answers_served: dict[str, int] = field(default_factory=dict)
 
     def apply(self, recorded: Recorded, _columns: Columns | None) -> None:
         """Fold one fact; facts of other wings are passed over."""
@@ -52,6 +53,7 @@ class Compute:
                 self.credits[redemption.credit_class].redeemed += redemption.credits
             case AnswersServed() as served:
                 self.tokens_served[served.rack] = self.tokens_served.get(served.rack, 0) + served.tokens
+                self.answers_served[served.rack] = self.answers_served.get(served.rack, 0) + served.answers
 
     def book(self, credit_class: str) -> CreditBook:
         """The book of a class. Raises NotFound ``credit.unknown_class``."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.errors import Invalid
-from penstock.journal.links import cut_down
+from penstock.journal.cutting import cut_down
 from penstock.journal.segment import Column
 from penstock.period import HOUR_US
 from penstock.units import MJ_PER_WH

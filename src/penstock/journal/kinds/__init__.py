@@ -30,7 +30,7 @@ KINDS: Final = Kinds(
         capital.CollectionReceived,
         capital.ReportAttested,
         capital.PeriodClosed,
-        capital.IncomeAccrued,
+        capital.IncomePulled,
         capital.IncomeWithdrawn,
         chain.ChainAdopted,
         chain.CheckpointAnchored,

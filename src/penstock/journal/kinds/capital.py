@@ -89,13 +89,14 @@ class PeriodClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class IncomeAccrued:
-    """A tranche pulled its lane and accrued it to all holders at once."""
+class IncomePulled:
+    """A payee pulled its lane of a deal; a tranche thereby accrued it to all its holders at once."""
 
-    KIND: ClassVar[str] = "income.accrued"
+    KIND: ClassVar[str] = "income.pulled"
     VERSION: ClassVar[int] = 1
     deal: str
-    tranche: str
+    payee: str
+    lane: int
     period: int
     holders: int
     transfers: tuple[Transfer, ...]

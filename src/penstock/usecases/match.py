@@ -1,0 +1,127 @@
+"""Match: in each hour, certified energy is sold to the rack that drew it and its certificates are claimed for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from penstock.journal.cutting import allocate, cut_at_rate, positions_of
+from penstock.journal.fact import Entry
+from penstock.journal.formats import LINKS, MOVES
+from penstock.journal.kinds.compute import RackRegistered
+from penstock.journal.kinds.energy import SpansLinked, TitlesMoved
+from penstock.journal.segment import Column, Columns, Segment
+from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right, TitleState
+from penstock.period import Period
+from penstock.units import MJ_PER_WH
+from penstock.usecases.world import World
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draw:
+    """What a rack drew: hours in order (``hour_us``) and energy in each [Wh]."""
+
+    rack: RackRegistered
+    hour_us: Column
+    import_wh: Column
+
+
+def match(world: World, draw: Draw, period: Period, beneficiary: str) -> list[Entry]:
+    """Allocate each hour's certified energy to what the rack drew in that hour, pro rata over its holders.
+
+    Facts: the allocation (Wh to Wh), its conversion to the rack's energy register (Wh to mJ), the energy
+    titles sold to the rack's operator, the attributes claimed for the rack's consumption.
+
+    Raises:
+        Refused: ``allocate.short`` where an hour has less certified energy than was drawn.
+    """
+    registers = world.books.registers
+    target, energy = registers.id_of(draw.rack.import_register), registers.id_of(draw.rack.energy_register)
+    start = world.books.links[LinkKind.ALLOCATE].filled(target)
+    held = _held(world, draw)
+    links = _allocate_hours(draw, held, target, start)
+    moves = _moves(links, held, world.books.accounts.id_of(draw.rack.operator))
+    hours = positions_of(draw.import_wh, start)
+    claim = f"consumption of {draw.rack.rack}"
+    return [
+        link_entry(world, LinkKind.ALLOCATE, links, period),
+        link_entry(world, LinkKind.CONVERT, cut_at_rate(target, hours, energy, MJ_PER_WH, 1), period),
+        _moved(world, Right.ENERGY, moves, TitleState.HELD, f"sold to {draw.rack.rack}", beneficiary),
+        _moved(world, Right.ATTRIBUTE, moves, TitleState.CLAIMED, claim, beneficiary),
+    ]
+
+
+def available_wh(world: World, period: Period) -> tuple[Column, Column]:
+    """Hours of ``period`` that have energy titles still held by producers, and how much [Wh]."""
+    titles = world.books.titles[Right.ENERGY].columns()
+    held = titles["state"] == TITLE_STATES.index(TitleState.HELD)
+    inside = held & (titles["interval_us"] >= period.start_us) & (titles["interval_us"] < period.stop_us)
+    hours, slot = np.unique(titles["interval_us"][inside], return_inverse=True)
+    energy = np.zeros(len(hours), dtype=np.int64)
+    np.add.at(energy, slot, (titles["stop"] - titles["start"])[inside])
+    return hours, energy
+
+
+def _held(world: World, draw: Draw) -> dict[str, Column]:
+    """Energy titles of the drawn hours that their producers hold, by (hour, register)."""
+    titles = world.books.titles[Right.ENERGY].columns()
+    inside = (titles["state"] == TITLE_STATES.index(TitleState.HELD)) & np.isin(titles["interval_us"], draw.hour_us)
+    rows = np.flatnonzero(inside)
+    order = np.lexsort((titles["start"][rows], titles["register"][rows], titles["interval_us"][rows]))
+    return {name: column[rows[order]] for name, column in titles.items()}
+
+
+def _allocate_hours(draw: Draw, held: Columns, target: int, start: int) -> dict[str, Column]:
+    parts = []
+    for hour_us, drawn in zip(draw.hour_us.tolist(), draw.import_wh.tolist(), strict=True):
+        first, stop = np.searchsorted(held["interval_us"], [hour_us, hour_us + 1])
+        spans = (held[name][first:stop] for name in ("register", "start", "stop"))
+        parts.append(allocate(*spans, target, start, drawn))
+        start += drawn
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _moves(links: Columns, held: Columns, buyer: int) -> dict[str, Column]:
+    """The titles under the allocated spans, from whoever holds them to ``buyer``."""
+    order = np.lexsort((held["start"], held["register"]))
+    at = _row_of(held["register"][order], held["start"][order], links["source"], links["source_start"])
+    return {
+        "register": links["source"],
+        "start": links["source_start"],
+        "stop": links["source_stop"],
+        "source": held["holder"][order][at],
+        "target": np.full(len(at), buyer, dtype=np.int32),
+    }
+
+
+def _row_of(registers: Column, starts: Column, register: Column, start: Column) -> Column:
+    """The row of sorted (registers, starts) that equals each (register, start)."""
+    joined = np.rec.fromarrays([registers.astype(np.int64), starts])
+    return np.searchsorted(joined, np.rec.fromarrays([register.astype(np.int64), start]))
+
+
+def _moved(world: World, right: Right, moves: Columns, state: TitleState, purpose: str, beneficiary: str) -> Entry:
+    code = np.full(len(moves["start"]), TITLE_STATES.index(state), dtype=np.uint8)
+    columns = {**moves, "state": code}
+    world.books.check_moves(right, columns)
+    segment = Segment(MOVES, columns)
+    quantity = int(np.sum(moves["stop"] - moves["start"]))
+    return Entry(TitlesMoved(segment.ref(), right, state, purpose, beneficiary, quantity), segment)
+
+
+def link_entry(world: World, kind: LinkKind, links: Columns, period: Period) -> Entry:
+    """A fact of links, checked against what is linked already; spans to loss registers are its loss."""
+    world.books.check_links(kind, links)
+    segment = Segment(LINKS, links)
+    lost = world.books.registers.are(RegisterKind.LOSS)[links["target"]]
+    fact = SpansLinked(
+        segment=segment.ref(),
+        link=kind,
+        start_us=period.start_us,
+        stop_us=period.stop_us,
+        quantity_in=int(np.sum(links["source_stop"] - links["source_start"])),
+        quantity_out=int(np.sum((links["target_stop"] - links["target_start"])[~lost])),
+        loss=int(np.sum((links["source_stop"] - links["source_start"])[lost])),
+    )
+    return Entry(fact, segment)
