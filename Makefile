@@ -37,7 +37,8 @@ test: setup   ## run the tests on WORKERS processes (default: 2); TEST_ARGS pass
 check: setup  ## lint, format, types, import law, lock files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy src bench contracts/build.py
+	@for folder in tests/*/; do $(BIN)/mypy "$$folder" || exit 1; done  # one at a time: each has its conftest
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory check-locks
 

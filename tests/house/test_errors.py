@@ -10,16 +10,18 @@ from pathlib import Path
 from penstock.errors import PenstockError
 
 KINDS = {kind.__name__ for kind in PenstockError.__subclasses__()}
-CODE = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$")
+# A part that varies stands in angle brackets: one row explains the family.
+CODE = re.compile(r"^(?:[a-z]|<\w+>)(?:[a-z0-9_]|<\w+>)*(?:\.(?:[a-z]|<\w+>)(?:[a-z0-9_]|<\w+>)*)+$")
 ROW = re.compile(r"^\| `([^`]+)` \| ([A-Za-z, ]+) \| (\S.*) \|$", re.MULTILINE)
 
 
 def raised(tree: ast.AST) -> Iterator[tuple[str, str | None, int]]:
     """Kind, code (None where it is not a literal) and line of each error that a module makes.
 
-    A function may be handed the code in a parameter named ``code``; then its callers in the module give the literal.
+    A function may be handed the code in a parameter named ``code``, and a dataclass may have a field of that name;
+    then whoever calls them in the module gives the literal.
     """
-    handed = {func.name: func for func in ast.walk(tree) if isinstance(func, ast.FunctionDef) and forwards(func)}
+    handed = dict(forwarders(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -27,29 +29,36 @@ def raised(tree: ast.AST) -> Iterator[tuple[str, str | None, int]]:
         if name in KINDS and node.args and not (handed and is_code(node.args[0])):
             yield from ((name, code, node.lineno) for code in literals(node.args[0]))
         elif name in handed:
-            codes = literals(argument(node, handed[name]))
-            yield from ((kind, code, node.lineno) for kind in forwards(handed[name]) for code in codes)
+            place, kinds = handed[name]
+            yield from ((kind, code, node.lineno) for kind in kinds for code in literals(argument(node, place)))
 
 
-def forwards(func: ast.FunctionDef) -> list[str]:
-    """The kinds a function raises with the code it was handed."""
-    if "code" not in (arg.arg for arg in func.args.args):
-        return []
-    calls = (node for node in ast.walk(func) if isinstance(node, ast.Call) and node.args)
-    return [name_of(call.func) for call in calls if name_of(call.func) in KINDS and is_code(call.args[0])]
+def forwarders(tree: ast.AST) -> Iterator[tuple[str, tuple[int, set[str]]]]:
+    """Functions and dataclasses that are handed a code: their name, its place among the arguments, the kinds raised."""
+    scope: ast.AST
+    form: type[ast.expr]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            names = [arg.arg for arg in node.args.args if arg.arg not in ("self", "cls")]
+            scope, form = node, ast.Name
+        elif isinstance(node, ast.ClassDef):
+            names = [ast.unparse(field.target) for field in node.body if isinstance(field, ast.AnnAssign)]
+            scope, form = tree, ast.Attribute
+        else:
+            continue
+        calls = [call for call in ast.walk(scope) if isinstance(call, ast.Call) and call.args]
+        kinds = {name_of(c.func) for c in calls if isinstance(c.args[0], form) and is_code(c.args[0])} & KINDS
+        if "code" in names and kinds:
+            yield node.name, (names.index("code"), kinds)
 
 
-def argument(call: ast.Call, func: ast.FunctionDef) -> ast.expr:
-    """What a call hands to the parameter ``code``."""
-    for keyword in call.keywords:
-        if keyword.arg == "code":
-            return keyword.value
-    names = [arg.arg for arg in func.args.args if arg.arg not in ("self", "cls")]
-    return call.args[names.index("code")]
+def argument(call: ast.Call, place: int) -> ast.expr:
+    """What a call hands over as the code, by name or by place."""
+    return next((keyword.value for keyword in call.keywords if keyword.arg == "code"), None) or call.args[place]
 
 
 def is_code(arg: ast.expr) -> bool:
-    return isinstance(arg, ast.Name) and arg.id == "code"
+    return "code" in (getattr(arg, "id", None), getattr(arg, "attr", None))
 
 
 def name_of(func: ast.expr) -> str:
@@ -62,7 +71,16 @@ def literals(arg: ast.expr) -> list[str | None]:
             return [code]
         case ast.IfExp(body=body, orelse=orelse):
             return literals(body) + literals(orelse)
+        case ast.JoinedStr(values=parts):
+            return ["".join(family(part) for part in parts)]
     return [None]
+
+
+def family(part: ast.expr) -> str:
+    """A part of an f-string: its text, or ``<name>`` for what varies."""
+    if isinstance(part, ast.FormattedValue):
+        return f"<{name_of(part.value).strip('_')}>"
+    return str(ast.literal_eval(part))
 
 
 def codes(modules: dict[Path, ast.Module]) -> dict[str, set[str]]:
@@ -120,14 +138,23 @@ def fail(self, row, code):
     raise NotFound(code, 's')
 self.fail(1, 'g.h')
 fail(1, code='i.j')
+@dataclass
+class Breach:
+    code: str
+def check(breach):
+    raise Unverified(breach.code, 's')
+Breach('k.l')
+raise Conflict(f'm.{self._side}_twice', 's')
 """
     assert sorted((kind, str(code)) for kind, code, _ in raised(ast.parse(source))) == [
+        ("Conflict", "m.<side>_twice"),
         ("Corrupt", "None"),
         ("Invalid", "a.b"),
         ("NotFound", "g.h"),
         ("NotFound", "i.j"),
         ("Refused", "c.d"),
         ("Refused", "e.f"),
+        ("Unverified", "k.l"),
     ]
 
 

@@ -36,7 +36,10 @@ def impurities(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
-                yield from (f"line {node.lineno}: import {n.name}" for n in names if n.name.split(".")[0] in MODULES)
+                found = (name.name for name in names if name.name != "os" and name.name.split(".")[0] in MODULES)
+                yield from (f"line {node.lineno}: import {name}" for name in found)
+            case ast.Attribute(value=ast.Name(id="os"), attr=attr) if attr != "cpu_count":  # that one changes no result
+                yield f"line {node.lineno}: os.{attr}"
             case ast.ImportFrom(module=str(module), level=0) if (
                 module.split(".")[0] in MODULES or module == "numpy.random"
             ):
@@ -59,6 +62,7 @@ def test_the_pure_rooms_reach_for_no_clock_dice_or_file(modules: dict[Path, ast.
     [
         "import time",
         "import os.path",
+        "import os\nos.environ",
         "from random import choice",
         "from pathlib import Path",
         "open('x')",
