@@ -1,0 +1,594 @@
+# pragma version 0.4.3
+"""
+@title Deal
+@license Apache-2.0
+@notice One deal: holds its dollars, runs its waterfall each period, owes its payees what they pull.
+@dev A register machine. The program (docs/deal-language.md) is data; this code is the same for every deal.
+
+  registers  0 paid out | 1 flags | 2 period | 3 taken in | cash lanes | other lasting lanes | constants | temporaries
+             | 144.. machine. All lie in [0, LIMIT]; sums saturate at LIMIT, differences at 0, so that no report and
+             no payment can make `close` revert. Cash cannot saturate: lanes add up to `taken in` <= LIMIT.
+  storage    `words`: four 64-bit lanes a word, lane i at bits 64 * (i % 4) of word i // 4.
+  flags      byte 0 the state; byte k (1-6) of test k: level (low 4 bits), clean periods so far (high 4 bits).
+  program    header | constants, four a word | steps, four a word | opening words of the non-cash lasting lanes
+  header     bytes 0 version 1 | 1 state words | 2 cash words | 3 constant words | 4 step words | 5 first paid lane
+             | 6 payees | 7-8 year | 9 month | 10 day | 11-13 second of the day | 14-17 step [s] | 18 months
+             | 19-22 grace [s] | 23-31 zero. Period k starts k * months and k * step after the start.
+  step       op | states (bit s: runs in state s) | a | b | c | e | g | l; in vector steps l is
+             (items - 1) | 16 a (of PAY: e) advances | 32 b advances | 64 c advances | 128 the op's own flag
+"""
+from ethereum.ercs import IERC20
+
+event PeriodClosed:
+    period: indexed(uint256)
+    flags: uint256
+    inflow: uint256
+    report: uint256
+    fresh: bool
+
+event Withdrawn:
+    lane: indexed(uint256)
+    payee: indexed(address)
+    amount: uint256
+
+LOW: constant(uint256) = 2**64 - 1
+LIMIT: constant(uint256) = 2**62 - 1
+TOP_BITS: constant(uint256) = (3 << 62) | (3 << 126) | (3 << 190) | (3 << 254)
+ECHO: constant(Bytes[11]) = x"600b380380600b5f395ff3"  # returns everything after itself
+BYTES_MAX: constant(uint256) = 2048
+WORDS_MAX: constant(uint256) = 36
+
+COLLECT: constant(uint256) = 4  # the account where all cash arrives
+MACHINE: constant(uint256) = 144  # the days of the period as 30/360, then
+DAYS: constant(uint256) = 145
+SECONDS: constant(uint256) = 146
+INFINITE: constant(uint256) = 147
+ONE: constant(uint256) = 149  # 148 holds zero
+INFLOW: constant(uint256) = 150
+STALE: constant(uint256) = 151
+NEGATIVE: constant(uint256) = 152  # one for each of the three measures
+MEASURE: constant(uint256) = 155
+
+PAY: constant(uint256) = 1
+ACC: constant(uint256) = 2
+SPLIT: constant(uint256) = 3
+FUND: constant(uint256) = 4
+DRAIN: constant(uint256) = 5
+TEST: constant(uint256) = 6
+CURE: constant(uint256) = 7
+STATE: constant(uint256) = 8
+ADD: constant(uint256) = 9
+SUB: constant(uint256) = 10
+MIN: constant(uint256) = 11
+MAX: constant(uint256) = 12
+MOVE: constant(uint256) = 13
+
+DOLLAR: public(immutable(address))
+ANCHOR: public(immutable(address))
+PROGRAM: public(immutable(address))
+DEAL_HASH: public(immutable(bytes32))
+PROGRAM_HASH: public(immutable(bytes32))
+
+words: public(uint256[WORDS_MAX])
+payees: HashMap[uint256, uint256]  # lane -> address | withdrawn << 160
+
+
+@deploy
+def __init__(dollar: address, anchor: address, program: Bytes[BYTES_MAX], deal_hash: bytes32, payees: DynArray[address, 64]):
+    """
+    @notice Refuses a malformed program, so that none that could create cash, move what was paid, or get stuck ever runs.
+    @param payees the owner of each paid lane, in order from the header's first paid lane
+    """
+    assert dollar.is_contract and anchor.is_contract, "no contract"
+    self._check(program, payees)
+    DOLLAR = dollar
+    ANCHOR = anchor
+    DEAL_HASH = deal_hash
+    PROGRAM_HASH = keccak256(program)
+    PROGRAM = raw_create(concat(ECHO, ECHO, program))
+
+
+# ---------------------------------------------------------------- acts
+
+
+@external
+@nonreentrant
+def close() -> uint256:
+    """
+    @notice Close the period: take in what arrived, read the report, run the waterfall. Anyone, once the period has ended.
+        Without a fresh report it waits for the deal's grace; after it, it runs with measures of 0 and the stale bit set.
+    @return the flags after the close
+    """
+    program: Bytes[BYTES_MAX] = raw_call(PROGRAM, b"", max_outsize=BYTES_MAX, is_static_call=True)
+    header: uint256 = extract32(program, 0, output_type=uint256)
+    state_words: uint256 = (header >> 240) & 255
+    r: uint256[160] = empty(uint256[160])
+    old: uint256[WORDS_MAX] = empty(uint256[WORDS_MAX])
+
+    # lasting lanes and constants enter their registers
+    at: uint256 = 0
+    for s: uint256 in range(state_words, bound=WORDS_MAX):
+        word: uint256 = self.words[s]
+        old[s] = word
+        r[at] = word & LOW
+        r[at + 1] = (word >> 64) & LOW
+        r[at + 2] = (word >> 128) & LOW
+        r[at + 3] = word >> 192
+        at = unsafe_add(at, 4)
+    here: uint256 = 32
+    for s: uint256 in range((header >> 224) & 255, bound=WORDS_MAX):
+        word: uint256 = extract32(program, here, output_type=uint256)
+        r[at] = word & LOW
+        r[at + 1] = (word >> 64) & LOW
+        r[at + 2] = (word >> 128) & LOW
+        r[at + 3] = word >> 192
+        at = unsafe_add(at, 4)
+        here = unsafe_add(here, 32)
+
+    # the period's dates, the report, the cash
+    period: uint256 = r[2]
+    start: uint256 = self._starts(header, period)
+    end: uint256 = self._starts(header, period + 1)
+    assert block.timestamp >= end, "period is open"
+    report: uint256 = self._report()
+    fresh: bool = (report >> 192) & (2**32 - 1) == end and (report >> 224) > block.timestamp
+    if fresh:
+        self_measure: uint256 = report
+        for i: uint256 in range(3):
+            value: uint256 = self_measure & LOW
+            if value >> 63 == 1:
+                r[NEGATIVE + i] = 1
+            else:
+                r[MEASURE + i] = min(value, LIMIT)
+            self_measure = self_measure >> 64
+    else:
+        assert block.timestamp >= end + ((header >> 72) & (2**32 - 1)), "report awaited"
+        r[STALE] = 1
+    # cash above LIMIT stays outside; a dollar that took cash back (balance below what is owed) brings no inflow
+    cash: uint256 = min(staticcall IERC20(DOLLAR).balanceOf(self), LIMIT) + r[0]
+    inflow: uint256 = min(cash - min(cash, r[3]), LIMIT - r[3])
+    r[3] = unsafe_add(r[3], inflow)
+    r[COLLECT] = unsafe_add(r[COLLECT], inflow)
+    r[MACHINE] = 30 * ((header >> 104) & 255)
+    r[DAYS] = unsafe_div(end - start, 86400)
+    r[SECONDS] = end - start
+    r[INFINITE] = LIMIT
+    r[ONE] = 1
+    r[INFLOW] = inflow
+
+    # the steps
+    state: uint256 = r[1] & 255
+    for w: uint256 in range((header >> 216) & 255, bound=60):
+        four: uint256 = extract32(program, here, output_type=uint256)
+        here = unsafe_add(here, 32)
+        for j: uint256 in range(4):
+            step: uint256 = four >> 192
+            four = four << 64
+            if (step >> unsafe_add(48, state)) & 1 == 0:
+                continue
+            op: uint256 = step >> 56
+            a: uint256 = (step >> 40) & 255
+            b: uint256 = (step >> 32) & 255
+            c: uint256 = (step >> 24) & 255
+            e: uint256 = (step >> 16) & 255
+            g: uint256 = (step >> 8) & 255
+            items: uint256 = unsafe_add(step & 15, 1)
+            step_a: uint256 = (step >> 4) & 1
+            step_b: uint256 = (step >> 5) & 1
+            step_c: uint256 = (step >> 6) & 1
+            own: uint256 = (step >> 7) & 1
+
+            if op == PAY:  # least of what is left, due b and cap e, from a to c; own: junior first
+                left: uint256 = r[a]
+                if left == 0:
+                    continue
+                if own == 1:
+                    b = unsafe_add(b, unsafe_mul(step_b, unsafe_sub(items, 1)))
+                    c = unsafe_add(c, unsafe_mul(step_c, unsafe_sub(items, 1)))
+                    e = unsafe_add(e, unsafe_mul(step_a, unsafe_sub(items, 1)))
+                for i: uint256 in range(items, bound=16):
+                    x: uint256 = left
+                    if b != 0:
+                        x = min(x, r[b])
+                    if e != 0:
+                        x = min(x, r[e])
+                        r[e] = unsafe_sub(r[e], x)
+                    if b != 0:
+                        r[b] = unsafe_sub(r[b], x)
+                    if c != 0:
+                        r[c] = min(unsafe_add(r[c], x), LIMIT)
+                    left = unsafe_sub(left, x)
+                    if own == 1:
+                        b = unsafe_sub(b, step_b)
+                        c = unsafe_sub(c, step_c)
+                        e = unsafe_sub(e, step_a)
+                    else:
+                        b = unsafe_add(b, step_b)
+                        c = unsafe_add(c, step_c)
+                        e = unsafe_add(e, step_a)
+                r[a] = left
+            elif op == ACC:  # c = a * b * e // g; own: added to c. Three factors < 2**62 fit 186 bits
+                factor: uint256 = r[e]
+                divisor: uint256 = r[g]
+                for i: uint256 in range(items, bound=16):
+                    x: uint256 = unsafe_div(unsafe_mul(unsafe_mul(r[a], r[b]), factor), divisor)
+                    if own == 1:
+                        x = unsafe_add(x, r[c])
+                    r[c] = min(x, LIMIT)
+                    a = unsafe_add(a, step_a)
+                    b = unsafe_add(b, step_b)
+                    c = unsafe_add(c, step_c)
+            elif op < TEST:
+                if op == SPLIT:  # b from a to c by weights e; own: weights are dues, paid down (and g with them)
+                    amount: uint256 = r[a]
+                    if b != 0:
+                        amount = min(amount, r[b])
+                    total: uint256 = 0
+                    for i: uint256 in range(items, bound=16):
+                        total = unsafe_add(total, r[e + i])
+                    if own == 1:
+                        amount = min(amount, total)
+                    if amount == 0 or total == 0:
+                        continue
+                    left: uint256 = amount
+                    for i: uint256 in range(items, bound=16):
+                        weight: uint256 = r[e + i]
+                        x: uint256 = unsafe_div(unsafe_mul(amount, weight), total)
+                        if unsafe_add(i, 1) == items:
+                            x = left
+                        if own == 1:
+                            x = min(x, weight)
+                            r[e + i] = unsafe_sub(weight, x)
+                            if g != 0:
+                                r[g + i] = unsafe_sub(r[g + i], min(x, r[g + i]))
+                        r[c] = unsafe_add(r[c], x)
+                        left = unsafe_sub(left, x)
+                        c = unsafe_add(c, step_c)
+                    r[a] = unsafe_sub(r[a], unsafe_sub(amount, left))
+                else:
+                    x: uint256 = 0
+                    if op == FUND:  # from a, fill c up to target b
+                        x = min(r[a], unsafe_sub(max(r[b], r[c]), r[c]))
+                    else:  # DRAIN: what a holds above target b, to c
+                        x = unsafe_sub(max(r[a], r[b]), r[b])
+                    r[a] = unsafe_sub(r[a], x)
+                    r[c] = unsafe_add(r[c], x)
+            elif op < ADD:
+                if op == TEST:  # where a * b < c * e, g is at least level l
+                    if unsafe_mul(r[a], r[b]) < unsafe_mul(r[c], r[e]):
+                        r[g] = max(r[g], step & 15)
+                elif op == CURE:  # worse at once; better after e clean periods; never from level g up (0: always)
+                    place: uint256 = unsafe_mul(8, a)
+                    level: uint256 = (r[1] >> place) & 15
+                    clean: uint256 = (r[1] >> unsafe_add(place, 4)) & 15
+                    found: uint256 = min(r[c], 15)
+                    if found >= level:
+                        level = found
+                        clean = 0
+                    elif g == 0 or level < g:
+                        if clean >= e:
+                            level = found
+                            clean = 0
+                        else:
+                            clean = unsafe_add(clean, 1)
+                    r[1] = (r[1] & ~(255 << place)) | (unsafe_add(level, unsafe_mul(16, clean)) << place)
+                    r[b] = max(r[b], level)
+                else:  # STATE: from the next step on
+                    state = min(r[a], 7)
+                    r[1] = (r[1] & ~convert(255, uint256)) | state
+            elif op == ADD:  # the sum of the items from a on, and of b
+                x: uint256 = 0
+                if b != 0:
+                    x = r[b]
+                for i: uint256 in range(items, bound=16):
+                    x = unsafe_add(x, r[a + i])
+                r[c] = min(x, LIMIT)
+            else:
+                for i: uint256 in range(items, bound=16):
+                    if op == SUB:
+                        r[c] = unsafe_sub(max(r[a], r[b]), r[b])
+                    elif op == MIN:
+                        r[c] = min(r[a], r[b])
+                    elif op == MAX:
+                        r[c] = max(r[a], r[b])
+                    else:  # MOVE: all of a onto c
+                        r[c] = min(unsafe_add(r[c], r[a]), LIMIT)
+                        r[a] = 0
+                    a = unsafe_add(a, step_a)
+                    b = unsafe_add(b, step_b)
+                    c = unsafe_add(c, step_c)
+
+    # pack, write what changed, and check that the cash lanes hold all that was ever taken in
+    r[2] = unsafe_add(period, 1)
+    total: uint256 = 0
+    at = 0
+    for s: uint256 in range(state_words, bound=WORDS_MAX):
+        word: uint256 = r[at] | (r[at + 1] << 64) | (r[at + 2] << 128) | (r[at + 3] << 192)
+        if s != 0 and s <= (header >> 232) & 255:
+            total = unsafe_add(total, word % LOW)  # modulo 2**64 - 1 a word is the sum of its lanes
+        if word != old[s]:
+            self.words[s] = word
+        at = unsafe_add(at, 4)
+    assert total == r[3], "cash created or lost"
+    log PeriodClosed(period=period, flags=r[1], inflow=inflow, report=report, fresh=fresh)
+    return r[1]
+
+
+@external
+@nonreentrant
+def withdraw(lane: uint256) -> uint256:
+    """
+    @notice Pay the lane's payee, and no one else, all that the lane owes it.
+    @return the amount paid [micro-dollars]; 0 where nothing is owed
+    """
+    payee: uint256 = self.payees[lane]
+    assert payee & (2**160 - 1) == convert(msg.sender, uint256), "not the payee"
+    paid: uint256 = self._lane(lane)
+    amount: uint256 = paid - (payee >> 160)
+    if amount == 0:
+        return 0
+    self.payees[lane] = (payee & (2**160 - 1)) | (paid << 160)
+    self.words[0] += amount  # lane 0: paid out, never above taken in
+    assert extcall IERC20(DOLLAR).transfer(msg.sender, amount, default_return_value=True), "dollar refused"
+    log Withdrawn(lane=lane, payee=msg.sender, amount=amount)
+    return amount
+
+
+# ---------------------------------------------------------------- views
+
+
+@external
+@view
+def program() -> Bytes[BYTES_MAX]:
+    """
+    @notice The bytes that run.
+    """
+    return raw_call(PROGRAM, b"", max_outsize=BYTES_MAX, is_static_call=True)
+
+
+@external
+@view
+def period() -> uint256:
+    """
+    @notice How many periods are closed; the next to close counts from 0.
+    """
+    return self._lane(2)
+
+
+@external
+@view
+def flags() -> uint256:
+    """
+    @notice Byte 0 the state, byte k the level (low 4 bits) and the clean periods of test k.
+    """
+    return self._lane(1)
+
+
+@external
+@view
+def lane(number: uint256) -> uint256:
+    """
+    @notice The value of a lasting lane.
+    """
+    return self._lane(number)
+
+
+@external
+@view
+def payee(lane: uint256) -> address:
+    """
+    @notice Who may withdraw the lane; zero where none.
+    """
+    return convert(self.payees[lane] & (2**160 - 1), address)
+
+
+@external
+@view
+def unpaid(lane: uint256) -> uint256:
+    """
+    @notice What the lane's payee may withdraw now [micro-dollars].
+    """
+    if self.payees[lane] == 0:
+        return 0
+    return self._lane(lane) - (self.payees[lane] >> 160)
+
+
+@external
+@view
+def period_end() -> uint256:
+    """
+    @notice When the open period ends [s since 1970]: from then on `close` may be called, and its report is as of then.
+    """
+    program: Bytes[BYTES_MAX] = raw_call(PROGRAM, b"", max_outsize=BYTES_MAX, is_static_call=True)
+    return self._starts(extract32(program, 0, output_type=uint256), self._lane(2) + 1)
+
+
+@internal
+@view
+def _lane(number: uint256) -> uint256:
+    return (self.words[number // 4] >> (64 * (number % 4))) & LOW
+
+
+@internal
+@view
+def _report() -> uint256:
+    """
+    An anchor that fails or answers short gives 0, which is stale. Starving it of gas is no way to get there: the 1/64
+    left over would have to pay for the rest of `close`.
+    """
+    done: bool = False
+    answer: Bytes[32] = b""
+    done, answer = raw_call(
+        ANCHOR,
+        abi_encode(self, method_id=method_id("report(address)")),
+        max_outsize=32,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if not done or len(answer) != 32:
+        return 0
+    return convert(answer, uint256)
+
+
+@internal
+@pure
+def _starts(header: uint256, period: uint256) -> uint256:
+    """
+    When a period starts [s since 1970]; days by the proleptic Gregorian calendar, years counted from March.
+    """
+    months: uint256 = ((header >> 176) & 255) + ((header >> 104) & 255) * period + 9  # March is 0 modulo 12
+    year: uint256 = ((header >> 184) & 65535) + unsafe_div(months, 12) - 1
+    of_year: uint256 = unsafe_div(153 * (months % 12) + 2, 5) + ((header >> 168) & 255)
+    days: uint256 = 365 * year + unsafe_div(year, 4) - unsafe_div(year, 100) + unsafe_div(year, 400) + of_year - 719469
+    return days * 86400 + ((header >> 144) & (2**24 - 1)) + ((header >> 112) & (2**32 - 1)) * period
+
+
+# ---------------------------------------------------------------- the checker
+
+
+@internal
+def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, 64]):
+    """
+    Header, constants, opening words and payees; writes the opening state.
+    """
+    assert len(program) >= 32, "program"
+    header: uint256 = extract32(program, 0, output_type=uint256)
+    state_words: uint256 = (header >> 240) & 255
+    cash_words: uint256 = (header >> 232) & 255
+    constant_words: uint256 = (header >> 224) & 255
+    step_words: uint256 = (header >> 216) & 255
+    paid: uint256 = (header >> 208) & 255
+    payee_count: uint256 = (header >> 200) & 255
+    month: uint256 = (header >> 176) & 255
+    day: uint256 = (header >> 168) & 255
+    months: uint256 = (header >> 104) & 255
+    assert header >> 248 == 1 and header & (2**72 - 1) == 0, "header"
+    assert cash_words != 0 and cash_words < state_words and state_words + constant_words <= WORDS_MAX, "header"
+    assert step_words != 0 and step_words <= 60, "header"
+    assert paid > COLLECT and payee_count != 0 and paid + payee_count <= 4 + 4 * cash_words, "header"
+    assert (header >> 184) & 65535 >= 1970 and month != 0 and month <= 12 and day != 0 and day <= 28, "dates"
+    assert (header >> 144) & (2**24 - 1) < 86400 and months <= 12, "dates"
+    assert (months == 0) != ((header >> 112) & (2**32 - 1) == 0), "dates"  # months or a step, not both
+    assert len(program) == 32 * (constant_words + step_words + state_words - cash_words), "length"
+
+    assert len(payees) == payee_count, "payees"
+    for i: uint256 in range(payee_count, bound=64):
+        assert payees[i] != empty(address), "payees"
+        self.payees[paid + i] = convert(payees[i], uint256)
+
+    r: uint256[160] = empty(uint256[160])
+    r[ONE] = 1
+    here: uint256 = 32
+    for s: uint256 in range(constant_words, bound=WORDS_MAX):
+        word: uint256 = extract32(program, here, output_type=uint256)
+        assert word & TOP_BITS == 0, "constant"
+        for i: uint256 in range(4):
+            r[4 * (state_words + s) + i] = (word >> (64 * i)) & LOW
+        here += 32
+    for w: uint256 in range(step_words, bound=60):
+        four: uint256 = extract32(program, here, output_type=uint256)
+        for j: uint256 in range(4):
+            step: uint256 = (four >> (192 - 64 * j)) & LOW
+            if step != 0:
+                g: uint256 = (step >> 8) & 255
+                divisor: uint256 = r[g] if g < 160 else 0
+                self._check_step(
+                    step, 4 + 4 * cash_words, 4 * state_words, 4 * (state_words + constant_words), paid, payee_count, divisor
+                )
+        here += 32
+    for s: uint256 in range(1 + cash_words, state_words, bound=WORDS_MAX):
+        word: uint256 = extract32(program, here, output_type=uint256)
+        assert word & TOP_BITS == 0, "opening"
+        self.words[s] = word
+        here += 32
+
+
+@internal
+@pure
+def _check_step(
+    step: uint256,
+    cash_end: uint256,
+    lasting_end: uint256,
+    temporary: uint256,
+    paid: uint256,
+    payee_count: uint256,
+    divisor: uint256,
+):
+    """
+    Cash moves only from accounts to accounts and paid lanes, by PAY, SPLIT, FUND and DRAIN; the rest writes ledgers and
+    temporaries; what one step changes in two roles lies apart.
+    """
+    op: uint256 = step >> 56
+    a: uint256 = (step >> 40) & 255
+    b: uint256 = (step >> 32) & 255
+    c: uint256 = (step >> 24) & 255
+    e: uint256 = (step >> 16) & 255
+    g: uint256 = (step >> 8) & 255
+    l: uint256 = step & 255
+    items: uint256 = (l & 15) + 1
+    of_a: uint256 = 1 + (l & 15) * ((l >> 4) & 1)
+    of_b: uint256 = 1 + (l & 15) * ((l >> 5) & 1)
+    of_c: uint256 = 1 + (l & 15) * ((l >> 6) & 1)
+    own: bool = l >= 128
+    from_account: bool = COLLECT <= a and a < paid
+    to_ledger: bool = self._ledger(c, of_c, cash_end, lasting_end, temporary)
+    assert (step >> 48) & 255 != 0, "states"
+
+    if op == PAY:
+        to_cash: bool = COLLECT <= c and c + of_c <= paid + payee_count
+        from_ledger: bool = self._ledger(a, 1, cash_end, lasting_end, temporary)
+        assert (from_account and to_cash) or (from_ledger and (to_ledger or (c == 0 and of_c == 1))), "pay"
+        assert (b == 0 and of_b == 1) or self._ledger(b, of_b, cash_end, lasting_end, temporary), "pay"
+        assert (e == 0 and of_a == 1) or self._ledger(e, of_a, cash_end, lasting_end, temporary), "pay"
+        assert self._apart(a, 1, b, of_b) and self._apart(a, 1, c, of_c) and self._apart(a, 1, e, of_a), "pay"
+        assert self._apart(b, of_b, c, of_c) and self._apart(b, of_b, e, of_a) and self._apart(c, of_c, e, of_a), "pay"
+    elif op == ACC:
+        assert self._readable(a, of_a) and self._readable(b, of_b) and self._readable(e, 1), "acc"
+        assert divisor != 0 and to_ledger, "acc"
+    elif op == SPLIT:
+        assert from_account and COLLECT <= c and c + of_c <= paid + payee_count and self._apart(a, 1, c, of_c), "split"
+        assert (b == 0 or self._readable(b, 1)) and e >= cash_end and self._readable(e, items), "split"
+        assert not own or self._ledger(e, items, cash_end, lasting_end, temporary), "split"
+        assert g == 0 or (own and self._ledger(g, items, cash_end, lasting_end, temporary)), "split"
+        assert self._apart(e, items, g, items), "split"
+    elif op == FUND or op == DRAIN:
+        assert from_account and COLLECT <= c and c < paid and a != c and self._readable(b, 1), "reserve"
+    elif op == TEST:
+        assert self._readable(a, 1) and self._readable(b, 1) and self._readable(c, 1) and self._readable(e, 1), "test"
+        assert temporary <= g and g < MACHINE and l != 0 and l <= 15, "test"
+    elif op == CURE:
+        assert a != 0 and a <= 6 and temporary <= b and b < MACHINE and self._readable(c, 1) and e <= 15 and g <= 15, "cure"
+    elif op == STATE:
+        assert self._readable(a, 1), "state"
+    elif op == ADD:
+        assert self._readable(a, items) and (b == 0 or self._readable(b, 1)), "add"
+        assert self._ledger(c, 1, cash_end, lasting_end, temporary), "add"
+    elif op == MOVE:
+        assert self._ledger(a, of_a, cash_end, lasting_end, temporary) and to_ledger and self._apart(a, of_a, c, of_c), "move"
+    else:
+        assert op == SUB or op == MIN or op == MAX, "op"
+        assert self._readable(a, of_a) and self._readable(b, of_b) and to_ledger, "op"
+
+
+@internal
+@pure
+def _readable(first: uint256, count: uint256) -> bool:
+    return (first == 2 and count == 1) or (COLLECT <= first and first + count <= 160)
+
+
+@internal
+@pure
+def _ledger(first: uint256, count: uint256, cash_end: uint256, lasting_end: uint256, temporary: uint256) -> bool:
+    """
+    Whether all `count` registers from `first` on are lasting lanes without cash, or all temporaries.
+    """
+    return (cash_end <= first and first + count <= lasting_end) or (temporary <= first and first + count <= MACHINE)
+
+
+@internal
+@pure
+def _apart(x: uint256, of_x: uint256, y: uint256, of_y: uint256) -> bool:
+    """
+    Whether the two ranges share no register; 0 stands for none.
+    """
+    return x == 0 or y == 0 or x + of_x <= y or y + of_y <= x

@@ -1,0 +1,96 @@
+"""What a program can reach at most: the values of its registers, and the gas of one close."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from penstock.capital.decode import LIMIT, MACHINE, ONE, REGISTERS, Decoded, Step, decode
+from penstock.errors import Refused
+
+LANE_MAX: Final = 10**17  # a hundred billion dollars in one lane [micro-dollars]
+MEASURE_MAX: Final = 10**15
+PERIOD_DAYS_MAX: Final = 366
+
+# gas of one close, execution only, measured over the contract's tests and rounded up
+_FIXED: Final = 60_000
+_WORD: Final = 2_600 + 20_500  # a state word: a cold read, and at worst the first write from zero
+_CONSTANT_WORD: Final = 450
+_STEP: Final = {"PAY": (700, 700), "ACC": (700, 450), "SPLIT": (900, 1_000)}
+_STEP_OTHER: Final = (1_100, 350)
+
+
+def refuse_saturation(code: bytes) -> None:
+    """Refuse a program in which a sum could reach ``LIMIT`` while every lane is below a hundred billion dollars.
+
+    The contract saturates rather than reverts, so that nothing can freeze a deal; a deal in which this could happen
+    with amounts that occur is refused here.
+
+    Raises:
+        Refused: ``program.may_saturate`` with the step.
+    """
+    decoded = decode(code)
+    top = _opening_tops(decoded)
+    for step in decoded.steps:
+        for register, value in _tops(step, top):
+            if value > LIMIT:
+                raise Refused(
+                    "program.may_saturate",
+                    "An amount could outgrow the chain's numbers.",
+                    hint="Use smaller faces, rates or tariffs, or fewer decimals.",
+                    step=step.number,
+                )
+            top[register] = max(top[register], value)
+
+
+def _opening_tops(decoded: Decoded) -> list[int]:
+    top = [0] * REGISTERS
+    top[2] = LANE_MAX
+    for register in range(4, decoded.layout.lasting_end):
+        top[register] = LANE_MAX
+    for register, value in decoded.constants.items():
+        top[register] = value
+    length_s = PERIOD_DAYS_MAX * 86400 if decoded.layout.months else decoded.layout.step_s
+    machine = [360, length_s // 86400, length_s, LIMIT, 0, 1, LANE_MAX, 1, 1, 1, 1, *[MEASURE_MAX] * 3]
+    top[MACHINE : MACHINE + len(machine)] = machine
+    return top
+
+
+def _tops(step: Step, top: list[int]) -> list[tuple[int, int]]:
+    """The registers a step writes and the most each can hold after it."""
+    items = range(step.items)
+    a = [step.a + i * step.stride(4) for i in items]
+    b = [step.b + i * step.stride(5) for i in items]
+    c = [step.c + i * step.stride(6) for i in items]
+    if step.op == "ACC":
+        divisor = max(1, top[step.g])
+        return [
+            (z, top[x] * top[y] * top[step.e] // divisor + top[z] * step.own) for x, y, z in zip(a, b, c, strict=True)
+        ]
+    if step.op == "ADD":
+        return [(step.c, sum(top[step.a : step.a + step.items]) + (top[step.b] if step.b else 0))]
+    if step.op == "PAY" and step.c >= 4:
+        return [(z, min(LIMIT, top[z])) for z in c]  # cash is bounded by what came in; a write-down by the loss
+    if step.op in ("SUB", "MIN", "MAX"):
+        pick = {"SUB": lambda x, _: x, "MIN": min, "MAX": max}[step.op]
+        return [(z, pick(top[x], top[y])) for x, y, z in zip(a, b, c, strict=True)]
+    if step.op == "MOVE":
+        return [(z, top[x] + top[z]) for x, z in zip(a, c, strict=True)]
+    if step.op == "TEST":
+        return [(step.g, 15)]
+    return [(step.b, 15)] if step.op == "CURE" else []
+
+
+def gas_ceiling(code: bytes) -> int:
+    """No close of this program uses more gas [execution; add 21,000 and calldata for the transaction]."""
+    decoded = decode(code)
+    layout = decoded.layout
+    words = layout.state_words * _WORD + layout.constant_words * _CONSTANT_WORD
+    return _FIXED + words + sum(_gas(step) for step in decoded.steps)
+
+
+def _gas(step: Step) -> int:
+    once, item = _STEP.get(step.op, _STEP_OTHER)
+    return once + item * step.items
+
+
+__all__ = ["LANE_MAX", "MEASURE_MAX", "ONE", "gas_ceiling", "refuse_saturation"]
