@@ -4,10 +4,10 @@ because a single fact's commit is otherwise half spent on building statements.""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
 
 from penstock.store.ports import ZERO_HASH, RecordedCommand, StoredFact, Write
 from penstock.store.sql import Sql, driver, text_of
@@ -17,7 +17,7 @@ PAGE: Final = 4_096
 Row = tuple[int, str, int, str, int, bytes, bytes, str | None, bytes, bytes]
 
 _IN_PAGE = (FACT.c.seq >= bindparam("start")) & (FACT.c.seq < bindparam("stop"))
-_COMMAND = select(func.min(FACT.c.seq), func.count(), func.min(FACT.c.input_hash)).where(FACT.c.key == bindparam("key"))
+_OF_KEY = FACT.c.key == bindparam("key")
 _LAST = select(func.max(FACT.c.seq)).scalar_subquery()
 
 
@@ -27,7 +27,10 @@ class FactTable:
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
         self._insert = text_of(insert(FACT), sql.dialect)
-        self._command = text_of(_COMMAND, sql.dialect)
+        self._first = text_of(
+            select(FACT.c.seq, FACT.c.input_hash).where(_OF_KEY, FACT.c.part == literal_column("0")), sql.dialect
+        )
+        self._count = text_of(select(func.count()).where(_OF_KEY), sql.dialect)
         self._page = text_of(select(FACT).where(_IN_PAGE).order_by(FACT.c.seq), sql.dialect)
         self._last = text_of(select(FACT.c.seq, FACT.c.hash).where(FACT.c.seq == _LAST), sql.dialect)
 
@@ -44,11 +47,18 @@ class FactTable:
         row = self._sql.look(lambda connection: connection.execute(self._last).fetchone())
         return (row[0] + 1, row[1]) if row else (0, ZERO_HASH)
 
-    def receipt(self, key: str) -> RecordedCommand | None:
-        """What the command with this key recorded."""
-        row = self._sql.look(lambda connection: connection.execute(self._command, (key,)).fetchone())
-        first_seq, facts, input_hash = row
-        return RecordedCommand(key, input_hash, first_seq, facts) if facts else None
+    def receipts(self, keys: Iterable[str]) -> dict[str, RecordedCommand]:
+        """What the commands with these keys recorded; only those that did."""
+        return self._sql.look(lambda connection: self._find(connection, keys))
+
+    def _find(self, connection: Any, keys: Iterable[str]) -> dict[str, RecordedCommand]:
+        found = {}
+        for key in keys:
+            first = connection.execute(self._first, (key,)).fetchone()
+            if first:
+                (facts,) = connection.execute(self._count, (key,)).fetchone()
+                found[key] = RecordedCommand(key, first[1], first[0], facts)
+        return found
 
     def read(self, start: int, stop: int) -> Iterator[StoredFact]:
         """Facts ``[start, stop)``, a page a transaction, so that a slow reader holds nothing back."""

@@ -5,10 +5,11 @@ A store knows facts as bytes and segments as columns; it does not know what they
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from penstock.errors import Invalid
 from penstock.journal.segment import Columns, Segment, SegmentFormat
 from penstock.journal.tree import Tree
 
@@ -24,6 +25,10 @@ class NewFact:
     at_us: int
     body: bytes
     segment: Segment | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.at_us) is not int:  # the driver would store another kind of integer as bytes
+            raise Invalid("store.not_whole", "An instant is a whole number of microseconds.", kind=self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,9 @@ class Store(Protocol):
 
     def receipt(self, key: str) -> RecordedCommand | None:
         """What the command with this key recorded."""
+
+    def receipts(self, keys: Iterable[str]) -> dict[str, RecordedCommand]:
+        """What the commands with these keys recorded; only those that did."""
 
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
         """A segment's columns, its file's digest checked."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -113,7 +113,11 @@ class SqliteStore:
 
     def receipt(self, key: str) -> RecordedCommand | None:
         """What the command with this key recorded; None where it did not."""
-        return self._facts.receipt(key)
+        return self.receipts([key]).get(key)
+
+    def receipts(self, keys: Iterable[str]) -> dict[str, RecordedCommand]:
+        """What the commands with these keys recorded; only those that did."""
+        return self._facts.receipts(keys)
 
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
         """A segment's columns; raises as `SegmentFolder.read`."""

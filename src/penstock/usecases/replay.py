@@ -12,14 +12,14 @@ from penstock.journal.segment import Columns, SegmentRef
 from penstock.store.ports import ZERO_HASH, Store, StoredFact
 
 
-class World(Protocol):
+class AnyWorld(Protocol):
     """Books that follow from facts alone: the same facts in the same order give the same world."""
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Take one fact in, with its segment's columns where it has one."""
 
 
-def replay(store: Store, kinds: Kinds, world: World, start: int = 0, stop: int | None = None) -> bytes:
+def replay(store: Store, kinds: Kinds, world: AnyWorld, start: int = 0, stop: int | None = None) -> bytes:
     """Apply committed facts ``[start, stop)`` to ``world``; returns the hash of the last.
 
     Raises:

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from penstock.errors import Conflict, Invalid, Unavailable
-from penstock.journal.canonical import dump, to_plain
+from penstock.journal.canonical import dump, from_plain, to_plain
 from penstock.journal.fact import Entry, Kinds, Recorded, encode
 from penstock.journal.segment import Columns, check_columns
 from penstock.store.ports import NewFact, OutboxRow, RecordedCommand, Store, Write
-from penstock.usecases.replay import World, replay, segment_ref
+from penstock.usecases.replay import AnyWorld, replay, segment_ref
 
-W = TypeVar("W", bound=World)
+W = TypeVar("W", bound=AnyWorld)
 T = TypeVar("T")
 Outbox = Sequence[OutboxRow] | Callable[[Sequence[Recorded]], Sequence[OutboxRow]]
 GROUP_MAX: Final = 1_000
@@ -78,23 +78,14 @@ class _Waiting(Generic[W]):
         self.answer: Answer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """One fact on its way: as the record will have it, and as the world sees it."""
-
-    new: NewFact
-    recorded: Recorded
-    columns: Columns | None
-
-
 class _Group(Generic[W]):
     """Commands decided and applied but not yet committed, with the answers they get once they are."""
 
-    def __init__(self, first_seq: int) -> None:
-        self.seq = first_seq
+    def __init__(self, world: W, first_seq: int, recorded: dict[str, RecordedCommand]) -> None:
+        self.world, self.seq = world, first_seq
+        self.recorded = recorded
         self.writes: list[Write] = []
         self.answers: list[tuple[_Waiting[W], Answer]] = []
-        self.keys: dict[str, RecordedCommand] = {}
 
 
 class _Misapplied(Exception):
@@ -109,6 +100,7 @@ class Sequencer(Generic[W]):
 
     def __init__(self, store: Store, fresh_world: Callable[[], W], kinds: Kinds) -> None:
         self._store, self._fresh_world, self._kinds = store, fresh_world, kinds
+        self._known = frozenset(kinds)
         self._queue: deque[_Waiting[W]] = deque()
         self._lock = threading.Lock()
         self._world: W | None = None
@@ -176,11 +168,11 @@ class Sequencer(Generic[W]):
             item.answer = error
 
     def _decide_all(self, taken: Sequence[_Waiting[W]]) -> _Group[W]:
-        world = self._live()
-        group = _Group[W](self._store.size())
+        known = self._store.receipts([item.command.key for item in taken])
+        group = _Group(self._live(), self._store.size(), known)
         for item in taken:
             try:
-                answer: Answer = self._decide(world, group, item)
+                answer: Answer = self._decide(group, item)
             except _Misapplied as error:
                 item.answer = error.__cause__ if isinstance(error.__cause__, Exception) else error
                 raise
@@ -189,30 +181,35 @@ class Sequencer(Generic[W]):
             group.answers.append((item, answer))
         return group
 
-    def _decide(self, world: W, group: _Group[W], item: _Waiting[W]) -> Receipt:
+    def _decide(self, group: _Group[W], item: _Waiting[W]) -> Receipt:
         command = item.command
-        before = group.keys.get(command.key) or self._store.receipt(command.key)
+        before = group.recorded.get(command.key)
         if before:
             return _repeat(before, item.input_hash)
-        decided = self._seal(command.decide(world), command.at_us, group.seq)
-        outbox = command.outbox([each.recorded for each in decided]) if callable(command.outbox) else command.outbox
-        _apply(world, decided)
-        receipt = Receipt(command.key, group.seq, len(decided))
-        if decided or outbox:
-            group.writes.append(Write(command.key, item.input_hash, [each.new for each in decided], outbox))
-            group.keys[command.key] = RecordedCommand(command.key, item.input_hash, group.seq, len(decided))
-            group.seq += len(decided)
+        entries = command.decide(group.world)
+        recorded = [self._record(entry, command.at_us, seq) for seq, entry in enumerate(entries, group.seq)]
+        columns = [_checked_columns(entry) for entry in entries]
+        outbox = command.outbox(recorded) if callable(command.outbox) else command.outbox
+        _apply(group.world, recorded, columns)
+        receipt = Receipt(command.key, group.seq, len(recorded))
+        if recorded or outbox:
+            facts = [_new_fact(entry, fact) for entry, fact in zip(entries, recorded, strict=True)]
+            group.writes.append(Write(command.key, item.input_hash, facts, outbox))
+            group.recorded[command.key] = RecordedCommand(command.key, item.input_hash, group.seq, len(facts))
+            group.seq += len(facts)
         return receipt
 
-    def _seal(self, entries: Sequence[Entry], at_us: int, first_seq: int) -> list[_Decided]:
-        return [self._seal_one(entry, at_us, seq) for seq, entry in enumerate(entries, first_seq)]
+    def _record(self, entry: Entry, at_us: int, seq: int) -> Recorded:
+        """The fact as a replay will read it: what cannot be read back must never stand."""
+        kind = type(entry.fact)
+        if kind not in self._known:
+            raise Invalid("journal.unknown_kind", f"{kind.__name__} is no kind of fact here.")
+        fact = from_plain(kind, to_plain(entry.fact))
+        return Recorded(seq, at_us, fact, encode(fact, at_us))
 
-    def _seal_one(self, entry: Entry, at_us: int, seq: int) -> _Decided:
-        body = encode(entry.fact, at_us)
-        # Read back before it is recorded: what cannot be read must never stand, and the world sees the same
-        # facts live as in a replay.
-        recorded = self._kinds.decode(body, seq)
-        return _Decided(NewFact(entry.fact.KIND, at_us, body, entry.segment), recorded, _checked_columns(entry))
+
+def _new_fact(entry: Entry, recorded: Recorded) -> NewFact:
+    return NewFact(recorded.fact.KIND, recorded.at_us, recorded.body, entry.segment)
 
 
 def hash_input(value: Any) -> bytes:
@@ -233,10 +230,10 @@ def _repeat(before: RecordedCommand, input_hash: bytes) -> Receipt:
     return Receipt(before.key, before.first_seq, before.facts, repeated=True)
 
 
-def _apply(world: World, decided: Iterable[_Decided]) -> None:
+def _apply(world: AnyWorld, recorded: Sequence[Recorded], columns: Sequence[Columns | None]) -> None:
     try:
-        for each in decided:
-            world.apply(each.recorded, each.columns)
+        for fact, bulk in zip(recorded, columns, strict=True):
+            world.apply(fact, bulk)
     except Exception as error:
         raise _Misapplied from error
 
