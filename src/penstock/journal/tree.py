@@ -173,6 +173,10 @@ class Tree:
 
     def _range_root(self, start: int, stop: int) -> bytes:
         """Root over leaves [start, stop); ``start`` is a multiple of the power of two that covers the range."""
+        count = stop - start
+        if count and count & (count - 1) == 0:  # the common case in proofs: one full subtree, already hashed
+            depth = count.bit_length() - 1
+            return self._levels[depth].at(start >> depth)
         return _bag([self._levels[depth].at(position) for depth, position in _full_subtrees(start, stop)])
 
     def _check(self, low: int, high: int, least: int = 0) -> None:

@@ -1,0 +1,1 @@
+"""Every speed figure with the command that makes it: ``python -m bench``."""
