@@ -7,15 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import Invalid, Unverified
-from penstock.journal.checkpoint import Checkpoint, Signature, Verifier, cosign, open_note, parse, sign, signers
+from penstock.journal.checkpoint import (
+    WITNESS,
+    Checkpoint,
+    Signature,
+    Verifier,
+    cosign,
+    open_note,
+    parse,
+    sign,
+    signers,
+    witness,
+)
 from penstock.keys import SigningKey
 
 ORIGIN = "penstock.example/journal"
 LOG = SigningKey(bytes(range(32)))
-WITNESS = SigningKey(bytes(range(1, 33)))
+WITNESS_SECRET = SigningKey(bytes(range(1, 33)))
 ATTACKER = SigningKey(bytes(range(2, 34)))
 LOG_KEY = Verifier(ORIGIN, LOG.public)
-WITNESS_KEY = Verifier("witness.example/w1", WITNESS.public)
+WITNESS_KEY = Verifier("witness.example/w1", WITNESS_SECRET.public)
 HEAD = Checkpoint(ORIGIN, 7, bytes(range(100, 132)))
 NOTE = sign(HEAD, ORIGIN, LOG)
 
@@ -71,12 +82,39 @@ def test_any_text_is_an_error_of_ours(text: str) -> None:
 
 
 def test_cosignatures_are_kept_and_counted() -> None:
-    note = cosign(NOTE, WITNESS_KEY.name, WITNESS)
+    note = cosign(NOTE, WITNESS_KEY.name, WITNESS_SECRET)
     assert note.startswith(NOTE)
     assert open_note(note, [LOG_KEY]) == open_note(note, [WITNESS_KEY]) == HEAD
     assert signers(note, [LOG_KEY, WITNESS_KEY]) == {LOG_KEY, WITNESS_KEY}
     assert signers(note, [Verifier(ORIGIN, ATTACKER.public)]) == frozenset()
-    assert cosign(note, WITNESS_KEY.name, WITNESS) == note
+    assert cosign(note, WITNESS_KEY.name, WITNESS_SECRET) == note
+
+
+def test_witness_signs_text_and_time() -> None:
+    """C2SP tlog-cosignature, Ed25519 signed message, written out."""
+    key = Verifier("witness.example/w1", WITNESS_SECRET.public, WITNESS)
+    note = witness(NOTE, key.name, WITNESS_SECRET, 1_679_315_147_999_999)
+    line = parse(note)[1][1]
+    message = f"cosignature/v1\ntime 1679315147\n{HEAD.text}".encode()
+    assert line == Signature(key.name, key.key_id, (1_679_315_147).to_bytes(8, "big") + WITNESS_SECRET.sign(message))
+    assert signers(note, [LOG_KEY, key]) == {LOG_KEY, key}
+    assert signers(note, [WITNESS_KEY]) == frozenset()
+    assert Verifier.parse(key.vkey) == key
+
+
+@pytest.mark.parametrize("value", [b"", bytes(8), (1_679_315_148).to_bytes(8, "big"), b"\xff" * 8])
+def test_witness_time_is_signed(value: bytes) -> None:
+    key = Verifier("witness.example/w1", WITNESS_SECRET.public, WITNESS)
+    good = parse(witness(NOTE, key.name, WITNESS_SECRET, 1_679_315_147_000_000))[1][1]
+    bad = Signature(key.name, key.key_id, value + good.value[8:])
+    assert refused(NOTE + bad.line, [LOG_KEY, key]) == "checkpoint.signature"
+
+
+def test_witness_instant_out_of_range() -> None:
+    for at_us in (-1, 2**63 * 1_000_000):
+        with pytest.raises(Invalid) as caught:
+            witness(NOTE, "witness.example/w1", WITNESS_SECRET, at_us)
+        assert caught.value.code == "checkpoint.malformed"
 
 
 def test_signature_of_another_kind_is_carried() -> None:
@@ -84,7 +122,7 @@ def test_signature_of_another_kind_is_carried() -> None:
     other = Signature("witness.example/w2", b"\x01\x02\x03\x04", bytes(72))
     note = NOTE + other.line
     assert open_note(note, [LOG_KEY]) == HEAD
-    assert parse(cosign(note, WITNESS_KEY.name, WITNESS))[1][1] == other
+    assert parse(cosign(note, WITNESS_KEY.name, WITNESS_SECRET))[1][1] == other
 
 
 def test_unknown_key_is_not_enough() -> None:
@@ -176,7 +214,12 @@ def test_bad_checkpoint(origin: str, size: int, root: bytes, extensions: tuple[s
 
 @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\nb", "a\u2028b"])
 def test_bad_name(name: str) -> None:
-    for act in (lambda: sign(HEAD, name, LOG), lambda: cosign(NOTE, name, LOG), lambda: Verifier(name, LOG.public)):
+    for act in (
+        lambda: sign(HEAD, name, LOG),
+        lambda: cosign(NOTE, name, LOG),
+        lambda: witness(NOTE, name, LOG, 0),
+        lambda: Verifier(name, LOG.public),
+    ):
         with pytest.raises(Invalid) as caught:
             act()
         assert caught.value.code == "checkpoint.key"

@@ -1,6 +1,7 @@
 """Signed checkpoints: the journal's size and root as a note that logs, witnesses and clients elsewhere read too.
 
-Sources: C2SP tlog-checkpoint (the text) and C2SP signed-note (the signature lines, type 0x01, Ed25519 of RFC 8032).
+Sources: C2SP tlog-checkpoint (the text), C2SP signed-note (the signature lines; type 0x01, Ed25519 of RFC 8032) and
+C2SP tlog-cosignature (type 0x04, a witness's Ed25519 signature with the time it made it).
 The text is the origin, the size in decimal and the root in base64, a line each, then extension lines; after an empty
 line comes one line a signature. A signature covers the text with its last newline. Signatures of unknown keys are
 carried along, so that witnesses' cosignatures and key rotation pass through.
@@ -20,10 +21,13 @@ from penstock.errors import Invalid, Unverified
 from penstock.keys import SigningKey, verify
 
 ED25519: Final = b"\x01"
+WITNESS: Final = b"\x04"
+TIME_BYTES: Final = 8
 PUBLIC_BYTES: Final = 32
 KEY_ID_BYTES: Final = 4
 ROOT_BYTES: Final = 32
 SIZE_END: Final = 1 << 63
+TIME_END: Final = 1 << 63
 SIGNATURES_MAX: Final = 64
 TEXT_MAX: Final = 1 << 20
 DASH: Final = "\u2014 "
@@ -60,25 +64,34 @@ class Checkpoint:
 class Verifier:
     """A key that is trusted under a name; together with the key id the name tells whose signature a line is.
 
-    Raises Invalid ``checkpoint.key`` for a name with spaces or a plus sign, or a key not of 32 bytes.
+    ``kind`` is ``ED25519`` for a log's plain signatures, ``WITNESS`` for a witness's timestamped ones. Raises Invalid
+    ``checkpoint.key`` for a name with spaces or a plus sign, a key not of 32 bytes, or another kind.
     """
 
     name: str
     public: bytes
+    kind: bytes = ED25519
 
     def __post_init__(self) -> None:
-        if not _is_name(self.name) or len(self.public) != PUBLIC_BYTES:
+        if not _is_name(self.name) or len(self.public) != PUBLIC_BYTES or self.kind not in (ED25519, WITNESS):
             raise Invalid("checkpoint.key", "A key has a name without spaces or plus signs, and 32 bytes.")
 
     @property
     def key_id(self) -> bytes:
-        """First 4 bytes of sha256(name || newline || 0x01 || public) (C2SP signed-note, Ed25519 signatures)."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:KEY_ID_BYTES]
+        """First 4 bytes of sha256(name || newline || kind || public) (C2SP signed-note, signatures)."""
+        return hashlib.sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:KEY_ID_BYTES]
+
+    def accepts(self, text: str, value: bytes) -> bool:
+        """Whether ``value``, the bytes behind the key id, is this key's signature over the checkpoint's ``text``."""
+        if self.kind == ED25519:
+            return verify(self.public, text.encode(), value)
+        at_s = int.from_bytes(value[:TIME_BYTES], "big")
+        return at_s < TIME_END and verify(self.public, _witnessed(text, at_s), value[TIME_BYTES:])
 
     @property
     def vkey(self) -> str:
-        """The key as one line: name, key id in hex and base64(0x01 || public), joined by plus signs."""
-        return f"{self.name}+{self.key_id.hex()}+{_encoded(ED25519 + self.public)}"
+        """The key as one line: name, key id in hex and base64(kind || public), joined by plus signs."""
+        return f"{self.name}+{self.key_id.hex()}+{_encoded(self.kind + self.public)}"
 
     @classmethod
     def parse(cls, vkey: str) -> Verifier:
@@ -86,8 +99,8 @@ class Verifier:
         name, _, rest = vkey.partition("+")
         key_id, _, encoded = rest.partition("+")
         data = _decoded(encoded) or b""
-        if KEY_ID_HEX.fullmatch(key_id) and data[:1] == ED25519:
-            verifier = cls(name, data[1:])
+        if KEY_ID_HEX.fullmatch(key_id):
+            verifier = cls(name, data[1:], data[:1])
             if verifier.key_id.hex() == key_id:
                 return verifier
         raise Invalid("checkpoint.key", "The verifier key is malformed or its key id does not fit.")
@@ -116,15 +129,28 @@ def sign(checkpoint: Checkpoint, name: str, key: SigningKey) -> str:
 
 
 def cosign(note: str, name: str, key: SigningKey) -> str:
-    """``note`` with one more signature line; the others stay, an older one of this same key is replaced.
+    """``note`` with one more plain signature line, as a log adds for its next key; the other lines stay.
 
-    The caller has verified the note and its consistency first. Raises Invalid ``checkpoint.malformed`` or
-    ``checkpoint.key``.
+    An older line of this same key is replaced. The caller has verified the note first. Raises Invalid
+    ``checkpoint.malformed`` or ``checkpoint.key``.
     """
     checkpoint, signatures = parse(note)
-    new = _signature(checkpoint.text, name, key)
-    kept = [item for item in signatures if (item.name, item.key_id) != (new.name, new.key_id)]
-    return f"{checkpoint.text}\n{''.join(item.line for item in (*kept, new))}"
+    return _note(checkpoint, signatures, _signature(checkpoint.text, name, key))
+
+
+def witness(note: str, name: str, key: SigningKey, at_us: int) -> str:
+    """``note`` with a witness's cosignature: as of ``at_us`` [us] this is the largest consistent head it has seen.
+
+    C2SP tlog-cosignature, Ed25519; the time is kept in whole seconds, rounded down. The caller has verified the note
+    and its consistency with the head it witnessed last. Raises Invalid ``checkpoint.malformed`` (an instant before
+    1970 included) or ``checkpoint.key``.
+    """
+    checkpoint, signatures = parse(note)
+    at_s = at_us // 1_000_000
+    if not 0 <= at_s < TIME_END:
+        raise _malformed("A witness signs at an instant since 1970.")
+    value = at_s.to_bytes(TIME_BYTES, "big") + key.sign(_witnessed(checkpoint.text, at_s))
+    return _note(checkpoint, signatures, Signature(name, Verifier(name, key.public, WITNESS).key_id, value))
 
 
 def open_note(note: str, verifiers: Iterable[Verifier]) -> Checkpoint:
@@ -177,6 +203,16 @@ def _signature(text: str, name: str, key: SigningKey) -> Signature:
     return Signature(name, Verifier(name, key.public).key_id, key.sign(text.encode()))
 
 
+def _witnessed(text: str, at_s: int) -> bytes:
+    """What a witness signs (C2SP tlog-cosignature, Ed25519 signed message)."""
+    return f"cosignature/v1\ntime {at_s}\n{text}".encode()
+
+
+def _note(checkpoint: Checkpoint, signatures: Iterable[Signature], new: Signature) -> str:
+    kept = [item for item in signatures if (item.name, item.key_id) != (new.name, new.key_id)]
+    return f"{checkpoint.text}\n{''.join(item.line for item in (*kept, new))}"
+
+
 def _verified(
     checkpoint: Checkpoint, signatures: Iterable[Signature], verifiers: Iterable[Verifier]
 ) -> frozenset[Verifier]:
@@ -184,10 +220,10 @@ def _verified(
     for verifier in verifiers:
         if known.setdefault((verifier.name, verifier.key_id), verifier) != verifier:
             raise Invalid("checkpoint.key", "Two trusted keys share name and key id.", name=verifier.name)
-    message, found = checkpoint.text.encode(), set()
+    text, found = checkpoint.text, set()
     for item in signatures:
         key = known.get((item.name, item.key_id))
-        if key and not verify(key.public, message, item.value):
+        if key and not key.accepts(text, item.value):
             raise Unverified("checkpoint.signature", "A trusted key's signature fails.", name=item.name)
         found |= {key} if key else set()
     return frozenset(found)
