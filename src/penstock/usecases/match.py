@@ -76,8 +76,8 @@ def _allocate_hours(draw: Draw, held: Columns, target: int, start: int) -> dict[
     parts = []
     for hour_us, drawn in zip(draw.hour_us.tolist(), draw.import_wh.tolist(), strict=True):
         first, stop = np.searchsorted(held["interval_us"], [hour_us, hour_us + 1])
-        spans = (held[name][first:stop] for name in ("register", "start", "stop"))
-        parts.append(allocate(*spans, target, start, drawn))
+        register, begin, end = (held[name][first:stop] for name in ("register", "start", "stop"))
+        parts.append(allocate(register, begin, end, target, start, drawn))
         start += drawn
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -16,6 +16,7 @@ from penstock.journal.kinds.compute import AnswersServed, CreditsOffered, RackRe
 from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import LinkKind
 from penstock.period import HOUR_US, Period
+from penstock.units import MJ_PER_WH
 from penstock.usecases.match import link_entry
 from penstock.usecases.world import World
 
@@ -36,10 +37,8 @@ def billed_register(credit_class: str) -> str:
     return f"{credit_class}/billed"
 
 
-def record_answers(
-    world: World, rack: RackRegistered, terms: CreditsOffered, answers: Answers, model: RackModel
-) -> list[Entry]:
-    """Facts of the answers and their links: energy to time, time to tokens, tokens to micro-dollars.
+def record_answers(world: World, rack: RackRegistered, answers: Answers, model: RackModel) -> list[Entry]:
+    """Facts of the answers and their links: energy to accelerator time, time to tokens.
 
     What the rack's meter counted is shared out exactly: each answer's part, and idle as a named loss.
 
@@ -48,18 +47,28 @@ def record_answers(
     """
     share = _share(world, rack, answers, model)
     time_ms = -(-answers.tokens * model.time_us_per_token // 1_000)
-    served = _served(world, rack, answers, time_ms, int(np.sum(answers.service.import_wh)) * 3_600_000)
-    work, calendar_at = _work_links(world, rack, answers, share, time_ms, model)
-    tokens_at = positions_of(answers.tokens, _reached(world, rack.token_register))
-    serve = tile_spans(world, rack.calendar_register, calendar_at, rack.token_register, spans_of(tokens_at))
-    billed = spans_of(billed_positions(tokens_at, terms))
-    bill = tile_spans(world, rack.token_register, spans_of(tokens_at), billed_register(terms.credit_class), billed)
+    served = _served(world, rack, answers, time_ms, int(np.sum(answers.service.import_wh)) * MJ_PER_WH)
+    work, calendar = _work_links(world, rack, answers, share, time_ms, model)
+    tokens = spans_of(positions_of(answers.tokens, _reached(world, rack.token_register)))
+    serve = tile_spans(world, rack.calendar_register, calendar, rack.token_register, tokens)
     return [
         served,
         link_entry(world, LinkKind.WORK, work, answers.period),
         link_entry(world, LinkKind.SERVE, serve, answers.period),
-        link_entry(world, LinkKind.BILL, bill, answers.period),
     ]
+
+
+def bill_answers(world: World, rack: RackRegistered, terms: CreditsOffered, period: Period) -> list[Entry]:
+    """What the answers not yet billed cost: tokens to micro-dollars, at floors of cumulative tokens."""
+    token_register = world.books.registers.id_of(rack.token_register)
+    served = world.books.links[LinkKind.SERVE].columns()
+    start = world.books.links[LinkKind.BILL].spent(token_register)
+    rows = (served["target"] == token_register) & (served["target_start"] >= start)
+    tokens_at = np.append(served["target_start"][rows], served["target_stop"][rows][-1:])
+    billed = spans_of(billed_positions(tokens_at, terms))
+    register = billed_register(terms.credit_class)
+    bill = tile_spans(world, rack.token_register, spans_of(tokens_at), register, billed)
+    return [link_entry(world, LinkKind.BILL, bill, period)]
 
 
 Spans = tuple[Column, Column]
