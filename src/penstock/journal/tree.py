@@ -2,32 +2,33 @@
 
 Leaves and nodes are hashed apart by a prefix byte, so no node can pass for a leaf. Proofs are tuples of 32-byte
 hashes in the order of the standard. ``Frontier`` gives roots while appending; ``Tree`` keeps all full nodes and
-proves; the two ``verify_...`` functions need neither.
+proves; ``tree_proof`` checks proofs with neither, and its two functions are offered here as well.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from penstock.errors import Invalid, Unverified
+from penstock.errors import Invalid
 from penstock.journal.tree_kernel import (
     EMPTY_ROOT,
     HASH_BYTES,
-    LEAF_PREFIX,
-    NODE_PREFIX,
     Bytes2D,
+    leaf_hash,
+    node_hash,
     node_hashes,
     root_of_hashes,
 )
+from penstock.journal.tree_proof import Proof, check_hashes, verify_consistency, verify_inclusion
 
 __all__ = [
     "EMPTY_ROOT",
     "Frontier",
+    "Proof",
     "Tree",
     "leaf_hash",
     "node_hash",
@@ -36,18 +37,7 @@ __all__ = [
     "verify_inclusion",
 ]
 
-Proof = tuple[bytes, ...]
 FIRST_ROWS: Final = 64
-
-
-def leaf_hash(data: bytes) -> bytes:
-    """Hash of one leaf: sha256(0x00 || data) (RFC 9162, 2.1.1)."""
-    return hashlib.sha256(LEAF_PREFIX + data).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """Hash of an inner node: sha256(0x01 || left || right) (RFC 9162, 2.1.1)."""
-    return hashlib.sha256(NODE_PREFIX + left + right).digest()
 
 
 def root_of(leaf_hashes: Sequence[bytes] | Bytes2D) -> bytes:
@@ -70,7 +60,7 @@ class Frontier:
 
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash. Raises Invalid ``tree.hash`` if it has not 32 bytes."""
-        _check_hashes((leaf,))
+        check_hashes((leaf,))
         size, node = self.size, leaf
         while size & 1:
             node = node_hash(self.peaks.pop(), node)
@@ -206,79 +196,6 @@ class _Level:
         return bytes(self.rows[position])
 
 
-def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """Check that leaf hash ``leaf`` stands at ``index`` in the tree of ``size`` leaves with ``root``.
-
-    RFC 9162, 2.1.3.2. Raises Unverified ``tree.inclusion`` if the proof does not lead to the root; Invalid
-    ``tree.size`` unless 0 <= index < size; Invalid ``tree.hash`` for a hash that has not 32 bytes (such could be
-    cut at another place and still hash alike).
-    """
-    if not 0 <= index < size:
-        raise Invalid("tree.size", "A leaf's index lies below the tree's size.", index=index, size=size)
-    _check_hashes((leaf, root, *proof))
-    place, last, node = index, size - 1, leaf
-    for sibling in proof:
-        if last == 0:
-            raise _not_included(index, size)
-        if place & 1 or place == last:
-            node = node_hash(sibling, node)
-            place, last = _skip_right_edge(place, last)
-        else:
-            node = node_hash(node, sibling)
-        place, last = place >> 1, last >> 1
-    if last or node != root:
-        raise _not_included(index, size)
-
-
-def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]) -> None:
-    """Check that the tree (new_size, new_root) begins with the leaves of (old_size, old_root).
-
-    RFC 9162, 2.1.4.2; equal sizes need equal roots and no proof, an old size of 0 the empty root and no proof.
-    Raises Unverified ``tree.consistency``, Invalid ``tree.size`` unless 0 <= old_size <= new_size, Invalid
-    ``tree.hash`` for a hash that has not 32 bytes.
-    """
-    if not 0 <= old_size <= new_size:
-        raise Invalid("tree.size", "A tree never shrinks.", old_size=old_size, new_size=new_size)
-    _check_hashes((old_root, new_root, *proof))
-    if old_size in (0, new_size):
-        known = old_root == (new_root if old_size == new_size else EMPTY_ROOT)
-        if (proof or not known) or (new_size == 0 and new_root != EMPTY_ROOT):
-            raise _not_consistent(old_size, new_size)
-        return
-    if _roots_of(old_size, new_size, old_root, proof) != (old_root, new_root):
-        raise _not_consistent(old_size, new_size)
-
-
-def _roots_of(old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """The old and the new root that ``proof`` leads to (RFC 9162, 2.1.4.2, steps 2 to 6)."""
-    if not proof:
-        raise _not_consistent(old_size, new_size)
-    path = [old_root, *proof] if old_size & (old_size - 1) == 0 else list(proof)
-    place, last = old_size - 1, new_size - 1
-    while place & 1:
-        place, last = place >> 1, last >> 1
-    old_node = new_node = path[0]
-    for sibling in path[1:]:
-        if last == 0:
-            raise _not_consistent(old_size, new_size)
-        if place & 1 or place == last:
-            old_node, new_node = node_hash(sibling, old_node), node_hash(sibling, new_node)
-            place, last = _skip_right_edge(place, last)
-        else:
-            new_node = node_hash(new_node, sibling)
-        place, last = place >> 1, last >> 1
-    if last:
-        raise _not_consistent(old_size, new_size)
-    return old_node, new_node
-
-
-def _skip_right_edge(place: int, last: int) -> tuple[int, int]:
-    """Climb levels where the node moves up unchanged: until ``place`` is a right child, or zero."""
-    while not place & 1 and place:
-        place, last = place >> 1, last >> 1
-    return place, last
-
-
 def _split(count: int) -> int:
     """The largest power of two below ``count`` (RFC 9162, 2.1.1)."""
     return 1 << ((count - 1).bit_length() - 1)
@@ -307,20 +224,5 @@ def _as_rows(hashes: Sequence[bytes] | Bytes2D) -> Bytes2D:
         if hashes.ndim != 2 or hashes.shape[1] != HASH_BYTES or hashes.dtype != np.uint8:
             raise Invalid("tree.hash", "Hashes are an array (n, 32) of bytes.")
         return hashes
-    _check_hashes(hashes)
+    check_hashes(hashes)
     return np.frombuffer(b"".join(hashes), np.uint8).reshape(len(hashes), HASH_BYTES)
-
-
-def _check_hashes(hashes: Iterable[bytes]) -> None:
-    if any(len(item) != HASH_BYTES for item in hashes):
-        raise Invalid("tree.hash", "A hash has 32 bytes.")
-
-
-def _not_included(index: int, size: int) -> Unverified:
-    return Unverified("tree.inclusion", "The proof does not lead from the leaf to the root.", index=index, size=size)
-
-
-def _not_consistent(old_size: int, new_size: int) -> Unverified:
-    return Unverified(
-        "tree.consistency", "The proof does not lead to both roots.", old_size=old_size, new_size=new_size
-    )

@@ -34,6 +34,16 @@ CHUNK_ROWS: Final = 1 << 14  # a power of two, so that a chunk is a full subtree
 Bytes2D = NDArray[np.uint8]
 
 
+def leaf_hash(data: bytes) -> bytes:
+    """Hash of one leaf: sha256(0x00 || data) (RFC 9162, 2.1.1)."""
+    return hashlib.sha256(LEAF_PREFIX + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash of an inner node: sha256(0x01 || left || right) (RFC 9162, 2.1.1)."""
+    return hashlib.sha256(NODE_PREFIX + left + right).digest()
+
+
 def leaf_hashes(rows: Bytes2D) -> Bytes2D:
     """Leaf hash of every row (RFC 9162, 2.1.1).
 
