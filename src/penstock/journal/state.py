@@ -1,0 +1,260 @@
+"""The state of a journal: a fold of its facts into books, and the guards that deciding a new fact needs.
+
+``apply`` takes one recorded fact after the other, each with the columns of its segment; equal journals give equal
+digests. A fact that was sealed but does not apply is `Corrupt`. The ``check_...`` guards refuse the same things
+beforehand, changing nothing. That columns are those the fact sealed is for whoever reads them to check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.errors import Conflict, Corrupt, Invalid, NotFound, PenstockError, Refused
+from penstock.journal import link_rules
+from penstock.journal.fact import FactBody, Recorded
+from penstock.journal.kinds.capital import CollectionReceived
+from penstock.journal.kinds.energy import (
+    DeviceEnrolled,
+    ReadingsVerified,
+    SiteRegistered,
+    SpansLinked,
+    TitlesIssued,
+    TitlesMoved,
+)
+from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened, Transfer
+from penstock.journal.ledger_book import Ledger
+from penstock.journal.links import LinkBook
+from penstock.journal.register import Accounts, Registers
+from penstock.journal.segment import Columns, SegmentRef
+from penstock.journal.titles import TitleBook, Verdict
+from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right
+
+Ints = NDArray[Any]
+UNBOUNDED: Final = 2**63 - 1
+
+REFUSALS: Final[dict[Verdict, tuple[type[PenstockError], str, str]]] = {
+    Verdict.NO_TITLE: (NotFound, "titles.none", "There is no title at this position"),
+    Verdict.OTHER_HOLDER: (Refused, "titles.other_holder", "The source does not hold this title"),
+    Verdict.NOT_ACTIVE: (Refused, "titles.not_active", "A title in this state cannot change so"),
+    Verdict.CROSSES_TITLE: (Refused, "titles.crosses", "The span reaches beyond the title it starts in"),
+    Verdict.MALFORMED: (Invalid, "titles.malformed", "The row is malformed, or names nobody or no register"),
+    Verdict.OVERLAP_OR_GAP: (Conflict, "titles.overlap_or_gap", "An issue starts where the one before it stopped"),
+    Verdict.BEYOND_METER: (Refused, "titles.beyond_meter", "Nothing is issued beyond what the register counted"),
+}
+
+
+def refuse_first(verdicts: Ints, columns: Columns) -> None:
+    """Raise what the first verdict that is not 0 means, with its row; codes as in `REFUSALS`."""
+    if verdicts.any():
+        row = int(np.argmax(verdicts > 0))
+        error, code, sentence = REFUSALS[Verdict(verdicts[row])]
+        register, start, stop = (int(columns[name][row]) for name in ("register", "start", "stop"))
+        place = f"[{start}, {stop}) of register {register}"
+        raise error(code, f"{sentence}: {place}.", row=row, refused=int((verdicts > 0).sum()))
+
+
+class Books:
+    """Everything that follows from a journal's facts."""
+
+    def __init__(self) -> None:
+        self.registers = Registers()
+        self.accounts = Accounts()
+        self.devices: list[DeviceEnrolled] = []
+        self.sites: dict[str, SiteRegistered] = {}
+        self.titles = {right: TitleBook() for right in Right}
+        self.links = {kind: LinkBook() for kind in LinkKind}
+        self.ledger = Ledger(self.accounts)
+        self.size = 0
+        self._device_ids: dict[str, int] = {}
+
+    def device_id(self, device: str) -> int:
+        """A device's number, in order of enrolment; NotFound ``device.unknown``."""
+        if device not in self._device_ids:
+            raise NotFound("device.unknown", f"There is no device {device}.", device=device)
+        return self._device_ids[device]
+
+    def device_registers(self) -> NDArray[np.int32]:
+        """The register of every device, by device number."""
+        return np.array([self.registers.id_of(device.register) for device in self.devices], dtype=np.int32)
+
+    def check_device(self, enrolled: DeviceEnrolled) -> None:
+        """Raises Conflict ``device.known``, NotFound ``site.unknown``, ``register.unknown``."""
+        if enrolled.device in self._device_ids:
+            raise Conflict("device.known", f"The device {enrolled.device} is enrolled already.", device=enrolled.device)
+        if enrolled.site not in self.sites:
+            raise NotFound("site.unknown", f"There is no site {enrolled.site}.", site=enrolled.site)
+        self.registers.id_of(enrolled.register)
+
+    def check_site(self, site: SiteRegistered) -> None:
+        """Raises Conflict ``site.known``."""
+        if site.site in self.sites:
+            raise Conflict("site.known", f"The site {site.site} is registered already.", site=site.site)
+
+    def issue_limit(self) -> NDArray[np.int64]:
+        """How far each register may be issued: a counted one to where it stands, others without a bound."""
+        return np.where(self.registers.are(RegisterKind.COUNTED), self.registers.read, UNBOUNDED)
+
+    def check_issue(self, right: Right, issue: Columns) -> None:
+        """That every row of an issue (columns of ``title/1``) may be issued.
+
+        Raises:
+            As `refuse_first`; Refused ``titles.not_issued_here`` where a register does not issue the right.
+        """
+        refuse_first(self.titles[right].plan_issue(issue, self.issue_limit(), len(self.accounts)), issue)
+        elsewhere = ~self.registers.issues(right)[issue["register"]]
+        if elsewhere.any():
+            row = int(np.argmax(elsewhere))
+            urn = self.registers.urn(int(issue["register"][row]))
+            raise Refused("titles.not_issued_here", f"{urn} does not issue {right}.", row=row, register=urn)
+
+    def judge_moves(self, right: Right, moves: Columns) -> NDArray[np.uint8]:
+        """The verdict of each row of moves (columns of ``move/1``), in order; nothing changes."""
+        return self.titles[right].plan_moves(moves, len(self.accounts)).verdicts
+
+    def check_moves(self, right: Right, moves: Columns) -> None:
+        """That every row of moves would be accepted; raises as `refuse_first`."""
+        refuse_first(self.judge_moves(right, moves), moves)
+
+    def check_links(self, kind: LinkKind, links: Columns) -> None:
+        """That links (columns of ``link/1``) may be added.
+
+        Raises:
+            NotFound: ``register.unknown``. Refused: ``links.units``, ``links.unequal``, ``links.gap``,
+            ``links.beyond_meter``. As `LinkBook.check_add`.
+        """
+        for side in ("source", "target"):
+            self.registers.check_known(links[side])
+        link_rules.check(kind, links, self.registers)
+        self.links[kind].check_add(links)
+
+    def check_transfers(self, transfers: tuple[Transfer, ...]) -> None:
+        """That transfers can be posted; raises as `Ledger.check`."""
+        self.ledger.check(transfers)
+
+    def apply(self, recorded: Recorded, columns: Columns | None = None) -> None:
+        """Take in the next fact, whole or not at all.
+
+        Raises:
+            Corrupt: ``state.out_of_order``, ``state.columns``, ``state.does_not_apply``.
+        """
+        if recorded.seq != self.size:
+            raise Corrupt(
+                "state.out_of_order", f"Fact {recorded.seq} comes where {self.size} is due.", seq=recorded.seq
+            )
+        self._check_columns(recorded, columns)
+        try:
+            bracket = self.ledger.check(getattr(recorded.fact, "transfers", ()))
+            effect = _EFFECTS.get(type(recorded.fact))
+            if effect is not None:
+                effect(self, recorded.fact, columns or {})
+            self.ledger.close(bracket)
+        except (Refused, Invalid, NotFound, Conflict) as error:
+            sentence = f"Fact {recorded.seq} does not apply: {error.message}"
+            raise Corrupt("state.does_not_apply", sentence, cause=error.code, seq=recorded.seq, **error.ids) from error
+        self.size = recorded.seq + 1
+
+    @staticmethod
+    def _check_columns(recorded: Recorded, columns: Columns | None) -> None:
+        ref: SegmentRef | None = getattr(recorded.fact, "segment", None)
+        rows = {len(column) for column in (columns or {}).values()}
+        if ref is not None and type(recorded.fact) in _EFFECTS and rows != {ref.rows}:
+            sentence = f"Fact {recorded.seq} seals {ref.rows} rows of {ref.format}, which were not handed over."
+            raise Corrupt("state.columns", sentence, seq=recorded.seq)
+
+    def _open_account(self, fact: AccountOpened, _: Columns) -> None:
+        self.accounts.open(fact)
+
+    def _open_register(self, fact: RegisterOpened, _: Columns) -> None:
+        self.registers.open(fact)
+
+    def _register_site(self, fact: SiteRegistered, _: Columns) -> None:
+        self.check_site(fact)
+        self.sites[fact.site] = fact
+
+    def _enrol_device(self, fact: DeviceEnrolled, _: Columns) -> None:
+        self.check_device(fact)
+        self._device_ids[fact.device] = len(self.devices)
+        self.devices.append(fact)
+
+    def _verify_readings(self, _: ReadingsVerified, readings: Columns) -> None:
+        self.registers.advance(*accepted_readings(readings))
+
+    def _issue_titles(self, fact: TitlesIssued, issue: Columns) -> None:
+        _expect(fact.quantity, _units(issue, ""), "quantity")
+        self.check_issue(fact.right, issue)
+        self.titles[fact.right].issue(issue, self.issue_limit(), len(self.accounts))
+
+    def _move_titles(self, fact: TitlesMoved, moves: Columns) -> None:
+        _expect(fact.quantity, _units(moves, ""), "quantity")
+        if (moves["state"] != TITLE_STATES.index(fact.state)).any():
+            raise Invalid("titles.state", f"A fact that moves titles into {fact.state} moves all of them there.")
+        plan = self.titles[fact.right].plan_moves(moves, len(self.accounts))
+        refuse_first(plan.verdicts, moves)
+        self.titles[fact.right].apply_moves(plan)
+
+    def _link_spans(self, fact: SpansLinked, links: Columns) -> None:
+        self.check_links(fact.link, links)
+        lost = self.registers.are(RegisterKind.LOSS)[links["target"]]
+        _expect(fact.quantity_in, _units(links, "source_"), "quantity_in")
+        _expect(fact.quantity_out, _units(links, "target_", ~lost), "quantity_out")
+        _expect(fact.loss, _units(links, "source_", lost), "loss")
+        self.links[fact.link].add(links)
+        self.registers.raise_to(links["target"], links["target_stop"])
+
+    def _receive_collection(self, fact: CollectionReceived, _: Columns) -> None:
+        register = self.registers.id_of(fact.register)
+        read = int(self.registers.read[register])
+        if not fact.start <= fact.stop or (read != fact.start and read < fact.stop):
+            raise Refused("collection.gap", f"{fact.register} stands at {read}, not at {fact.start}.")
+        self.registers.raise_to(np.array([register]), np.array([fact.stop]))
+
+    def digest(self) -> bytes:
+        """sha256 over every book: equal for equal journals."""
+        digest = hashlib.sha256(self.registers.digest() + self.accounts.digest() + self.ledger.digest())
+        digest.update(repr((self.devices, list(self.sites.values()))).encode())
+        for right in Right:
+            digest.update(self.titles[right].digest())
+        for kind in LinkKind:
+            digest.update(self.links[kind].digest())
+        return digest.digest()
+
+
+def accepted_readings(readings: Columns) -> tuple[Ints, Ints]:
+    """Registers and positions of the readings with verdict 0, in order of time."""
+    rows = np.flatnonzero(readings["verdict"] == 0)
+    rows = rows[np.argsort(readings["at_us"][rows], kind="stable")]
+    return readings["register"][rows], readings["position_wh"][rows]
+
+
+def _units(columns: Columns, side: str, rows: Ints | slice = slice(None)) -> int:
+    """Units in the spans of one side; exact, as Python adds them where int64 might not hold the sum."""
+    units = columns[f"{side}stop"][rows] - columns[f"{side}start"][rows]
+    bound = float(np.abs(units).sum(dtype=np.float64))
+    return int(units.sum()) if bound < 2.0**62 else sum(units.tolist())
+
+
+def _expect(said: int, counted: int, name: str) -> None:
+    if said != counted:
+        raise Invalid("state.sum", f"The fact says {name} is {said}; its rows come to {counted}.")
+
+
+_Effect = Callable[[Books, FactBody, Columns], None]
+_EFFECTS: Final = cast(
+    dict[type, _Effect],
+    {
+        AccountOpened: Books._open_account,
+        RegisterOpened: Books._open_register,
+        SiteRegistered: Books._register_site,
+        DeviceEnrolled: Books._enrol_device,
+        ReadingsVerified: Books._verify_readings,
+        TitlesIssued: Books._issue_titles,
+        TitlesMoved: Books._move_titles,
+        SpansLinked: Books._link_spans,
+        CollectionReceived: Books._receive_collection,
+    },
+)

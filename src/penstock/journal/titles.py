@@ -1,0 +1,273 @@
+"""Titles: who holds which span of a right, and in what state. One `TitleBook` for each right.
+
+Overlap and over-issue cannot happen: an issue begins where its register's titles end and ends where the register
+stands; a move only cuts one title into pieces that together are that title. Each act is judged first, row by row,
+without changing anything; only what was judged sound is applied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.errors import Conflict, Refused
+from penstock.journal.register import grown
+from penstock.journal.segment import Columns
+from penstock.journal.span_index import Rows, SpanIndex
+from penstock.journal.title_moves import BEYOND, cut_atoms, replay
+from penstock.journal.words import TITLE_STATES, TitleState
+
+Ints = NDArray[Any]
+Verdicts = NDArray[np.uint8]
+
+PAYLOAD: Final = {"holder": "int32", "state": "uint8", "interval_us": "int64"}
+UNITS_MAX: Final = 2**62
+"""Most units that a book can hold over all registers, so that no sum of spans overflows."""
+
+
+class Verdict(IntEnum):
+    """What became of one row."""
+
+    OK = 0
+    NO_TITLE = 1
+    OTHER_HOLDER = 2
+    NOT_ACTIVE = 3
+    CROSSES_TITLE = 4
+    MALFORMED = 5
+    OVERLAP_OR_GAP = 6
+    BEYOND_METER = 7
+
+
+CHANGES: Final = {
+    TitleState.HELD: tuple(TitleState),
+    TitleState.RESERVED: (TitleState.HELD, TitleState.CLAIMED, TitleState.RETIRED, TitleState.WITHDRAWN),
+    TitleState.LIFTED: (TitleState.HELD, TitleState.RETIRED),
+    TitleState.CLAIMED: (),
+    TitleState.RETIRED: (),
+    TitleState.WITHDRAWN: (),
+}
+"""From each state, the states a title may change into. Held to held is a transfer; the last three are final."""
+
+
+def _allowed() -> NDArray[np.bool_]:
+    return np.array([[after in CHANGES[before] for after in TITLE_STATES] for before in TITLE_STATES])
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """One title: ``[start, stop)`` of a register, inside the interval that begins at ``interval_us`` [us]."""
+
+    register: int
+    start: int
+    stop: int
+    holder: int
+    state: TitleState
+    interval_us: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MovePlan:
+    """What a batch of moves would do: each row's verdict, the titles touched and the pieces they would become."""
+
+    verdicts: Verdicts
+    handles: Ints
+    pieces: Rows
+    heads: Ints  # rows of ``pieces`` that begin where the touched titles begin
+    version: int
+
+
+class TitleBook:
+    """All titles to one right."""
+
+    def __init__(self) -> None:
+        self._titles = SpanIndex(PAYLOAD)
+        self._head = np.zeros(16, dtype=np.int64)
+        self._balance = np.zeros((16, len(TITLE_STATES)), dtype=np.int64)
+        self._issued = 0
+
+    def __len__(self) -> int:
+        return len(self._titles)
+
+    def plan_issue(self, issue: Columns, limit: Ints, holders: int) -> Verdicts:
+        """Judge an issue, columns of ``title/1``: no register beyond its ``limit``, no holder from ``holders`` on.
+
+        Within a register each row starts where the one before it stops, the first at the head.
+
+        Raises:
+            Refused: ``titles.book_full`` beyond ``UNITS_MAX``.
+        """
+        register, start, stop = issue["register"], issue["start"], issue["stop"]
+        known = (register >= 0) & (register < len(limit))
+        held = (issue["holder"] >= 0) & (issue["holder"] < holders)
+        slot = np.where(known, register, 0)
+        verdict = np.zeros(len(register), dtype=np.uint8)
+        verdict[stop > np.append(limit, 0)[slot]] = Verdict.BEYOND_METER
+        verdict[start != self._expected(slot, stop, len(limit))] = Verdict.OVERLAP_OR_GAP
+        verdict[~known | ~held | (start < 0) | (stop <= start)] = Verdict.MALFORMED
+        if not verdict.any() and float((stop - start).sum(dtype=np.float64)) + self._issued > UNITS_MAX:
+            raise Refused("titles.book_full", "A title book holds at most 2**62 units.")
+        return verdict
+
+    def _expected(self, register: Ints, stop: Ints, registers: int) -> Ints:
+        order = np.argsort(register, kind="stable")
+        ordered = register[order]
+        before = self.heads(registers + 1)[ordered]
+        again = ordered[1:] == ordered[:-1]
+        before[1:][again] = stop[order][:-1][again]
+        expected = np.empty(len(order), dtype=np.int64)
+        expected[order] = before
+        return expected
+
+    def issue(self, issue: Columns, limit: Ints, holders: int) -> Verdicts:
+        """Issue all rows, held by their holders, or - where any verdict is not 0 - none. Raises as `plan_issue`."""
+        verdicts = self.plan_issue(issue, limit, holders)
+        if not verdicts.any():
+            self._issue(issue)
+        return verdicts
+
+    def _issue(self, issue: Columns) -> None:
+        units = issue["stop"] - issue["start"]
+        self._issued += int(units.sum(dtype=np.int64))
+        state = np.full(len(units), TITLE_STATES.index(TitleState.HELD), dtype=np.uint8)
+        self._titles.insert({**issue, "state": state})
+        self._head = grown(self._head, int(issue["register"].max(initial=-1)) + 1)
+        np.maximum.at(self._head, issue["register"], issue["stop"])
+        self._weigh(issue["holder"], state, units)
+
+    def plan_moves(self, moves: Columns, holders: int) -> MovePlan:
+        """Judge moves, columns of ``move/1``, one after the other in row order; nothing changes yet.
+
+        A row fails alone; the rows after it see the titles as the accepted ones before it left them.
+        """
+        register, start, stop, target, state = (moves[n] for n in ("register", "start", "stop", "target", "state"))
+        malformed = (start < 0) | (stop <= start) | (target < 0) | (target >= holders) | (state >= len(TITLE_STATES))
+        handle = self._titles.find(register, start)
+        verdict = np.where(malformed, Verdict.MALFORMED, np.where(handle < 0, Verdict.NO_TITLE, 0)).astype(np.uint8)
+        rows = np.flatnonzero(verdict == 0)
+        touched, title = np.unique(handle[rows], return_inverse=True)
+        live = {name: column[rows] for name, column in moves.items()}
+        judged, pieces, heads = self._replayed(live, touched, title)
+        verdict[rows] = judged
+        return MovePlan(verdict, touched, pieces, heads, self._titles.version)
+
+    def _replayed(self, moves: Rows, touched: Ints, title: Ints) -> tuple[Verdicts, Rows, Ints]:
+        """Cut the touched titles into atoms, replay the moves on them, and gather atoms into titles again."""
+        titles = self.rows(touched)
+        start, stop, ends = moves["start"], moves["stop"], titles["stop"][title]
+        inner, whole = np.flatnonzero(stop < ends), np.arange(len(touched))
+        cut_title = np.concatenate([whole, title, title[inner]])
+        cut_at = np.concatenate([titles["start"], start, stop[inner]])
+        number, first_cut = cut_atoms(cut_title, cut_at)
+        opening = number[: len(whole)]
+        last = np.where(stop == ends, np.append(opening, len(first_cut))[title + 1], BEYOND)
+        last[inner] = number[len(whole) + len(title) :]
+        atom_title = cut_title[first_cut]
+        begins = np.zeros(len(first_cut), dtype=bool)
+        begins[opening] = True
+        atom_holder, atom_state = titles["holder"][atom_title], titles["state"][atom_title]
+        verdict = np.zeros(len(start), dtype=np.uint8)
+        replay(len(start))(
+            verdict, number[len(whole) : len(whole) + len(title)], last, moves["source"], moves["target"],
+            moves["state"], _allowed(), begins, atom_holder, atom_state,
+        )  # fmt: skip
+        piece_title = atom_title[begins]
+        pieces = {
+            "register": titles["register"][piece_title],
+            "start": cut_at[first_cut][begins],
+            "holder": atom_holder[begins],
+            "state": atom_state[begins],
+            "interval_us": titles["interval_us"][piece_title],
+        }
+        heads = np.searchsorted(piece_title, whole)
+        pieces["stop"] = np.roll(pieces["start"], -1)
+        pieces["stop"][np.append(heads[1:], len(piece_title))[: len(whole)] - 1] = titles["stop"]
+        return verdict, pieces, heads
+
+    def apply_moves(self, plan: MovePlan) -> None:
+        """Do what was planned.
+
+        Raises:
+            Conflict: ``titles.stale_plan`` where the book has changed since.
+        """
+        if plan.version != self._titles.version:
+            raise Conflict("titles.stale_plan", "The title book changed after these moves were planned.")
+        before = self.rows(plan.handles)
+        self._weigh(before["holder"], before["state"], before["start"] - before["stop"])
+        self._weigh(plan.pieces["holder"], plan.pieces["state"], plan.pieces["stop"] - plan.pieces["start"])
+        for name in ("stop", "holder", "state"):
+            self._titles.put(name, plan.handles, plan.pieces[name][plan.heads])
+        tails = np.ones(len(plan.pieces["start"]), dtype=bool)
+        tails[plan.heads] = False
+        self._titles.insert({name: column[tails] for name, column in plan.pieces.items()})
+
+    def move(self, moves: Columns, holders: int) -> Verdicts:
+        """Plan and apply: each accepted row is done, each refused one leaves no trace."""
+        plan = self.plan_moves(moves, holders)
+        self.apply_moves(plan)
+        return plan.verdicts
+
+    def _weigh(self, holder: Ints, state: Ints, units: Ints) -> None:
+        self._balance = grown(self._balance, int(holder.max(initial=-1)) + 1)
+        np.add.at(self._balance, (holder, state), units)
+
+    def rows(self, handle: Ints) -> Rows:
+        """The titles at handles, as columns."""
+        return {name: self._titles.take(name, handle) for name in ("register", "start", "stop", *PAYLOAD)}
+
+    def columns(self) -> Rows:
+        """Every title, sorted by (register, start). Not copies: do not change them."""
+        return self._titles.columns()
+
+    def within(self, register: int, start: int, stop: int) -> Rows:
+        """The titles that share a unit with ``[start, stop)``, in order of position."""
+        _, handle = self._titles.join(*(np.array([value]) for value in (register, start, stop)))
+        return self.rows(handle)
+
+    def at(self, register: int, position: int) -> Title | None:
+        """The title that contains one unit, or None."""
+        handle = self._titles.find(np.array([register]), np.array([position]))
+        return _titles(self.rows(handle))[0] if handle[0] >= 0 else None
+
+    def page(self, holder: int, after: tuple[int, int] | None = None, n: int = 100) -> Rows:
+        """Up to ``n`` titles of a holder, in any state, that come after ``(register, start)``, in that order."""
+        register, start = (np.array([value]) for value in (after or (-1, 0)))
+        found = []
+        for offset, run in self._titles.runs:
+            row = int(run.after(register, start)[0])
+            found.append(np.flatnonzero(run.columns["holder"][row:] == holder)[:n] + row + offset)
+        rows = self.rows(np.concatenate(found))
+        order = np.lexsort((rows["start"], rows["register"]))[:n]
+        return {name: column[order] for name, column in rows.items()}
+
+    def balance(self, holder: int, state: TitleState = TitleState.HELD) -> int:
+        """Units that a holder has in a state, over all registers."""
+        return int(self._balance[holder, TITLE_STATES.index(state)]) if 0 <= holder < len(self._balance) else 0
+
+    def balances(self, holders: int) -> NDArray[np.int64]:
+        """Units by holder and state code: int64 of shape (holders, states). A copy."""
+        return grown(self._balance, holders)[:holders].copy()
+
+    def head(self, register: int) -> int:
+        """The position up to which the register is issued."""
+        return int(self._head[register]) if 0 <= register < len(self._head) else 0
+
+    def heads(self, registers: int) -> NDArray[np.int64]:
+        """The heads of the first ``registers`` registers. A copy."""
+        return grown(self._head, registers)[:registers].copy()
+
+    def digest(self) -> bytes:
+        """sha256 over every title; equal for equal titles, however the book came to them."""
+        digest = hashlib.sha256()
+        for name, column in sorted(self.columns().items()):
+            digest.update(name.encode() + column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes())
+        return digest.digest()
+
+
+def _titles(rows: Rows) -> list[Title]:
+    columns = [rows[name].tolist() for name in ("register", "start", "stop", "holder", "state", "interval_us")]
+    return [Title(r, a, b, h, TITLE_STATES[s], us) for r, a, b, h, s, us in zip(*columns, strict=True)]
