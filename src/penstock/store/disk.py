@@ -42,7 +42,7 @@ def disk_full() -> Unavailable:
 def disk_failed(reason: str) -> Unavailable:
     """The disk refused for another reason."""
     hint = "Send the command again under the same key: it is recorded once at most."
-    return Unavailable("store.disk_failed", "The disk did not take it.", hint=hint, reason=reason)
+    return Unavailable("store.disk_failed", "The disk failed.", hint=hint, reason=reason)
 
 
 def write_synced(path: Path, data: bytes | memoryview, at_point: AtPoint) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from penstock.errors import Corrupt
 from penstock.journal.segment import Column, Columns, Segment, SegmentFormat, check_columns
-from penstock.store.disk import AtPoint, disk_errors, sync_folder, write_synced
+from penstock.store.disk import AtPoint, sync_folder, write_synced
 
 ROW_GROUP: Final = 131_072
 FORMAT_KEY: Final = b"penstock.format"
@@ -31,17 +31,12 @@ class SegmentFolder:
         self._path, self._at_point = path, at_point
 
     def write(self, segments: Sequence[Segment]) -> list[str]:
-        """Make segments durable; returns the digest of each. After an error no temporary file is left.
-
-        Raises:
-            Unavailable: ``store.disk_full``, ``store.disk_failed``.
-        """
+        """Make segments durable; returns the digest of each. Raises OSError, leaving no temporary file."""
         if not segments:
             return []
         self._at_point("segment_begin")
-        with disk_errors():
-            digests = [self._write_one(to_parquet(segment)) for segment in segments]
-            sync_folder(self._path)
+        digests = [self._write_one(to_parquet(segment)) for segment in segments]
+        sync_folder(self._path)
         self._at_point("folder_synced")
         return digests
 

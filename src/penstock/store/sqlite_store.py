@@ -69,8 +69,9 @@ class SqliteStore:
             sync_folder(path.parent)
             lease = Lease(path / LEASE)
         try:
-            store = cls(path, lease, at_point)
-            store._sweep()
+            with disk_errors():
+                store = cls(path, lease, at_point)
+                store._sweep()
         except BaseException:
             lease.release()
             raise
@@ -120,8 +121,9 @@ class SqliteStore:
         return self._facts.receipts(keys)
 
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
-        """A segment's columns; raises as `SegmentFolder.read`."""
-        return self._segments.read(digest, fmt)
+        """A segment's columns; raises as `SegmentFolder.read`, and Unavailable ``store.disk_failed``."""
+        with disk_errors():
+            return self._segments.read(digest, fmt)
 
     def tree(self) -> Tree:
         """The tree over all committed facts. It only grows: ask it for roots and proofs of sizes seen before."""
@@ -147,7 +149,8 @@ class SqliteStore:
         with self._lock:
             first = self._size
             try:
-                self._record(writes)
+                with disk_errors():
+                    self._record(writes)
             except BaseException:
                 with suppress(PenstockError):
                     self._size, self._head = self._facts.head()
@@ -158,7 +161,7 @@ class SqliteStore:
         try:
             rows = self._seal(writes)
         except BaseException:
-            with suppress(PenstockError):
+            with suppress(PenstockError, OSError):
                 self._sweep()  # files of a group that will not be; not after COMMIT began, whose outcome may be open
             raise
         self._sql.write(lambda connection: self._insert(connection, rows, writes))
@@ -178,8 +181,7 @@ class SqliteStore:
         self._at_point("rows_inserted")
 
     def _sweep(self) -> None:
-        with disk_errors():
-            self._segments.sweep(self._facts.segments())
+        self._segments.sweep(self._facts.segments())
 
     def _check_schema(self) -> None:
         found = self._meta("schema")
