@@ -28,7 +28,7 @@ EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 
 KERNEL: Final = "penstock.journal.tree_lanes"
 KERNEL_ROWS_LOADED: Final = 1 << 10
-KERNEL_ROWS_COLD: Final = 1 << 16
+KERNEL_ROWS_COLD: Final = 1 << 19  # hashlib needs about as long for these as loading takes
 CHUNK_ROWS: Final = 1 << 14  # a power of two, so that a chunk is a full subtree; its hashes fit a core's cache
 
 Bytes2D = NDArray[np.uint8]
