@@ -11,7 +11,7 @@ from penstock.journal.fact import encode
 from penstock.journal.formats import PACKETS, TITLES
 from penstock.journal.kinds.energy import PacketsReceived, TitlesIssued
 from penstock.journal.kinds.ledger import AccountOpened
-from penstock.journal.segment import Segment
+from penstock.journal.segment import Column, Segment
 from penstock.journal.words import Assurance, Right, Technology
 from penstock.store.ports import NewFact, OutboxRow, Write
 
@@ -21,7 +21,7 @@ AT_US = 1_700_000_000_000_000
 def titles(count: int, start: int = 0) -> Segment:
     """``count`` titles of 10 Wh each on register 0, from ``start``."""
     starts = start + 10 * np.arange(count, dtype=np.int64)
-    columns = {"register": np.zeros(count, np.int32), "start": starts, "stop": starts + 10}
+    columns: dict[str, Column] = {"register": np.zeros(count, np.int32), "start": starts, "stop": starts + 10}
     columns |= {"holder": np.arange(count, dtype=np.int32) % 7, "interval_us": np.full(count, AT_US)}
     return Segment(TITLES, columns)
 
@@ -29,7 +29,11 @@ def titles(count: int, start: int = 0) -> Segment:
 def packets(raws: Sequence[bytes]) -> Segment:
     """Packets of any bytes."""
     count = len(raws)
-    columns = {"device": np.arange(count, dtype=np.int32), "sequence": np.arange(count), "packet": _objects(raws)}
+    columns: dict[str, Column] = {
+        "device": np.arange(count, dtype=np.int32),
+        "sequence": np.arange(count),
+        "packet": _objects(raws),
+    }
     columns |= {"received_us": np.full(count, AT_US), "verdict": np.zeros(count, np.uint8)}
     return Segment(PACKETS, columns)
 
@@ -37,9 +41,7 @@ def packets(raws: Sequence[bytes]) -> Segment:
 def issued(segment: Segment) -> TitlesIssued:
     """The fact that seals ``segment``."""
     quantity = int((segment.columns["stop"] - segment.columns["start"]).sum())
-    return TitlesIssued(
-        segment.ref(), Right.ENERGY, "XX", Technology.SOLAR_PV, Assurance.METER_SIGNED, AT_US, quantity
-    )
+    return TitlesIssued(segment.ref(), Right.ENERGY, "XX", Technology.SOLAR_PV, Assurance.METER_SIGNED, AT_US, quantity)
 
 
 def account(key: str, name: str = "") -> Write:
@@ -79,7 +81,7 @@ def failing(point: str, error: BaseException | None = None, times: int = 1) -> C
     return at_point
 
 
-def _objects(raws: Sequence[bytes]) -> np.ndarray:  # type: ignore[type-arg]
+def _objects(raws: Sequence[bytes]) -> Column:
     column = np.empty(len(raws), dtype=object)
     column[:] = raws
     return column

@@ -43,7 +43,12 @@ def test_what_goes_in_comes_out_chained(tmp_path: Path) -> None:
         assert list(store.facts()) == facts
         assert (store.size(), store.head()) == (4, facts[-1].hash)
         assert list(store.facts(1, 3)) == facts[1:3]
-    assert [(fact.seq, fact.key, fact.part) for fact in facts] == [(0, "k1", 0), (1, "k2", 0), (2, "k2", 1), (3, "k3", 0)]
+    assert [(fact.seq, fact.key, fact.part) for fact in facts] == [
+        (0, "k1", 0),
+        (1, "k2", 0),
+        (2, "k2", 1),
+        (3, "k3", 0),
+    ]
     prev = ZERO_HASH
     for fact in facts:
         assert fact.prev == prev
@@ -151,7 +156,9 @@ def test_another_writer_is_fenced_by_the_place(tmp_path: Path) -> None:
     with SqliteStore.open(tmp_path) as store:
         store.commit([account("k")])
         intruder = sqlite3.connect(tmp_path / "journal.sqlite")
-        intruder.execute("INSERT INTO fact SELECT 1, kind, at_us, 'k2', 0, input_hash, body, NULL, hash, hash FROM fact")
+        intruder.execute(
+            "INSERT INTO fact SELECT 1, kind, at_us, 'k2', 0, input_hash, body, NULL, hash, hash FROM fact"
+        )
         intruder.commit()
         intruder.close()
         with pytest.raises(Conflict) as caught:
