@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from penstock.capital.exact import DealState, opening_state, withdraw
+from penstock.capital.measure import Performance
 from penstock.errors import NotFound
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.capital import DealLaunched, DealOriginated, IncomePulled, PeriodClosed, ReportAttested
@@ -25,9 +26,10 @@ class DealRecord:
 
 @dataclass(slots=True)
 class DealBook:
-    """All deals by name."""
+    """All deals by name, and the performance they are paid from."""
 
     deals: dict[str, DealRecord] = field(default_factory=dict)
+    performance: Performance = field(default_factory=Performance)
 
     def deal(self, name: str) -> DealRecord:
         """A deal's record. Raises NotFound ``deal.unknown``."""
@@ -35,8 +37,9 @@ class DealBook:
             raise NotFound("deal.unknown", f"There is no deal {name}.", hint="Originate it first.", deal=name)
         return self.deals[name]
 
-    def apply(self, recorded: Recorded, _columns: Columns | None) -> None:
+    def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Fold one fact; facts of other wings are passed over."""
+        self.performance.apply(recorded, columns)
         match recorded.fact:
             case DealOriginated() as originated:
                 self.deals[originated.deal] = DealRecord(originated, opening_state(originated.program))

@@ -11,12 +11,12 @@ from penstock.journal.segment import SegmentRef
 
 @dataclass(frozen=True, slots=True)
 class DealOriginated:
-    """A deal file compiled: its canonical form's hash, its program and the program's hash; the pledged assets."""
+    """A deal file, as written, and what it compiles to; whoever doubts recompiles ``text``. And the pledged assets."""
 
     KIND: ClassVar[str] = "deal.originated"
     VERSION: ClassVar[int] = 1
     deal: str
-    canonical: str
+    text: str
     deal_hash: bytes
     program: bytes
     program_hash: bytes

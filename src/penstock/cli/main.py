@@ -1,0 +1,64 @@
+"""The `penstock` command: nouns and verbs; errors become one sentence, one hint and a documented exit code.
+
+Only Typer is imported here, so that ``--help`` answers at once; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import typer
+
+from penstock.cli import attest, audit, certificate, chain, deal, demo_command, device, meter, serve, trace
+from penstock.errors import PenstockError
+
+app = typer.Typer(
+    name="penstock",
+    help="The capital stack from the kilowatt-hour to the AI token.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo_command.demo)
+app.command("serve")(serve.serve)
+app.command("attest")(attest.attest)
+app.add_typer(device.app, name="device")
+app.add_typer(meter.app, name="meter")
+app.add_typer(certificate.app, name="certificate")
+app.add_typer(deal.app, name="deal")
+app.add_typer(chain.app, name="chain")
+app.add_typer(trace.app, name="trace")
+app.command("verify")(audit.verify)
+app.command("audit")(audit.audit)
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def run() -> None:
+    """Entry point. Exit codes: 0 done, 1 our bug, 2 usage, and each error kind's own (see docs/errors.md)."""
+    try:
+        app()
+    except PenstockError as error:
+        _say(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. Everything acknowledged is kept; run the same command again to go on.\n")
+        sys.exit(INTERRUPTED)
+
+
+def _say(error: PenstockError) -> None:
+    """The one error object as JSON on stdout where JSON was asked for, else in words on stderr."""
+    if "--json" in sys.argv:
+        sys.stdout.write(json.dumps(error.to_json()) + "\n")
+        return
+    sys.stderr.write(f"{error}\n")
+    for mistake in getattr(error, "mistakes", ()):
+        sys.stderr.write(f"  {mistake}\n")
+    if error.hint:
+        sys.stderr.write(f"→ {error.hint}\n")
