@@ -63,4 +63,5 @@ def anvil(anvil_url: str) -> Iterator[Web3]:
     for account in ROLES:
         w3.provider.make_request(RPCEndpoint("anvil_setBalance"), [account.address, hex(1_000 * 10**18)])
     yield w3
+    w3.provider.make_request(RPCEndpoint("anvil_dropAllTransactions"), [])
     w3.provider.make_request(RPCEndpoint("evm_revert"), [snapshot])

@@ -11,6 +11,7 @@ from chain_kit import ATTACKER, ETHER, GENESIS, INVESTOR, OPERATOR, calldata, de
 from conftest import Clock
 from eth.vm.forks.prague import PragueVM
 from eth.vm.forks.prague.blocks import PragueBlockHeader
+from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
 from web3 import Web3
 
@@ -29,9 +30,10 @@ def balance(node: Node, address: str) -> int:
 
 def as_py_evm(header: Header) -> PragueBlockHeader:
     return PragueBlockHeader(
-        difficulty=0, block_number=header.number, gas_limit=header.gas_limit, timestamp=header.at_s,
-        coinbase=header.coinbase, parent_hash=header.parent_hash, state_root=header.state_root,
-        transaction_root=header.tx_root, receipt_root=header.receipt_root, bloom=int.from_bytes(header.bloom, "big"),
+        difficulty=0, block_number=BlockNumber(header.number), gas_limit=header.gas_limit, timestamp=header.at_s,
+        coinbase=Address(header.coinbase), parent_hash=Hash32(header.parent_hash),
+        state_root=Hash32(header.state_root), transaction_root=Hash32(header.tx_root),
+        receipt_root=Hash32(header.receipt_root), bloom=int.from_bytes(header.bloom, "big"),
         gas_used=header.gas_used, extra_data=header.extra, nonce=bytes(8), base_fee_per_gas=header.base_fee,
     )  # fmt: skip
 
@@ -224,7 +226,7 @@ def test_an_engine_fault_rolls_back_everything_and_does_not_recur(node: Node, mo
     def faulty(self: Execution, tx: Any) -> Any:
         if tx.nonce == 1:
             raise RuntimeError("engine fault")
-        return real(self, tx)  # type: ignore[arg-type]
+        return real(self, tx)
 
     monkeypatch.setattr(type(node.view), "apply", faulty)
     with pytest.raises(RuntimeError, match="engine fault"):
@@ -253,3 +255,14 @@ def test_another_chain_in_the_file_is_a_conflict(tmp_path: Any) -> None:
         assert refused.value.code == "chain.wrong_chain"
     with Node(GENESIS, tmp_path / "chain") as again:
         assert again.head.number == 0
+
+
+def test_calls_nest_as_deep_as_gas_allows(node: Node) -> None:
+    # Each call passes 63/64 of its gas to itself, several hundred deep: neither stack nor recursion limit may end it.
+    runtime = bytes.fromhex("5f5f5f5f5f305af100")
+    mined = node.archive.tx(
+        node.send(sign(OPERATOR, 0, data=bytes.fromhex("6009600a5f3960095ff3") + runtime, gas=200_000))
+    )
+    assert mined and mined.contract
+    deep = node.archive.tx(node.send(sign(OPERATOR, 1, mined.contract.hex(), gas=29_000_000)))
+    assert deep and deep.status == 1 and deep.gas_used > 50_000

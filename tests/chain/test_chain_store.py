@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def written(path: Path) -> bytes:
     return path.read_bytes()
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "emptied": lambda raw: b"",
     "cut": lambda raw: raw[: len(raw) // 2],
     "cut to its first page": lambda raw: raw[:4096],

@@ -71,7 +71,7 @@ def entry(tx: Tx, outcome: Outcome, header: Header, position: int, log_first: in
     """The record of ``tx`` as the ``position``-th of the block."""
     mined = MinedTx(
         tx, header.number, position, int(not outcome.fault), outcome.gas_used, gas_before + outcome.gas_used,
-        tx.price(header.base_fee), None if outcome.fault else outcome.contract, bloom(outcome.logs), log_first,
+        tx.price(header.base_fee), outcome.contract, bloom(outcome.logs), log_first,
     )  # fmt: skip
     return Entry(mined, outcome.logs)
 

@@ -49,7 +49,7 @@ def least_gas(node: Node, params: CallParams, header: Header) -> int:
     high = low + 1
     while high < cap and _fails(node, params, draft, header.state_root, high):
         low, high = high, min(high + high // 32 + 2_300, cap)
-    while high - low > 1 and low >= first.gas_peak:
+    while high - low > 1:
         middle = (low + high) // 2
         if _fails(node, params, draft, header.state_root, middle):
             low = middle
@@ -67,7 +67,10 @@ def _fails(node: Node, params: CallParams, draft: Header, root: bytes, gas: int)
 
 def _run(node: Node, params: CallParams, header: Header, root: bytes, gas: int) -> Outcome:
     with node.lock:
-        nonce = node.nonce_at(params.sender, root) if params.nonce is None else params.nonce
+        nonce, balance = node.account_at(params.sender, root)
+        nonce = nonce if params.nonce is None else params.nonce
+        if params.value > balance:
+            raise Refused("chain.insufficient_funds", "insufficient funds for gas * price + value")
         tx = Tx(
             params.sender, nonce, min(gas, header.gas_limit), params.to, params.value, params.data, LEGACY,
             access_list=params.access_list,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 from typing import Any, Final
 
 from penstock.chain.json_forms import Json, text
@@ -13,6 +14,9 @@ from penstock.chain.rpc_params import data
 from penstock.errors import Corrupt, Invalid, PenstockError
 
 BATCH_MAX: Final = 1_000
+NESTING_MAX: Final = 100
+_BRACKET: Final = re.compile(rb"[][{}]")
+_STRING: Final = re.compile(rb'"(?:\\.|[^"\\])*"')
 _SEND: Final = "eth_sendRawTransaction"
 _CODES: Final = {
     "rpc.parse": -32700,
@@ -34,8 +38,8 @@ class Dispatch:
     def answer_text(self, body: bytes) -> bytes:
         """The JSON answer to a JSON body; empty where only notifications were sent."""
         try:
-            request = json.loads(body)
-        except (ValueError, RecursionError):
+            request = _parsed(body)
+        except ValueError:
             return _encoded(_failed(None, Invalid("rpc.parse", "parse error")))
         answer = self.answer(request)
         return b"" if answer is None else _encoded(answer)
@@ -90,6 +94,18 @@ class Dispatch:
             raise Invalid("rpc.params", f"{method} takes {low} to {high} parameters in a list")
         with self._methods.node.lock:
             return act(*params)
+
+
+def _parsed(body: bytes) -> Json:
+    # The engine raises the interpreter's recursion limit to 100,000, so deeply nested JSON would no longer end in a
+    # RecursionError but overflow the C stack. Hence the depth is counted first, where there are enough brackets.
+    if body.count(b"[") + body.count(b"{") > NESTING_MAX:
+        depth = 0
+        for bracket in _BRACKET.findall(_STRING.sub(b"", body)):
+            depth += 1 if bracket in b"[{" else -1
+            if depth > NESTING_MAX:
+                raise ValueError("nested too deep")
+    return json.loads(body)
 
 
 def _is_send(request: Json) -> bool:

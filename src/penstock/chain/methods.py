@@ -123,7 +123,7 @@ class Methods:
 
     def _tx_count(self, address: object, reference: object = None) -> Json:
         who, at = p.address(address), p.block(reference)
-        nonce = self.node.nonce_at(who, self._at(reference).state_root)
+        nonce, _ = self.node.account_at(who, self._at(reference).state_root)
         return hex(self.node.pool.next_nonce(who, nonce) if at == "pending" else nonce)
 
     def _balance(self, address: object, reference: object = None) -> Json:

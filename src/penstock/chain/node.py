@@ -292,11 +292,11 @@ class Node:
         """The state after block ``header``, in that block's environment."""
         return self._evm.open(self._store, header, header.state_root, self.archive.ancestors(header.number))
 
-    def nonce_at(self, address: bytes, root: bytes) -> int:
-        """The account's nonce in the state of ``root``."""
-        if root == self.head.state_root:
-            return self.view.nonce(address)
-        return self._evm.open(self._store, self.head, root, ()).nonce(address)
+    def account_at(self, address: bytes, root: bytes) -> tuple[int, int]:
+        """Nonce and balance [wei] of an account in the state of ``root``."""
+        at_head = root == self.head.state_root
+        view = self.view if at_head else self._evm.open(self._store, self.head, root, ())
+        return view.nonce(address), view.balance(address)
 
     def call(self, tx: Tx, header: Header, root: bytes) -> Outcome:
         """What ``tx`` would come to on ``root`` in the environment of ``header``, without cost and without trace.
