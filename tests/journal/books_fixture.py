@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +50,7 @@ REGISTERS = (
 )
 
 
-def table(fmt: SegmentFormat, rows: list[tuple[int, ...]]) -> dict[str, NDArray[Any]]:
+def table(fmt: SegmentFormat, rows: Sequence[tuple[int, ...]]) -> dict[str, NDArray[Any]]:
     """Columns of a format from rows."""
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(fmt.fixed)
     return {name: np.array(part, dtype=dtype) for (name, dtype), part in zip(fmt.fixed, columns, strict=True)}
@@ -67,19 +68,19 @@ class Story:
         self.books.apply(recorded, columns)
         self.told.append((recorded, columns))
 
-    def read(self, rows: list[tuple[int, int, int]], verdict: int = 0) -> None:
+    def read(self, rows: Sequence[tuple[int, int, int]], verdict: int = 0) -> None:
         """Readings (register, at_us, position)."""
         columns = table(READINGS, [(*row, 0, verdict) for row in rows])
         ref = Segment(READINGS, columns).ref()
         self.tell(ReadingsVerified(ref, b"", "rules/1", Assurance.METER_SIGNED, 0, ()), columns)
 
-    def issue(self, rows: list[tuple[int, ...]], right: Right = Right.ATTRIBUTE) -> None:
+    def issue(self, rows: Sequence[tuple[int, ...]], right: Right = Right.ATTRIBUTE) -> None:
         columns = table(TITLES, rows)
         ref, quantity = Segment(TITLES, columns).ref(), int((columns["stop"] - columns["start"]).sum())
         zone, technology, assurance = "X", Technology.SOLAR_PV, Assurance.METER_SIGNED
         self.tell(TitlesIssued(ref, right, zone, technology, assurance, 0, quantity), columns)
 
-    def move(self, rows: list[tuple[int, ...]], right: Right = Right.ATTRIBUTE) -> None:
+    def move(self, rows: Sequence[tuple[int, ...]], right: Right = Right.ATTRIBUTE) -> None:
         columns = table(MOVES, rows)
         state = TITLE_STATES[rows[0][-1]]
         ref, quantity = Segment(MOVES, columns).ref(), int((columns["stop"] - columns["start"]).sum())

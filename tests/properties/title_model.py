@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from penstock.journal.titles import CHANGES, Title, Verdict
@@ -17,7 +18,7 @@ class TitleList:
     def head(self, register: int) -> int:
         return max((title.stop for title in self.titles if title.register == register), default=0)
 
-    def issue(self, rows: list[tuple[int, int, int, int]], limit: list[int], holders: int) -> list[int]:
+    def issue(self, rows: Sequence[tuple[int, ...]], limit: list[int], holders: int) -> list[int]:
         expected = {register: self.head(register) for register in range(len(limit))}
         verdicts = []
         for register, start, stop, holder in rows:
@@ -37,10 +38,11 @@ class TitleList:
             return Verdict.OVERLAP_OR_GAP
         return Verdict.BEYOND_METER if stop > limit[register] else Verdict.OK
 
-    def move(self, rows: list[tuple[int, int, int, int, int, int]], holders: int) -> list[int]:
-        return [self._move_one(*row, holders) for row in rows]
+    def move(self, rows: Sequence[tuple[int, ...]], holders: int) -> list[int]:
+        return [self._move_one(row, holders) for row in rows]
 
-    def _move_one(self, register: int, start: int, stop: int, source: int, target: int, code: int, holders: int) -> int:
+    def _move_one(self, row: tuple[int, ...], holders: int) -> int:
+        register, start, stop, source, target, code = row
         if start < 0 or stop <= start or not 0 <= target < holders or code >= len(TITLE_STATES):
             return Verdict.MALFORMED
         for title in self.titles:

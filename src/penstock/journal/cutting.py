@@ -21,7 +21,7 @@ QUOTIENT_MAX: Final = 2.0**50  # below these two, a float quotient is within 2 o
 DIVISOR_MAX: Final = 2**60
 
 
-def ratio_down(position: Ints, num: Ints | int, den: Ints | int) -> Positions:
+def ratio_down(position: Ints | int, num: Ints | int, den: Ints | int) -> Positions:
     """``floor(position * num / den)``, exact though the product has 128 bits. Arrays broadcast.
 
     Raises:
