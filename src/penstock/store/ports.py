@@ -128,8 +128,5 @@ class Store(Protocol):
     def tree(self) -> Tree:
         """The Merkle tree over all committed facts."""
 
-    def outbox_rows(self, state: str | None = None) -> list[OutboxRow]:
-        """Outbox rows in the order they were planned."""
-
     def close(self) -> None:
         """Give the workspace back."""

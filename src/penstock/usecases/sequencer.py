@@ -189,15 +189,15 @@ class Sequencer(Generic[W]):
         entries = command.decide(group.world)
         recorded = [self._record(entry, command.at_us, seq) for seq, entry in enumerate(entries, group.seq)]
         columns = [_checked_columns(entry) for entry in entries]
+        facts = [_new_fact(entry, fact) for entry, fact in zip(entries, recorded, strict=True)]
         outbox = command.outbox(recorded) if callable(command.outbox) else command.outbox
-        _apply(group.world, recorded, columns)
-        receipt = Receipt(command.key, group.seq, len(recorded))
-        if recorded or outbox:
-            facts = [_new_fact(entry, fact) for entry, fact in zip(entries, recorded, strict=True)]
+        _apply(group.world, recorded, columns)  # last: what raises above has changed nothing
+        if facts or outbox:
             group.writes.append(Write(command.key, item.input_hash, facts, outbox))
+        if facts:
             group.recorded[command.key] = RecordedCommand(command.key, item.input_hash, group.seq, len(facts))
             group.seq += len(facts)
-        return receipt
+        return Receipt(command.key, group.seq - len(facts), len(facts))
 
     def _record(self, entry: Entry, at_us: int, seq: int) -> Recorded:
         """The fact as a replay will read it: what cannot be read back must never stand."""
