@@ -37,6 +37,7 @@ TOP_BITS: constant(uint256) = (3 << 62) | (3 << 126) | (3 << 190) | (3 << 254)
 ECHO: constant(Bytes[11]) = x"600b380380600b5f395ff3"  # returns everything after itself
 BYTES_MAX: constant(uint256) = 2048
 WORDS_MAX: constant(uint256) = 36
+PAYEES_MAX: constant(uint256) = 64
 
 COLLECT: constant(uint256) = 4  # the account where all cash arrives
 MACHINE: constant(uint256) = 144  # the days of the period as 30/360, then
@@ -74,12 +75,12 @@ payees: HashMap[uint256, uint256]  # lane -> address | withdrawn << 160
 
 
 @deploy
-def __init__(dollar: address, anchor: address, program: Bytes[BYTES_MAX], deal_hash: bytes32, payees: DynArray[address, 64]):
+def __init__(dollar: address, anchor: address, program: Bytes[BYTES_MAX], deal_hash: bytes32, payees: DynArray[address, PAYEES_MAX]):
     """
     @notice Refuses a malformed program, so that none that could create cash, move what was paid, or get stuck ever runs.
     @param payees the owner of each paid lane, in order from the header's first paid lane
     """
-    assert dollar.is_contract and anchor.is_contract, "no contract"
+    assert dollar.is_contract and anchor.is_contract, "deal.no_contract"
     self._check(program, payees)
     DOLLAR = dollar
     ANCHOR = anchor
@@ -129,20 +130,20 @@ def close() -> uint256:
     period: uint256 = r[2]
     start: uint256 = self._starts(header, period)
     end: uint256 = self._starts(header, period + 1)
-    assert block.timestamp >= end, "period is open"
+    assert block.timestamp >= end, "deal.period_open"
     report: uint256 = self._report()
     fresh: bool = (report >> 192) & (2**32 - 1) == end and (report >> 224) > block.timestamp
     if fresh:
-        self_measure: uint256 = report
+        measures: uint256 = report
         for i: uint256 in range(3):
-            value: uint256 = self_measure & LOW
+            value: uint256 = measures & LOW
             if value >> 63 == 1:
                 r[NEGATIVE + i] = 1
             else:
                 r[MEASURE + i] = min(value, LIMIT)
-            self_measure = self_measure >> 64
+            measures = measures >> 64
     else:
-        assert block.timestamp >= end + ((header >> 72) & (2**32 - 1)), "report awaited"
+        assert block.timestamp >= end + ((header >> 72) & (2**32 - 1)), "deal.report_awaited"
         r[STALE] = 1
     # cash above LIMIT stays outside; a dollar that took cash back (balance below what is owed) brings no inflow
     cash: uint256 = min(staticcall IERC20(DOLLAR).balanceOf(self), LIMIT) + r[0]
@@ -309,7 +310,7 @@ def close() -> uint256:
         if word != old[s]:
             self.words[s] = word
         at = unsafe_add(at, 4)
-    assert total == r[3], "cash created or lost"
+    assert total == r[3], "deal.cash_lost"
     log PeriodClosed(period=period, flags=r[1], inflow=inflow, report=report, fresh=fresh)
     return r[1]
 
@@ -322,14 +323,14 @@ def withdraw(lane: uint256) -> uint256:
     @return the amount paid [micro-dollars]; 0 where nothing is owed
     """
     payee: uint256 = self.payees[lane]
-    assert payee & (2**160 - 1) == convert(msg.sender, uint256), "not the payee"
+    assert payee & (2**160 - 1) == convert(msg.sender, uint256), "deal.not_a_payee"
     paid: uint256 = self._lane(lane)
     amount: uint256 = paid - (payee >> 160)
     if amount == 0:
         return 0
     self.payees[lane] = (payee & (2**160 - 1)) | (paid << 160)
     self.words[0] += amount  # lane 0: paid out, never above taken in
-    assert extcall IERC20(DOLLAR).transfer(msg.sender, amount, default_return_value=True), "dollar refused"
+    assert extcall IERC20(DOLLAR).transfer(msg.sender, amount, default_return_value=True), "deal.dollar_refused"
     log Withdrawn(lane=lane, payee=msg.sender, amount=amount)
     return amount
 
@@ -447,11 +448,11 @@ def _starts(header: uint256, period: uint256) -> uint256:
 
 
 @internal
-def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, 64]):
+def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, PAYEES_MAX]):
     """
     Header, constants, opening words and payees; writes the opening state.
     """
-    assert len(program) >= 32, "program"
+    assert len(program) >= 32, "program.length"
     header: uint256 = extract32(program, 0, output_type=uint256)
     state_words: uint256 = (header >> 240) & 255
     cash_words: uint256 = (header >> 232) & 255
@@ -462,18 +463,18 @@ def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, 64]):
     month: uint256 = (header >> 176) & 255
     day: uint256 = (header >> 168) & 255
     months: uint256 = (header >> 104) & 255
-    assert header >> 248 == 1 and header & (2**72 - 1) == 0, "header"
-    assert cash_words != 0 and cash_words < state_words and state_words + constant_words <= WORDS_MAX, "header"
-    assert step_words != 0 and step_words <= 60, "header"
-    assert paid > COLLECT and payee_count != 0 and paid + payee_count <= 4 + 4 * cash_words, "header"
-    assert (header >> 184) & 65535 >= 1970 and month != 0 and month <= 12 and day != 0 and day <= 28, "dates"
-    assert (header >> 144) & (2**24 - 1) < 86400 and months <= 12, "dates"
-    assert (months == 0) != ((header >> 112) & (2**32 - 1) == 0), "dates"  # months or a step, not both
-    assert len(program) == 32 * (constant_words + step_words + state_words - cash_words), "length"
+    assert header >> 248 == 1 and header & (2**72 - 1) == 0, "program.header"
+    assert cash_words != 0 and cash_words < state_words and state_words + constant_words <= WORDS_MAX, "program.header"
+    assert step_words != 0 and step_words <= 60, "program.header"
+    assert paid > COLLECT and payee_count != 0 and paid + payee_count <= 4 + 4 * cash_words, "program.header"
+    assert (header >> 184) & 65535 >= 1970 and month != 0 and month <= 12 and day != 0 and day <= 28, "program.dates"
+    assert (header >> 144) & (2**24 - 1) < 86400 and months <= 12, "program.dates"
+    assert (months == 0) != ((header >> 112) & (2**32 - 1) == 0), "program.dates"  # months or a step, not both
+    assert len(program) == 32 * (constant_words + step_words + state_words - cash_words), "program.length"
 
-    assert len(payees) == payee_count, "payees"
-    for i: uint256 in range(payee_count, bound=64):
-        assert payees[i] != empty(address), "payees"
+    assert len(payees) == payee_count, "program.payees"
+    for i: uint256 in range(payee_count, bound=PAYEES_MAX):
+        assert payees[i] != empty(address), "program.payees"
         self.payees[paid + i] = convert(payees[i], uint256)
 
     r: uint256[160] = empty(uint256[160])
@@ -481,7 +482,7 @@ def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, 64]):
     here: uint256 = 32
     for s: uint256 in range(constant_words, bound=WORDS_MAX):
         word: uint256 = extract32(program, here, output_type=uint256)
-        assert word & TOP_BITS == 0, "constant"
+        assert word & TOP_BITS == 0, "program.constant"
         for i: uint256 in range(4):
             r[4 * (state_words + s) + i] = (word >> (64 * i)) & LOW
         here += 32
@@ -498,7 +499,7 @@ def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, 64]):
         here += 32
     for s: uint256 in range(1 + cash_words, state_words, bound=WORDS_MAX):
         word: uint256 = extract32(program, here, output_type=uint256)
-        assert word & TOP_BITS == 0, "opening"
+        assert word & TOP_BITS == 0, "program.opening"
         self.words[s] = word
         here += 32
 
@@ -532,42 +533,42 @@ def _check_step(
     own: bool = l >= 128
     from_account: bool = COLLECT <= a and a < paid
     to_ledger: bool = self._ledger(c, of_c, cash_end, lasting_end, temporary)
-    assert (step >> 48) & 255 != 0, "states"
+    assert (step >> 48) & 255 != 0, "program.states"
 
     if op == PAY:
         to_cash: bool = COLLECT <= c and c + of_c <= paid + payee_count
         from_ledger: bool = self._ledger(a, 1, cash_end, lasting_end, temporary)
-        assert (from_account and to_cash) or (from_ledger and (to_ledger or (c == 0 and of_c == 1))), "pay"
-        assert (b == 0 and of_b == 1) or self._ledger(b, of_b, cash_end, lasting_end, temporary), "pay"
-        assert (e == 0 and of_a == 1) or self._ledger(e, of_a, cash_end, lasting_end, temporary), "pay"
-        assert self._apart(a, 1, b, of_b) and self._apart(a, 1, c, of_c) and self._apart(a, 1, e, of_a), "pay"
-        assert self._apart(b, of_b, c, of_c) and self._apart(b, of_b, e, of_a) and self._apart(c, of_c, e, of_a), "pay"
+        assert (from_account and to_cash) or (from_ledger and (to_ledger or (c == 0 and of_c == 1))), "program.pay"
+        assert (b == 0 and of_b == 1) or self._ledger(b, of_b, cash_end, lasting_end, temporary), "program.pay"
+        assert (e == 0 and of_a == 1) or self._ledger(e, of_a, cash_end, lasting_end, temporary), "program.pay"
+        assert self._apart(a, 1, b, of_b) and self._apart(a, 1, c, of_c) and self._apart(a, 1, e, of_a), "program.pay"
+        assert self._apart(b, of_b, c, of_c) and self._apart(b, of_b, e, of_a) and self._apart(c, of_c, e, of_a), "program.pay"
     elif op == ACC:
-        assert self._readable(a, of_a) and self._readable(b, of_b) and self._readable(e, 1), "acc"
-        assert divisor != 0 and to_ledger, "acc"
+        assert self._readable(a, of_a) and self._readable(b, of_b) and self._readable(e, 1), "program.acc"
+        assert divisor != 0 and to_ledger, "program.acc"
     elif op == SPLIT:
-        assert from_account and COLLECT <= c and c + of_c <= paid + payee_count and self._apart(a, 1, c, of_c), "split"
-        assert (b == 0 or self._readable(b, 1)) and e >= cash_end and self._readable(e, items), "split"
-        assert not own or self._ledger(e, items, cash_end, lasting_end, temporary), "split"
-        assert g == 0 or (own and self._ledger(g, items, cash_end, lasting_end, temporary)), "split"
-        assert self._apart(e, items, g, items), "split"
+        assert from_account and COLLECT <= c and c + of_c <= paid + payee_count and self._apart(a, 1, c, of_c), "program.split"
+        assert (b == 0 or self._readable(b, 1)) and e >= cash_end and self._readable(e, items), "program.split"
+        assert not own or self._ledger(e, items, cash_end, lasting_end, temporary), "program.split"
+        assert g == 0 or (own and self._ledger(g, items, cash_end, lasting_end, temporary)), "program.split"
+        assert self._apart(e, items, g, items), "program.split"
     elif op == FUND or op == DRAIN:
-        assert from_account and COLLECT <= c and c < paid and a != c and self._readable(b, 1), "reserve"
+        assert from_account and COLLECT <= c and c < paid and a != c and self._readable(b, 1), "program.reserve"
     elif op == TEST:
-        assert self._readable(a, 1) and self._readable(b, 1) and self._readable(c, 1) and self._readable(e, 1), "test"
-        assert temporary <= g and g < MACHINE and l != 0 and l <= 15, "test"
+        assert self._readable(a, 1) and self._readable(b, 1) and self._readable(c, 1) and self._readable(e, 1), "program.test"
+        assert temporary <= g and g < MACHINE and l != 0 and l <= 15, "program.test"
     elif op == CURE:
-        assert a != 0 and a <= 6 and temporary <= b and b < MACHINE and self._readable(c, 1) and e <= 15 and g <= 15, "cure"
+        assert a != 0 and a <= 6 and temporary <= b and b < MACHINE and self._readable(c, 1) and e <= 15 and g <= 15, "program.cure"
     elif op == STATE:
-        assert self._readable(a, 1), "state"
+        assert self._readable(a, 1), "program.state"
     elif op == ADD:
-        assert self._readable(a, items) and (b == 0 or self._readable(b, 1)), "add"
-        assert self._ledger(c, 1, cash_end, lasting_end, temporary), "add"
+        assert self._readable(a, items) and (b == 0 or self._readable(b, 1)), "program.add"
+        assert self._ledger(c, 1, cash_end, lasting_end, temporary), "program.add"
     elif op == MOVE:
-        assert self._ledger(a, of_a, cash_end, lasting_end, temporary) and to_ledger and self._apart(a, of_a, c, of_c), "move"
+        assert self._ledger(a, of_a, cash_end, lasting_end, temporary) and to_ledger and self._apart(a, of_a, c, of_c), "program.move"
     else:
-        assert op == SUB or op == MIN or op == MAX, "op"
-        assert self._readable(a, of_a) and self._readable(b, of_b) and to_ledger, "op"
+        assert op == SUB or op == MIN or op == MAX, "program.op"
+        assert self._readable(a, of_a) and self._readable(b, of_b) and to_ledger, "program.op"
 
 
 @internal

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from penstock.capital.decode import LIMIT, MACHINE, ONE, REGISTERS, Decoded, Step, decode
+from penstock.capital.decode import LIMIT, MACHINE, REGISTERS, Decoded, Step, decode
 from penstock.errors import Refused
 
 LANE_MAX: Final = 10**17  # a hundred billion dollars in one lane [micro-dollars]
@@ -71,8 +72,8 @@ def _tops(step: Step, top: list[int]) -> list[tuple[int, int]]:
     if step.op == "PAY" and step.c >= 4:
         return [(z, min(LIMIT, top[z])) for z in c]  # cash is bounded by what came in; a write-down by the loss
     if step.op in ("SUB", "MIN", "MAX"):
-        pick = {"SUB": lambda x, _: x, "MIN": min, "MAX": max}[step.op]
-        return [(z, pick(top[x], top[y])) for x, y, z in zip(a, b, c, strict=True)]
+        pick: dict[str, Callable[[int, int], int]] = {"SUB": lambda x, _: x, "MIN": min, "MAX": max}
+        return [(z, pick[step.op](top[x], top[y])) for x, y, z in zip(a, b, c, strict=True)]
     if step.op == "MOVE":
         return [(z, top[x] + top[z]) for x, z in zip(a, c, strict=True)]
     if step.op == "TEST":
@@ -91,6 +92,3 @@ def gas_ceiling(code: bytes) -> int:
 def _gas(step: Step) -> int:
     once, item = _STEP.get(step.op, _STEP_OTHER)
     return once + item * step.items
-
-
-__all__ = ["LANE_MAX", "MEASURE_MAX", "ONE", "gas_ceiling", "refuse_saturation"]

@@ -81,7 +81,7 @@ def compile_deal(deal: Deal) -> Program:
 
 
 def canonical_json(deal: Deal) -> bytes:
-    """The deal as canonical JSON: sorted keys, numbers as decimal strings, ratios as ``p/q``; lines of the text left out."""
+    """The deal as canonical JSON: sorted keys, numbers as decimal strings, ratios as ``p/q``; line numbers left out."""
     document = {"compiler": COMPILER, "deal": _plain(deal)}
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

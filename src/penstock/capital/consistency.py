@@ -46,11 +46,13 @@ class _Check:
         return self.quiet.mapping(place).get(name, place) if name else place
 
     def counts(self) -> None:
-        for section, found, most in (("states", self.deal.states, STATES_MAX), ("tests", self.deal.tests, TESTS_MAX)):
-            if len(found) > most:
+        counts = {"states": len(self.deal.states), "tests": len(self.deal.tests)}
+        for section, most in (("states", STATES_MAX), ("tests", TESTS_MAX)):
+            if counts[section] > most:
                 self.source.wrong(self.at(section), f"A deal has at most {most} {section}.", "Join some of them.")
-        for section, found in (("accounts", self.accounts), ("tranches", self.tranches), ("states", self.deal.states)):
-            if not found:
+        counts |= {"accounts": len(self.accounts), "tranches": len(self.tranches)}
+        for section in ("accounts", "tranches", "states"):
+            if not counts[section]:
                 self.source.wrong(self.at(section), f"There are no {section}.", "Declare at least one.")
 
     def distinct_names(self) -> None:

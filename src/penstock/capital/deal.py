@@ -44,7 +44,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Cash set aside. Target: a fixed amount [micro-dollars] plus ``times`` x ``term``; excess goes to ``releases_to``."""
+    """Cash set aside. Target: an amount [micro-dollars] plus ``times`` x ``term``; excess goes to ``releases_to``."""
 
     name: str
     target_usdc_micro: int = 0
@@ -55,7 +55,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """Paid for service. Fixed a period [micro-dollars], or micro-dollars per unit of a measure, or a share of cash in."""
+    """Paid for service: an amount a period or per unit of a measure [micro-dollars], or a share of cash in."""
 
     name: str
     amount_usdc_micro: int = 0
@@ -131,7 +131,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A whole deal. The first account is where cash arrives; the first state is the normal one, later ones are worse."""
+    """A whole deal. Cash arrives in the first account; the first state is the normal one, later ones are worse."""
 
     name: str
     calendar: Calendar

@@ -17,6 +17,7 @@ from eth_utils.crypto import keccak
 from penstock.errors import Invalid
 
 BYTES_MAX: Final = 2048
+PAYEES_MAX: Final = 64
 LIMIT: Final = 2**62 - 1
 COLLECT: Final = 4
 MACHINE: Final = 144
@@ -166,14 +167,31 @@ def _four(word: int) -> list[int]:
 
 def _layout(word: int, length: int) -> Layout:
     raw = word.to_bytes(32, "big")
-    number = lambda start, stop: int.from_bytes(raw[start:stop], "big")  # noqa: E731
-    layout = Layout(*raw[1:7], number(7, 9), raw[9], raw[10], number(11, 14), number(14, 18), raw[18], number(19, 23))
+
+    def number(start: int, stop: int) -> int:
+        return int.from_bytes(raw[start:stop], "big")
+
+    layout = Layout(
+        state_words=raw[1],
+        cash_words=raw[2],
+        constant_words=raw[3],
+        step_words=raw[4],
+        paid=raw[5],
+        payees=raw[6],
+        year=number(7, 9),
+        month=raw[9],
+        day=raw[10],
+        second=number(11, 14),
+        step_s=number(14, 18),
+        months=raw[18],
+        grace_s=number(19, 23),
+    )
     _require(raw[0] == 1 and number(23, 32) == 0, "The header is not of version 1.")
     _require(1 <= layout.cash_words < layout.state_words, "A program has cash words and other lasting words.")
     _require(layout.state_words + layout.constant_words <= MACHINE // 4, "The registers do not fit.")
     _require(1 <= layout.step_words <= 60, "A program has 1 to 60 words of steps.")
     _require(layout.paid > COLLECT and layout.payees > 0, "A program has an account and a payee.")
-    _require(layout.payee_end <= layout.cash_end, "Payees' lanes lie among the cash lanes.")
+    _require(layout.payees <= PAYEES_MAX and layout.payee_end <= layout.cash_end, "Payees' lanes lie among the cash lanes.")
     _require(layout.year >= 1970 and 1 <= layout.month <= 12 and 1 <= layout.day <= 28, "The start is no date.")
     _require(layout.second < 86400 and layout.months <= 12, "The start is no time.")
     _require((layout.months == 0) != (layout.step_s == 0), "Periods are months or a fixed step, not both.")
@@ -198,7 +216,7 @@ def _check(step: Step, layout: Layout, constants: dict[int, int]) -> None:
 
 
 def _readable(first: int, count: int = 1) -> bool:
-    return (first == 2 and count == 1) or (COLLECT <= first and first + count <= REGISTERS)
+    return (first == 2 and count == 1) or (first >= COLLECT and first + count <= REGISTERS)
 
 
 def _ledger(layout: Layout, first: int, count: int = 1) -> bool:
@@ -220,7 +238,7 @@ def _account(layout: Layout, register: int) -> bool:
 
 
 def _payable(layout: Layout, first: int, count: int) -> bool:
-    return COLLECT <= first and first + count <= layout.payee_end
+    return first >= COLLECT and first + count <= layout.payee_end
 
 
 def _check_pay(step: Step, layout: Layout, _: int) -> bool:

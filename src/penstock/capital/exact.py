@@ -11,7 +11,7 @@ from typing import Final
 
 from penstock.capital.decode import COLLECT, LIMIT, MACHINE, ONE, REGISTERS, Decoded, Layout, Step, decode
 from penstock.capital.report import MEASURES, Report
-from penstock.errors import Corrupt, Invalid, Refused
+from penstock.errors import Corrupt, Refused
 
 DAYS, SECONDS, INFINITE, INFLOW, STALE, NEGATIVE, MEASURE = 145, 146, 147, 150, 151, 152, 155
 DAY_S: Final = 86400

@@ -59,12 +59,14 @@ class _Reader:
             self.source.wrong(sections["dollar"], "Deals are kept in USDC.", "Write `dollar: USDC`.")
         if not sections["deal"].text:
             self.source.wrong(sections["deal"], "The deal has no name.", "Write `deal: Its name`.")
+        measures = self.measures(sections.get("report"))
+        units = {measure.name: measure.unit for measure in measures}
         return Deal(
             name=sections["deal"].text,
             calendar=self.calendar(sections["calendar"]),
-            measures=self.measures(sections.get("report")),
+            measures=measures,
             accounts=tuple(self.account(name, at) for name, at in self.source.mapping(sections["accounts"]).items()),
-            fees=tuple(self.fee(name, at) for name, at in self._optional(sections.get("fees")).items()),
+            fees=tuple(self.fee(name, at, units) for name, at in self._optional(sections.get("fees")).items()),
             tranches=tuple(self.tranche(name, at) for name, at in self.source.mapping(sections["tranches"]).items()),
             tests=tuple(self.test(name, at) for name, at in self._optional(sections.get("tests")).items()),
             waterfalls=self.waterfalls(sections["states"], sections["waterfall"]),
@@ -116,7 +118,7 @@ class _Reader:
                 amount += self.money(at["target"], part.strip())
         return Account(name, amount, times, term, at["releases_to"].text if "releases_to" in at else "")
 
-    def fee(self, name: str, place: Place) -> Fee:
+    def fee(self, name: str, place: Place, units: dict[str, str]) -> Fee:
         at = self.source.mapping(place, ("of",), ("amount",))
         if "amount" not in at:
             return Fee(name)
@@ -125,6 +127,9 @@ class _Reader:
         if at["of"].text == "inflow":
             return Fee(name, of_inflow=self.rate(at["amount"]))
         priced = quantity.tariff(at["amount"].text)
+        unit = units.get(at["of"].text)
+        if priced and unit and priced[1] != unit:
+            self.source.wrong(at["amount"], f"`{at['of'].text}` is measured in {unit}.", f"Price it per {unit}.")
         if priced is None:
             self.source.wrong(at["amount"], "This is no tariff.", "Write `0.08 USDC per kWh` (or Wh, MWh, token).")
         return Fee(name, per_unit=priced[0] if priced else Fraction(0), measure=at["of"].text)

@@ -10,7 +10,7 @@ from penstock.errors import Invalid
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
-    """One thing to mend: where (line from 1, path such as ``tranches.A.rate``), what is wrong, what to write instead."""
+    """One thing to mend: where (line from 1, path as ``tranches.A.rate``), what is wrong, what to write instead."""
 
     line: int
     path: str

@@ -50,11 +50,12 @@ class Program:
         code: the program's bytes, as the contract stores them.
         deal_hash: keccak256 of the deal's canonical JSON.
         program_hash: keccak256 of ``code``.
-        lanes: lasting lanes by name: accounts, ``A.paid``, ``A.balance``, ``A.interest``, ``A.principal``, ``fee.owed``.
+        lanes: lasting lanes by name: accounts, ``A.paid``, ``A.balance``, ``A.interest``, ``A.principal``,
+            ``roofs.owed``.
         payee_lanes: the lane each payee withdraws, by the payee's name, in the order the contract takes them.
         states: names of the states, by number.
         labels: what each step does, by its place.
-        gas_ceiling: no close of this program uses more gas, execution only, storage written for the first time included.
+        gas_ceiling: no close of this program uses more gas, execution only, first writes of storage included.
     """
 
     code: bytes
