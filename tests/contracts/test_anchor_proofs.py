@@ -47,13 +47,13 @@ def check_pairs(anchor: Any, old_size: int, sizes: list[int]) -> None:
         assert publish(anchor, old_size, ROOTS[old_size], 0, []) == ""
         for size in sizes:
             with boa.env.anchor():
-                check_pair(anchor, old_size, size, random.Random(old_size * 1000 + size))
+                check_pair(anchor, old_size, size, random.Random(old_size * 1000 + size))  # noqa: S311
 
 
 @pytest.mark.parametrize("old_size", [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 69])
 def test_consistency_sampled(anchor: Any, old_size: int) -> None:
     later = range(old_size + 1, LARGEST + 1)
-    sizes = sorted(random.Random(old_size).sample(later, min(5, len(later))))
+    sizes = sorted(random.Random(old_size).sample(later, min(5, len(later))))  # noqa: S311
     check_pairs(anchor, old_size, sizes)
 
 
@@ -66,7 +66,7 @@ def test_consistency_every_pair(anchor: Any) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8, 13, 16, 33, 64, 70])
 def test_inclusion(anchor: Any, size: int) -> None:
     assert publish(anchor, size, ROOTS[size], 0, []) == ""
-    dice = random.Random(size)
+    dice = random.Random(size)  # noqa: S311
     for index in dice.sample(range(size), min(6, size)):
         proof = inclusion_proof(index, LEAVES[:size])
         leaf = leaf_hash(LEAVES[index])
