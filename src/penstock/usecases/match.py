@@ -110,9 +110,12 @@ def _moved(world: World, right: Right, moves: Columns, state: TitleState, purpos
     return Entry(TitlesMoved(segment.ref(), right, state, purpose, beneficiary, quantity), segment)
 
 
-def link_entry(world: World, kind: LinkKind, links: Columns, period: Period) -> Entry:
-    """A fact of links, checked against what is linked already; spans to loss registers are its loss."""
-    world.books.check_links(kind, links)
+def link_entry(world: World, kind: LinkKind, links: Columns, period: Period, check: bool = True) -> Entry:
+    """A fact of links; spans to loss registers are its loss. Links that rest on others of one command go unchecked
+    here: the books check every fact again when it is applied.
+    """
+    if check:
+        world.books.check_links(kind, links)
     segment = Segment(LINKS, links)
     lost = world.books.registers.are(RegisterKind.LOSS)[links["target"]]
     fact = SpansLinked(

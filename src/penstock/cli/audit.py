@@ -1,0 +1,41 @@
+"""`penstock audit` and `penstock verify`: the laws on a whole workspace, and one proof offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penstock.cli.show import HERE, AsJson, Workspace, emit, table
+
+
+def audit(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
+    """Check the record byte by byte and the five laws over it; exit 70 with every finding where one is broken."""
+    from penstock.errors import Corrupt
+    from penstock.usecases.audit import audit_workspace
+
+    found = audit_workspace(workspace)
+    if found.findings:
+        rows = [(one.law, one.code, one.message) for one in found.findings]
+        emit(found.to_json(), as_json, lambda: table(f"{len(rows)} findings", ("law", "code", "what"), rows))
+        if as_json:
+            raise typer.Exit(Corrupt.exit_code)
+        raise Corrupt(
+            "audit.findings", f"The audit found {len(rows)} breaches.", hint="Restore a backup; see docs/errors.md."
+        )
+    emit(
+        found.to_json(), as_json, lambda: table("clean", ("checked", "count"), list(found.checked.items()), right=(1,))
+    )
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A proof bundle (JSON).", exists=True)],
+    log_key: Annotated[str, typer.Option(help="Trust only this log key (hex).")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check a proof bundle offline: signatures, inclusion, sums. Nothing but the file is read."""
+    from penstock.usecases.prove import verify_bundle_file
+
+    report = verify_bundle_file(bundle, log_key)
+    emit(report, as_json, lambda: table(f"{bundle.name} holds", ("what", "value"), list(report.items())))

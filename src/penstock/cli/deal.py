@@ -1,0 +1,75 @@
+"""`penstock deal`: check a deal file, look at a deal and at what it paid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from penstock.cli.show import HERE, AsJson, Workspace, emit, table, usdc
+
+app = typer.Typer(help="Deals: check, show, periods.", no_args_is_help=True)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A deal file (YAML).", exists=True)], as_json: AsJson = False
+) -> None:
+    """Read and compile a deal file; every mistake is listed with its line."""
+    from penstock.capital.compile import compile_deal
+    from penstock.capital.language import load_deal
+
+    deal = load_deal(file.read_text())
+    program = compile_deal(deal)
+    found = {
+        "deal": deal.name,
+        "deal_hash": program.deal_hash.hex(),
+        "program_hash": program.program_hash.hex(),
+        "program_bytes": len(program.code),
+        "payees": list(program.payee_lanes),
+        "states": list(program.states),
+        "gas_ceiling": program.gas_ceiling,
+    }
+    emit(found, as_json, lambda: table(f"{file.name} is sound", ("what", "value"), list(found.items())))
+
+
+@app.command("list")
+def list_deals(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
+    """Every deal and its state."""
+    rows = _look(workspace)
+    cells = [(row["deal"], row["state"], row["periods"], usdc(row["collected_usdc_micro"])) for row in rows]
+    emit(
+        {"deals": rows}, as_json, lambda: table("deals", ("deal", "state", "periods", "collected"), cells, right=(2, 3))
+    )
+
+
+@app.command()
+def periods(
+    deal: Annotated[str, typer.Argument(help="The deal's name.")], workspace: Workspace = HERE, as_json: AsJson = False
+) -> None:
+    """What each closed period took in and paid, step by step."""
+    from penstock.usecases.inspect import deal_periods
+    from penstock.usecases.workspace import Workspace as Opened
+
+    with Opened(workspace, read_only=True) as opened:
+        rows = deal_periods(opened, deal)
+    emit({"deal": deal, "periods": rows}, as_json, lambda: _draw_periods(rows))
+
+
+def _look(workspace: Path) -> list[dict[str, Any]]:
+    from penstock.usecases.inspect import deals
+    from penstock.usecases.workspace import Workspace as Opened
+
+    with Opened(workspace, read_only=True) as opened:
+        return deals(opened)
+
+
+def _draw_periods(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        title = f"period {row['period'] + 1} to {row['stop']}: {row['state']}, {usdc(row['inflow_usdc_micro'])} in"
+        steps = [
+            (step["step"], step["label"], usdc(step["due_usdc_micro"]), usdc(step["paid_usdc_micro"]), step["limit"])
+            for step in row["steps"]
+        ]
+        table(title, ("step", "what", "due", "paid", "bound by"), steps, right=(2, 3))

@@ -1,0 +1,73 @@
+"""Originate: a deal file becomes a compiled deal with its accounts, its registers and its pledged assets."""
+
+from __future__ import annotations
+
+from penstock.capital.compile import compile_deal
+from penstock.capital.deal import Deal
+from penstock.capital.language import load_deal
+from penstock.capital.program import Program
+from penstock.errors import Conflict
+from penstock.journal.fact import Entry, FactBody
+from penstock.journal.kinds.capital import DealOriginated
+from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
+from penstock.journal.words import RegisterKind, Unit
+from penstock.usecases.world import World
+
+COMPILER = "penstock-deal/1"
+
+
+def account_of(deal: str, account: str) -> str:
+    """The ledger's name, and the register's, of a deal's cash account."""
+    return f"{deal}/{account}"
+
+
+def paid_to(deal: str, payee: str) -> str:
+    """The name, in ledger and registers, of what a deal paid a payee: dollars that wait in the deal until pulled."""
+    return f"{deal}/paid/{payee}"
+
+
+def originate(world: World, name: str, text: str, assets: tuple[str, ...]) -> list[Entry]:
+    """Compile ``text`` and record the deal under ``name``, with ``assets`` pledged to it alone.
+
+    Raises:
+        Invalid: ``deal.malformed`` with every mistake and its line; Refused for what the chain cannot hold.
+        Conflict: ``deal.known``, ``deal.pledged_twice``.
+    """
+    deal = load_deal(text)
+    program = compile_deal(deal)
+    _check_new(world, name, assets)
+    originated = DealOriginated(
+        deal=name,
+        text=text,
+        deal_hash=program.deal_hash,
+        program=program.code,
+        program_hash=program.program_hash,
+        compiler=COMPILER,
+        assets=assets,
+    )
+    return [Entry(fact) for fact in (*_addresses(name, deal), originated)]
+
+
+def recompile(originated: DealOriginated) -> tuple[Deal, Program]:
+    """The deal and program that a recorded deal's text compiles to; for whoever does not take its word for it."""
+    deal = load_deal(originated.text)
+    return deal, compile_deal(deal)
+
+
+def _addresses(name: str, deal: Deal) -> list[FactBody]:
+    names = [account_of(name, account.name) for account in deal.accounts]
+    names += [paid_to(name, payee) for payee in deal.payees]
+    opened: list[FactBody] = [AccountOpened(one) for one in names]
+    opened += [RegisterOpened(one, Unit.USDC_MICRO, RegisterKind.COUNTED) for one in names]
+    return opened
+
+
+def _check_new(world: World, name: str, assets: tuple[str, ...]) -> None:
+    if name in world.capital.deals:
+        raise Conflict("deal.known", "A deal of this name is originated already.", deal=name)
+    pledged = {asset: other for other, record in world.capital.deals.items() for asset in record.originated.assets}
+    for asset in assets:
+        if asset in pledged:
+            raise Conflict(
+                "deal.pledged_twice", f"{asset} is pledged to another deal.", asset=asset, deal=pledged[asset]
+            )
