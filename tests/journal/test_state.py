@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from books_fixture import (
+from journal_story import (
     CALENDAR,
     COLLECTED,
     ENERGY,
