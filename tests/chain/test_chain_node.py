@@ -59,9 +59,9 @@ def test_block_hash_is_py_evms_and_survives_encoding(node: Node) -> None:
     node.send(deploy_dollar(OPERATOR, 0))
     node.send(sign(OPERATOR, 1, TO))
     assert as_py_evm(node.head).hash == node.head.hash
-    assert decode_header(node.head.encode()) == node.head
+    assert decode_header(node.head.encoded) == node.head
     with pytest.raises(Corrupt, match="block header"):
-        decode_header(node.head.encode()[:-1])
+        decode_header(node.head.encoded[:-1])
 
 
 def test_equal_block_times_are_taken_here_and_refused_by_py_evm(node: Node) -> None:

@@ -87,8 +87,8 @@ class Archive:
 
     def save(self, header: Header, entries: Sequence[Entry]) -> None:
         """Write a block's rows."""
-        size = len(header.encode()) + sum(len(e.mined.tx.raw) + 3 for e in entries) + 6
-        self._store.write("insert into block values (?, ?, ?, ?)", (header.number, header.hash, header.encode(), size))
+        size = len(header.encoded) + sum(len(e.mined.tx.raw) + 3 for e in entries) + 6
+        self._store.write("insert into block values (?, ?, ?, ?)", (header.number, header.hash, header.encoded, size))
         self._store.write(
             "insert into tx values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *(_tx_row(e.mined) for e in entries)
         )
@@ -212,6 +212,8 @@ def ordered_root(items: Sequence[bytes]) -> bytes:
     """The root of the trie of ``items`` by RLP index: a block's transactions or receipts root."""
     if not items:
         return EMPTY_ROOT
+    if len(items) == 1 and len(items[0]) > 32:  # one leaf, at the path of RLP(0)
+        return keccak(rlp.encode([b"\x20\x80", items[0]]))
     tree = HexaryTrie({}, EMPTY_ROOT)
     with tree.squash_changes() as draft:
         for index, item in enumerate(items):

@@ -18,6 +18,7 @@ from eth.vm.forks.prague.state import PragueState
 from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
 
+from penstock.chain.accounts import WarmAccounts
 from penstock.chain.header import Header
 from penstock.chain.tx import Tx
 from penstock.errors import Refused
@@ -43,6 +44,9 @@ class Execution(Protocol):
 
     def apply(self, tx: Tx) -> Outcome:
         """Run ``tx``; a transaction that is not valid here leaves the state as it was and raises ``Refused``."""
+
+    def enter(self, header: Header, ancestors: Iterable[bytes]) -> None:
+        """Go on from the persisted state in the environment of ``header``."""
 
     def persist(self) -> bytes:
         """Write the new trie nodes and return the state root."""
@@ -70,7 +74,9 @@ class Evm(Protocol):
 
 
 class _State(PragueState):
-    """Prague, without leaving an empty account where nothing was paid (EIP-161)."""
+    """Prague, without leaving an empty account where nothing was paid (EIP-161), its accounts kept warm."""
+
+    account_db_class = WarmAccounts
 
     def set_system_contracts(self) -> None:
         """Nothing: they are in the genesis or not at all, and looking for them costs two reads an execution."""
@@ -87,16 +93,24 @@ class PragueEvm:
         self.chain_id = chain_id
 
     def open(self, nodes: AtomicDatabaseAPI, header: Header, root: bytes, ancestors: Iterable[bytes]) -> Execution:
-        context = ExecutionContext(
-            Address(header.coinbase), header.at_s, BlockNumber(header.number), 0, Hash32(bytes(32)), header.gas_limit,
-            map(Hash32, ancestors), self.chain_id, header.base_fee, 0,
-        )  # fmt: skip
-        return _PragueExecution(_State(nodes, context, Hash32(root)))
+        state = _State(nodes, _context(header, ancestors, self.chain_id), Hash32(root))
+        return _PragueExecution(state, self.chain_id)
+
+
+def _context(header: Header, ancestors: Iterable[bytes], chain_id: int) -> ExecutionContext:
+    return ExecutionContext(
+        Address(header.coinbase), header.at_s, BlockNumber(header.number), 0, Hash32(bytes(32)), header.gas_limit,
+        map(Hash32, ancestors), chain_id, header.base_fee, 0,
+    )  # fmt: skip
 
 
 class _PragueExecution:
-    def __init__(self, state: Any) -> None:
+    def __init__(self, state: Any, chain_id: int) -> None:
         self._state = state
+        self._chain_id = chain_id
+
+    def enter(self, header: Header, ancestors: Iterable[bytes]) -> None:
+        self._state.execution_context = _context(header, ancestors, self._chain_id)
 
     def apply(self, tx: Tx) -> Outcome:
         if tx.gas < tx.least_gas:

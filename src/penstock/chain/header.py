@@ -43,7 +43,8 @@ class Header:
     base_fee: int
     extra: bytes = b""
 
-    def encode(self) -> bytes:
+    @cached_property
+    def encoded(self) -> bytes:
         """The RLP of the 21 fields of a Prague header."""
         fields = [
             self.parent_hash, EMPTY_UNCLES, self.coinbase, self.state_root, self.tx_root, self.receipt_root, self.bloom,
@@ -55,7 +56,7 @@ class Header:
     @cached_property
     def hash(self) -> bytes:
         """The block's hash."""
-        return keccak(self.encode())
+        return keccak(self.encoded)
 
     def child(self, at_s: int, coinbase: bytes) -> Header:
         """The header of an empty block on top, at the later of ``at_s`` and the parent's time."""
@@ -99,7 +100,7 @@ def _from_fields(parts: list[Any], encoded: bytes) -> Header:
     parent, _, coinbase, state_root, tx_root, receipt_root, bloom = parts[:7]
     roots = (coinbase, state_root, tx_root, receipt_root, bloom)
     header = Header(parent, *roots, number, gas_limit, gas_used, at_s, base_fee, parts[12])
-    if header.encode() != encoded:
+    if header.encoded != encoded:
         raise ValueError("another form")
     return header
 

@@ -81,7 +81,7 @@ class Node:
         self.archive = Archive(self._store, genesis.chain_id)
         self.pool = Mempool()
         self.head = self._head()
-        self._view: tuple[bytes, Execution] | None = None
+        self._view: Execution | None = None
         self._faulty: set[bytes] = set()
         self._restore()
 
@@ -140,6 +140,7 @@ class Node:
     def _restore(self) -> None:
         """Take head and waiting transactions from what is committed."""
         self.head = self._head()
+        self._view = None
         self.pool = Mempool()
         for (raw,) in self._store.rows("select raw from pool order by arrived"):
             tx = decode(raw, self.chain_id)
@@ -221,7 +222,8 @@ class Node:
 
     def _build(self, only_filled: bool = False) -> dict[bytes, PenstockError]:
         draft = self.next_header()
-        execution = self._evm.open(self._store, draft, self.head.state_root, self.archive.ancestors(draft.number))
+        execution = self.view
+        execution.enter(draft, self.archive.ancestors(draft.number))
         entries, refused = self._run(draft, execution)
         if entries or not only_filled:
             self._seal(draft, execution, entries)
@@ -283,10 +285,10 @@ class Node:
 
     @property
     def view(self) -> Execution:
-        """The state after the head; to read only."""
-        if self._view is None or self._view[0] != self.head.hash:
-            self._view = (self.head.hash, self.state(self.head))
-        return self._view[1]
+        """The state after the head, kept warm: blocks are built on it, everybody else only reads."""
+        if self._view is None:
+            self._view = self.state(self.head)
+        return self._view
 
     def state(self, header: Header) -> Execution:
         """The state after block ``header``, in that block's environment."""

@@ -1,0 +1,100 @@
+"""Transfers a second of the embedded chain, against eth-tester, on the same client path.
+
+Each transfer is signed, sent raw through web3.py's in-process provider, mined in its own block, its receipt fetched.
+Rounds alternate between the two nodes; status, gas and the receiver's balance must be equal.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_tester import EthereumTester, PyEVMBackend
+from web3 import EthereumTesterProvider, Web3
+
+from penstock.chain.node import Genesis, Node
+from penstock.chain.provider import NodeProvider
+
+ROUNDS = 6
+TRANSFERS = 60
+ENDOWMENT_WEI = 10**24
+SENDER: LocalAccount = Account.from_key(b"\x01" * 32)
+RECEIVER = Account.from_key(b"\x02" * 32).address
+
+
+class _Peer:
+    """A node under measurement: its client, its sender's nonce, the time it has taken."""
+
+    def __init__(self, w3: Web3) -> None:
+        self.w3 = w3
+        self.chain_id = w3.eth.chain_id
+        self.nonce = w3.eth.get_transaction_count(SENDER.address)
+        self.taken_s = 0.0
+        self.gas: list[int] = []
+
+    def round(self) -> None:
+        start = time.perf_counter()
+        for _ in range(TRANSFERS):
+            self.gas.append(self._transfer())
+        self.taken_s += time.perf_counter() - start
+
+    def _transfer(self) -> int:
+        terms: dict[str, Any] = {
+            "nonce": self.nonce,
+            "chainId": self.chain_id,
+            "to": RECEIVER,
+            "value": 1,
+            "gas": 21_000,
+        }
+        terms |= {"maxFeePerGas": 10**11, "maxPriorityFeePerGas": 1, "data": b""}
+        self.nonce += 1
+        tx_hash = self.w3.eth.send_raw_transaction(SENDER.sign_transaction(terms).raw_transaction)
+        receipt = self.w3.eth.get_transaction_receipt(tx_hash)
+        assert receipt["status"] == 1 and receipt["transactionHash"] == tx_hash
+        return receipt["gasUsed"]
+
+    @property
+    def per_second(self) -> float:
+        return len(self.gas) / self.taken_s
+
+
+def _eth_tester() -> Web3:
+    w3 = Web3(EthereumTesterProvider(EthereumTester(PyEVMBackend())))
+    rich = w3.eth.accounts[0]
+    w3.eth.send_transaction({"from": rich, "to": SENDER.address, "value": Web3.to_wei(1_000, "ether")})
+    return w3
+
+
+def run() -> dict[str, Any]:
+    """The figures, with the persisted (SQLite, synchronous=FULL) one in the notes."""
+    genesis = Genesis(alloc={bytes.fromhex(SENDER.address[2:]): ENDOWMENT_WEI})
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Node(genesis) as remembered,
+        Node(genesis, Path(folder) / "chain") as filed,
+    ):
+        ours, theirs = _Peer(Web3(NodeProvider(remembered))), _Peer(_eth_tester())
+        durable = _Peer(Web3(NodeProvider(filed)))
+        for _ in range(ROUNDS):
+            for peer in (ours, theirs, durable):
+                peer.round()
+        assert ours.gas == theirs.gas == durable.gas
+        balances = {peer.w3.eth.get_balance(Web3.to_checksum_address(RECEIVER)) for peer in (ours, theirs, durable)}
+        assert balances == {ROUNDS * TRANSFERS}
+    return {
+        "name": "embedded chain: signed transfer and receipt",
+        "ours": round(ours.per_second, 1),
+        "peer": round(theirs.per_second, 1),
+        "ratio": round(ours.per_second / theirs.per_second, 2),
+        "unit": "transfers/s",
+        "peer_name": "eth-tester (py-evm backend)",
+        "notes": f"one block each, web3.py in process; on disk (synchronous=FULL) {durable.per_second:.1f}/s",
+    }
+
+
+if __name__ == "__main__":
+    print(run())
