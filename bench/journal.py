@@ -130,7 +130,8 @@ def measure(folder: Path) -> Result:
     """The figures, in ``folder``."""
     ours, bare = Ours(folder / "workspace"), Bare(folder / "bare.sqlite")
     bodies = [f'{{"at_us":"{AT_US}","data":{{"account":"account/{n}"}}}}'.ljust(110).encode() for n in range(FACTS)]
-    ours.one_by_one(50), bare.record(bodies[:50])
+    ours.one_by_one(50)
+    bare.record(bodies[:50])
     raw_us = fdatasync_us(folder / "raw")
     single = race(lambda: ours.one_by_one(FACTS), lambda: bare.record(bodies), ROUNDS)
     group = race(lambda: ours.grouped(1), lambda: ours.one_by_one(GROUP // 5), ROUNDS)

@@ -4,10 +4,10 @@ because a single fact's commit is otherwise half spent on building statements.""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, insert, literal_column, select
 
 from penstock.store.ports import ZERO_HASH, RecordedCommand, StoredFact, Write
 from penstock.store.sql import Sql, driver, text_of
@@ -18,6 +18,7 @@ Row = tuple[int, str, int, str, int, bytes, bytes, str | None, bytes, bytes]
 
 _IN_PAGE = (FACT.c.seq >= bindparam("start")) & (FACT.c.seq < bindparam("stop"))
 _OF_KEY = FACT.c.key == bindparam("key")
+_KEYS: Final = 200
 _LAST = select(func.max(FACT.c.seq)).scalar_subquery()
 
 
@@ -27,9 +28,7 @@ class FactTable:
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
         self._insert = text_of(insert(FACT), sql.dialect)
-        self._first = text_of(
-            select(FACT.c.seq, FACT.c.input_hash).where(_OF_KEY, FACT.c.part == literal_column("0")), sql.dialect
-        )
+        self._first = {count: text_of(_first_facts(count), sql.dialect) for count in (1, _KEYS)}
         self._count = text_of(select(func.count()).where(_OF_KEY), sql.dialect)
         self._page = text_of(select(FACT).where(_IN_PAGE).order_by(FACT.c.seq), sql.dialect)
         self._last = text_of(select(FACT.c.seq, FACT.c.hash).where(FACT.c.seq == _LAST), sql.dialect)
@@ -47,17 +46,19 @@ class FactTable:
         row = self._sql.look(lambda connection: connection.execute(self._last).fetchone())
         return (row[0] + 1, row[1]) if row else (0, ZERO_HASH)
 
-    def receipts(self, keys: Iterable[str]) -> dict[str, RecordedCommand]:
+    def receipts(self, keys: Sequence[str]) -> dict[str, RecordedCommand]:
         """What the commands with these keys recorded; only those that did."""
         return self._sql.look(lambda connection: self._find(connection, keys))
 
-    def _find(self, connection: Any, keys: Iterable[str]) -> dict[str, RecordedCommand]:
+    def _find(self, connection: Any, keys: Sequence[str]) -> dict[str, RecordedCommand]:
         found = {}
-        for key in keys:
-            first = connection.execute(self._first, (key,)).fetchone()
-            if first:
+        for at in range(0, len(keys), _KEYS):
+            some = keys[at : at + _KEYS]
+            if len(keys) > 1:  # one statement for any number: the last key fills the places left over
+                some = [*some, *[some[-1]] * (_KEYS - len(some))]
+            for key, seq, input_hash in connection.execute(self._first[len(some)], some).fetchall():
                 (facts,) = connection.execute(self._count, (key,)).fetchone()
-                found[key] = RecordedCommand(key, first[1], first[0], facts)
+                found[key] = RecordedCommand(key, input_hash, seq, facts)
         return found
 
     def read(self, start: int, stop: int) -> Iterator[StoredFact]:
@@ -75,6 +76,14 @@ class FactTable:
             return list(driver(connection).execute(self._page, (start, stop)).fetchall())
 
         return [StoredFact(*row) for row in self._sql.read(page)]
+
+
+def _first_facts(count: int) -> Select[tuple[str, int, bytes]]:
+    """The first fact of each command that has one of ``count`` keys."""
+    keys: list[BindParameter[str]] = [bindparam(f"key_{each}") for each in range(count)]
+    return select(FACT.c.key, FACT.c.seq, FACT.c.input_hash).where(
+        FACT.c.key.in_(keys), FACT.c.part == literal_column("0")
+    )
 
 
 def rows_of(writes: Sequence[Write], digests: Iterator[str], seq: int, prev: bytes) -> list[Row]:

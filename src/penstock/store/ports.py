@@ -5,7 +5,7 @@ A store knows facts as bytes and segments as columns; it does not know what they
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -116,7 +116,7 @@ class Store(Protocol):
     def receipt(self, key: str) -> RecordedCommand | None:
         """What the command with this key recorded."""
 
-    def receipts(self, keys: Iterable[str]) -> dict[str, RecordedCommand]:
+    def receipts(self, keys: Sequence[str]) -> dict[str, RecordedCommand]:
         """What the commands with these keys recorded; only those that did."""
 
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:

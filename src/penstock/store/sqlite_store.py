@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -116,7 +116,7 @@ class SqliteStore:
         """What the command with this key recorded; None where it did not."""
         return self.receipts([key]).get(key)
 
-    def receipts(self, keys: Iterable[str]) -> dict[str, RecordedCommand]:
+    def receipts(self, keys: Sequence[str]) -> dict[str, RecordedCommand]:
         """What the commands with these keys recorded; only those that did."""
         return self._facts.receipts(keys)
 
