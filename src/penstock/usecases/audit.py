@@ -1,0 +1,67 @@
+"""Audit: the record byte by byte, then the five laws over the books it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import PenstockError
+from penstock.journal.finding import Finding, finding
+from penstock.journal.kinds import KINDS
+from penstock.journal.laws import breaches
+from penstock.store.sqlite_store import SqliteStore
+from penstock.usecases.audit_record import RECORD, audit_record
+from penstock.usecases.replay import replay
+from penstock.usecases.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit looked at and all it found; clean where ``findings`` is empty."""
+
+    findings: tuple[Finding, ...]
+    checked: dict[str, int]
+    root: bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "clean": not self.findings,
+            "root": self.root.hex(),
+            "checked": self.checked,
+            "findings": [
+                {"law": one.law, "code": one.code, "message": one.message, **dict(one.ids)} for one in self.findings
+            ],
+        }
+
+
+def audit_workspace(path: Path) -> Audit:
+    """Audit a workspace beside whoever writes it; changes nothing.
+
+    Raises:
+        NotFound: ``store.no_workspace``. What is wrong with the record or the books is found, not raised.
+    """
+    with SqliteStore.open(path, read_only=True) as store:
+        findings = list(audit_record(store, KINDS))
+        world = World()
+        try:
+            replay(store, KINDS, world)
+        except PenstockError as error:
+            if not findings:
+                findings.append(finding(RECORD, error.code, error.message))
+        else:
+            findings += breaches(world.books)
+        return Audit(tuple(findings), _checked(store, world), store.tree().root())
+
+
+def _checked(store: SqliteStore, world: World) -> dict[str, int]:
+    books = world.books
+    return {
+        "facts": store.size(),
+        "segments": sum(1 for fact in store.facts() if fact.segment),
+        "registers": len(books.registers),
+        "titles": sum(len(book) for book in books.titles.values()),
+        "links": sum(len(book) for book in books.links.values()),
+        "accounts": len(books.accounts),
+    }

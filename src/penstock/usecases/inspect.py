@@ -1,0 +1,224 @@
+"""Inspect: what stands in a workspace, as plain rows for the doors. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from penstock.energy.checks import EXPLAINED, PacketVerdict, ReadingVerdict
+from penstock.errors import Corrupt
+from penstock.journal.kinds.capital import PeriodClosed
+from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
+from penstock.journal.segment import Columns
+from penstock.journal.words import TITLE_STATES, Right
+from penstock.period import iso
+from penstock.usecases.close import LIMITS
+from penstock.usecases.originate import account_of, recompile
+from penstock.usecases.workspace import FactRow, Workspace
+from penstock.usecases.world import World
+
+Row = dict[str, Any]
+
+
+def devices(workspace: Workspace) -> list[Row]:
+    """Every device: what it is, its key, where its register stands [Wh], how many packets it sent."""
+    return workspace.read(_devices)
+
+
+def _devices(world: World) -> list[Row]:
+    energy, read = world.energy, world.books.registers.read
+    return [
+        {
+            "device": device.device,
+            "site": device.site,
+            "technology": device.technology.value,
+            "capacity_w": device.capacity_w,
+            "public_key": device.public_key.hex(),
+            "register": device.register,
+            "read_wh": int(read[register]),
+            "packets": head.sequence + 1,
+            "last_packet": head.hash.hex(),
+        }
+        for device, register, head in zip(energy.enrolled, energy.register_ids, energy.heads, strict=True)
+    ]
+
+
+def metering(workspace: Workspace) -> Row:
+    """Totals of the intake: verdicts on packets and on readings, Wh counted."""
+    packets: Counter[str] = Counter()
+    readings: Counter[str] = Counter()
+    counted_wh = 0
+    for row in workspace.facts():
+        match row.recorded.fact:
+            case PacketsReceived() as received:
+                packets.update({tally.name: tally.count for tally in received.verdicts})
+            case ReadingsVerified() as verified:
+                readings.update({tally.name: tally.count for tally in verified.verdicts})
+                counted_wh += verified.counted_wh
+    return {"packets": dict(packets), "readings": dict(readings), "counted_wh": counted_wh}
+
+
+def refusals(workspace: Workspace) -> list[Row]:
+    """Every refused packet and reading with its reason in plain words, in the order they came."""
+    names = workspace.read(lambda world: [device.device for device in world.energy.enrolled])
+    found: list[Row] = []
+    received: Columns = {}
+    for row in workspace.facts():
+        if isinstance(row.recorded.fact, PacketsReceived):
+            received = _columns(workspace, row)
+            found += [_refused_packet(received, int(at), names) for at in np.flatnonzero(received["verdict"])]
+        elif isinstance(row.recorded.fact, ReadingsVerified):
+            readings = _columns(workspace, row)
+            found += [
+                _refused_reading(readings, received, int(at), names) for at in np.flatnonzero(readings["verdict"])
+            ]
+    return found
+
+
+def _columns(workspace: Workspace, row: FactRow) -> Columns:
+    columns = workspace.columns(row)
+    if columns is None:
+        raise Corrupt("store.segment_missing", "A fact names bulk that its row does not.", seq=row.recorded.seq)
+    return columns
+
+
+def _refused_packet(columns: Columns, at: int, names: list[str]) -> Row:
+    verdict = PacketVerdict(int(columns["verdict"][at]))
+    device = int(columns["device"][at])
+    return {
+        "at": iso(int(columns["received_us"][at])),
+        "device": names[device] if device >= 0 else "unknown",
+        "sequence": int(columns["sequence"][at]),
+        "verdict": verdict.name.lower(),
+        "why": EXPLAINED[verdict],
+    }
+
+
+def _refused_reading(columns: Columns, received: Columns, at: int, names: list[str]) -> Row:
+    verdict = ReadingVerdict(int(columns["verdict"][at]))
+    packet = int(columns["packet"][at])
+    return {
+        "at": iso(int(columns["at_us"][at])),
+        "device": names[int(received["device"][packet])],
+        "sequence": int(received["sequence"][packet]),
+        "verdict": verdict.name.lower(),
+        "why": EXPLAINED[verdict],
+        "position_wh": int(columns["position_wh"][at]),
+    }
+
+
+def certificates(workspace: Workspace, holder: str = "", limit: int = 50) -> list[Row]:
+    """Certificates by register and position, of one holder or of all. Raises NotFound ``account.unknown``."""
+    return workspace.read(lambda world: _certificates(world, holder, limit))
+
+
+def _certificates(world: World, holder: str, limit: int) -> list[Row]:
+    titles = world.books.titles[Right.ATTRIBUTE].columns()
+    rows = np.arange(len(titles["start"]))
+    if holder:
+        rows = np.flatnonzero(titles["holder"] == world.books.accounts.id_of(holder))
+    return [
+        {
+            "register": world.books.registers.urn(int(titles["register"][row])),
+            "start": int(titles["start"][row]),
+            "stop": int(titles["stop"][row]),
+            "energy_wh": int(titles["stop"][row] - titles["start"][row]),
+            "hour": iso(int(titles["interval_us"][row])),
+            "holder": world.books.accounts.name(int(titles["holder"][row])),
+            "state": TITLE_STATES[int(titles["state"][row])].value,
+        }
+        for row in rows[:limit]
+    ]
+
+
+def certificate_totals(workspace: Workspace) -> Row:
+    """Wh issued as certificates, by state."""
+    return workspace.read(_certificate_totals)
+
+
+def _certificate_totals(world: World) -> Row:
+    titles = world.books.titles[Right.ATTRIBUTE].columns()
+    energy_wh = titles["stop"] - titles["start"]
+    by_state = {
+        state.value: int(energy_wh[titles["state"] == code].sum())
+        for code, state in enumerate(TITLE_STATES)
+        if np.any(titles["state"] == code)
+    }
+    return {"titles": len(energy_wh), "issued_wh": int(energy_wh.sum()), "by_state_wh": by_state}
+
+
+def deals(workspace: Workspace) -> list[Row]:
+    """Every deal: state, closed periods, contracts, dollars collected."""
+    return workspace.read(_deals)
+
+
+def _deals(world: World) -> list[Row]:
+    return [
+        {
+            "deal": name,
+            "state": record.closed[-1].state if record.closed else "open",
+            "periods": len(record.closed),
+            "collected_usdc_micro": sum(one.inflow_usdc_micro for one in record.closed),
+            "assets": list(record.originated.assets),
+            "deal_hash": record.originated.deal_hash.hex(),
+            "program_hash": record.originated.program_hash.hex(),
+            "contracts": {one: address.hex() for one, address in record.contracts.items()},
+        }
+        for name, record in world.capital.deals.items()
+    ]
+
+
+def deal_periods(workspace: Workspace, deal: str) -> list[Row]:
+    """The closed periods of a deal with every cash step. Raises NotFound ``deal.unknown``."""
+    originated = workspace.read(lambda world: world.capital.deal(deal).originated)
+    _, program = recompile(originated)
+    names = workspace.read(lambda world: [world.books.accounts.name(i) for i in range(len(world.books.accounts))])
+    found: list[Row] = []
+    for row in workspace.facts():
+        fact = row.recorded.fact
+        if isinstance(fact, PeriodClosed) and fact.deal == deal:
+            columns = _columns(workspace, row)
+            steps = [
+                _step(columns, at, names, program.describe_step(int(columns["step"][at])))
+                for at in range(fact.segment.rows)
+            ]
+            found.append(_period(workspace, deal, fact, steps))
+    return found
+
+
+def _period(workspace: Workspace, deal: str, fact: PeriodClosed, steps: list[Row]) -> Row:
+    report = workspace.read(lambda world: world.capital.deal(deal).reports.get(fact.period))
+    return {
+        "period": fact.period,
+        "stop": iso(fact.stop_us),
+        "state": fact.state,
+        "inflow_usdc_micro": fact.inflow_usdc_micro,
+        "measures": list(report.measures) if report else [],
+        "attesters": len(report.votes) if report else 0,
+        "steps": steps,
+    }
+
+
+def _step(columns: Columns, at: int, names: list[str], label: str) -> Row:
+    return {
+        "step": int(columns["step"][at]),
+        "label": label,
+        "source": names[int(columns["source"][at])],
+        "target": names[int(columns["target"][at])],
+        "due_usdc_micro": int(columns["due_usdc_micro"][at]),
+        "paid_usdc_micro": int(columns["paid_usdc_micro"][at]),
+        "limit": LIMITS[int(columns["limit"][at])],
+    }
+
+
+def balances(workspace: Workspace, deal: str) -> Row:
+    """What each cash account of a deal holds [micro-dollars]."""
+
+    def look(world: World) -> Row:
+        accounts = recompile(world.capital.deal(deal).originated)[0].accounts
+        ids = world.books.accounts
+        return {one.name: world.books.ledger.balance(ids.id_of(account_of(deal, one.name))) for one in accounts}
+
+    return workspace.read(look)
