@@ -125,6 +125,10 @@ class Client:
         """The hash of block 0: with the chain id it names the chain."""
         return to_bytes(self.rpc.request("eth_getBlockByNumber", ["0x0", False])["hash"])
 
+    def height(self) -> int:
+        """The latest block's number."""
+        return int(self.rpc.request("eth_blockNumber", []), 16)
+
     def now_s(self) -> int:
         """The latest block's time [s]."""
         return int(self.rpc.request("eth_getBlockByNumber", ["latest", False])["timestamp"], 16)
