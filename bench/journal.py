@@ -20,8 +20,8 @@ from penstock.journal.segment import Columns
 from penstock.store.sqlite_store import SqliteStore
 from penstock.usecases.sequencer import Command, Receipt, Sequencer
 
-FACTS = 400
-ROUNDS = 9
+FACTS = 200
+ROUNDS = 21
 GROUP = 1_000
 AT_US = 1_700_000_000_000_000
 GOAL, GROUP_GOAL = 0.35, 15

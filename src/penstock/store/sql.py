@@ -24,7 +24,7 @@ class Sql(Protocol):
         """Run one SELECT by the writer's driver connection, outside any transaction."""
 
     def read(self, act: Callable[[Connection], T]) -> T:
-        """Run ``act`` in a transaction of its own that cannot write."""
+        """Run one SELECT where nothing can be written."""
 
     def close(self) -> None:
         """Close all connections."""
