@@ -51,7 +51,7 @@ def test_the_clouded_tuesday_by_hand(days: list[Closing]) -> None:
     # Service = 438.224657 + 600 = 1,038.224657; DSCR = 996.80 / 1,038.22 = 0.960 < 1.20: lock-up.
     tuesday = days[1]
     assert tuesday.flags & 255 == LOCKUP
-    assert 996_800_000 * 100 < 120 * (interest_a + 600 * USDC)
+    assert 120 * (interest_a + 600 * USDC) > 996_800_000 * 100
     # Roofs and servicer first, then A's interest, and 558.575343 of its principal from collections;
     # the reserve pays the missing 41.424657 and holds 458.575343 afterwards.
     assert paid(days, 1, "roofs") == 163_200_000

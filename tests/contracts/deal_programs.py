@@ -110,7 +110,13 @@ def safe_steps(draw: st.DrawFn, shape: Shape) -> bytes:
             e = 0
     elif op == 2:
         divisors = [shape.lasting_end + i for i, value in enumerate(shape.constants) if value] + [ONE]
-        a, b, e, c, g = readable(reach(16)), readable(reach(32)), readable(), ledger(reach(64)), draw(st.sampled_from(divisors))
+        a, b, e, c, g = (
+            readable(reach(16)),
+            readable(reach(32)),
+            readable(),
+            ledger(reach(64)),
+            draw(st.sampled_from(divisors)),
+        )
     elif op == 3:
         a, c, e = account(), payable(reach(64)) or 0, ledger(more + 1)
         b = draw(st.sampled_from((0, readable())))

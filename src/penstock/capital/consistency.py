@@ -31,9 +31,10 @@ class _Check:
         self.distinct_names()
         for account in self.deal.accounts:
             if account.term:
-                self.term(self.at("accounts", account.name), account.term)
+                self.term(self.at("accounts", account.name, "target"), account.term)
         self.releases()
         self.fee_measures()
+        self.day_counts()
         for test in self.deal.tests:
             self.test(test)
         for state, acts in self.deal.waterfalls:
@@ -41,9 +42,12 @@ class _Check:
         self.everyone_paid()
         self.nothing_held_for_ever()
 
-    def at(self, section: str, name: str = "") -> Place:
+    def at(self, section: str, *names: str) -> Place:
+        """The place of a section, or of what the names lead to below it, as far as it goes."""
         place = self.sections[section]
-        return self.quiet.mapping(place).get(name, place) if name else place
+        for name in names:
+            place = self.quiet.mapping(place).get(name, place)
+        return place
 
     def counts(self) -> None:
         counts = {"states": len(self.deal.states), "tests": len(self.deal.tests)}
@@ -72,7 +76,7 @@ class _Check:
     def releases(self) -> None:
         target = {account.name: account.releases_to for account in self.deal.accounts if account.releases_to}
         for name, to in target.items():
-            if not self.source.known(self.at("accounts", name), to, self.accounts, "account"):
+            if not self.source.known(self.at("accounts", name, "releases_to"), to, self.accounts, "account"):
                 continue
             path = [name]
             while path[-1] in target and target[path[-1]] not in path:
@@ -84,9 +88,14 @@ class _Check:
 
     def fee_measures(self) -> None:
         for fee in self.deal.fees:
-            place = self.at("fees", fee.name)
             if fee.measure:
-                self.source.known(place, fee.measure, self.measures, "measure")
+                self.source.known(self.at("fees", fee.name, "of"), fee.measure, self.measures, "measure")
+
+    def day_counts(self) -> None:
+        for tranche in self.deal.tranches:
+            if tranche.count == "30/360" and not self.deal.calendar.months:
+                remedy = "Count act/365 or act/360, or pay monthly."
+                self.source.wrong(self.at("tranches", tranche.name, "count"), "30/360 counts whole months.", remedy)
 
     def term(self, place: Place, term: Term) -> None:
         known = {"measure": self.measures, "cash": self.accounts}.get(term.kind, self.tranches)
@@ -98,11 +107,13 @@ class _Check:
 
     def test(self, test: Test) -> None:
         place = self.at("tests", test.name)
-        self.term(place, test.value)
-        self.term(place, test.against)
-        for state in (*(level.state for level in test.levels), test.stale, test.sticky):
+        self.term(self.at("tests", test.name, "value"), test.value)
+        self.term(self.at("tests", test.name, "against"), test.against)
+        for level in test.levels:
+            self.source.known(self.at("tests", test.name, level.state), level.state, self.deal.states, "state")
+        for key, state in (("stale", test.stale), ("sticky", test.sticky)):
             if state:
-                self.source.known(place, state, self.deal.states, "state")
+                self.source.known(self.at("tests", test.name, key), state, self.deal.states, "state")
         reads = "measure" in (test.value.kind, test.against.kind)
         if not test.levels:
             self.source.wrong(place, "The test asks for no state.", "Add a level, as `lockup: below 1.20`.")
@@ -111,6 +122,7 @@ class _Check:
             self.source.wrong(place, "The test reads the report but has no rule for a stale one.", remedy)
         if test.stale and test.stale == test.sticky:
             remedy = "Choose a state that a fresh report can cure."
+            place = self.at("tests", test.name, "stale")
             self.source.wrong(place, "A missing report must not put the deal into a state for ever.", remedy)
 
     def waterfall(self, state: str, acts: tuple[Act, ...]) -> None:
@@ -158,6 +170,9 @@ class _Check:
                 self.source.wrong(place, f"There is no `{part}` to pay.", "Write `.interest` or `.principal`.")
             elif self.tranches[payee].residual:
                 self.source.wrong(place, f"The residual `{payee}` has no {part}.", f"Write `pay {payee} rest`.")
+            elif part == "principal" and not self.tranches[payee].principal_usdc_micro:
+                remedy = f"Give `{payee}` a `principal:`, or write `sweep {payee}`."
+                self.source.wrong(place, f"`{payee}` has no scheduled principal.", remedy)
 
     def side_by_side(self, place: Place, act: Act) -> None:
         if act.verb != "prorata":
@@ -190,3 +205,8 @@ class _Check:
             if name in self.accounts:
                 remedy = f"Add `release {name}` or `support {name}` to a waterfall."
                 self.source.wrong(self.at("accounts", name), f"What `{name}` holds never leaves it.", remedy)
+        used = opened | {act.names[0] for act in acts if act.verb in ("hold", "fill")}
+        for account in self.deal.accounts[1:]:
+            if account.name not in used and account.name not in {one.releases_to for one in self.deal.accounts}:
+                remedy = f"Add `fill {account.name}`, or remove it."
+                self.source.wrong(self.at("accounts", account.name), f"No line uses `{account.name}`.", remedy)

@@ -191,7 +191,9 @@ def _layout(word: int, length: int) -> Layout:
     _require(layout.state_words + layout.constant_words <= MACHINE // 4, "The registers do not fit.")
     _require(1 <= layout.step_words <= 60, "A program has 1 to 60 words of steps.")
     _require(layout.paid > COLLECT and layout.payees > 0, "A program has an account and a payee.")
-    _require(layout.payees <= PAYEES_MAX and layout.payee_end <= layout.cash_end, "Payees' lanes lie among the cash lanes.")
+    _require(
+        layout.payees <= PAYEES_MAX and layout.payee_end <= layout.cash_end, "Payees' lanes lie among the cash lanes."
+    )
     _require(layout.year >= 1970 and 1 <= layout.month <= 12 and 1 <= layout.day <= 28, "The start is no date.")
     _require(layout.second < 86400 and layout.months <= 12, "The start is no time.")
     _require((layout.months == 0) != (layout.step_s == 0), "Periods are months or a fixed step, not both.")

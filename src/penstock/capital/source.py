@@ -12,30 +12,28 @@ import yaml
 
 from penstock.capital.mistake import MalformedDeal, Mistake
 
-TEXT_MAX: Final = 262_144  # characters
+TEXT_MAX: Final = 65_536  # characters
+DEPTH_MAX: Final = 16  # mappings and lists within each other
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node of the text and the path that leads to it."""
+    """A node of the text, the path that leads to it, and its line from 1: that of its name where it has one."""
 
     node: yaml.Node
     path: str
-
-    @property
-    def line(self) -> int:
-        """Its line, from 1."""
-        return int(self.node.start_mark.line) + 1
+    line: int
 
     @property
     def text(self) -> str:
         """A scalar as it was written; empty for a mapping or list."""
         return self.node.value.strip() if isinstance(self.node, yaml.ScalarNode) else ""
 
-    def under(self, name: str, node: yaml.Node) -> Place:
-        """The place ``name`` below this one."""
-        return Place(node, f"{self.path}.{name}" if self.path else name)
+    def under(self, name: str, node: yaml.Node, named: yaml.Node | None = None) -> Place:
+        """The place ``name`` below this one; ``named`` is where the name stands."""
+        mark = (named or node).start_mark
+        return Place(node, f"{self.path}.{name}" if self.path else name, int(mark.line) + 1)
 
 
 @dataclass(slots=True)
@@ -66,8 +64,8 @@ class Source:
     def _enter(
         self, entries: dict[str, Place], place: Place, key: yaml.Node, value: yaml.Node, known: list[str] | None
     ) -> None:
-        name = Place(key, "").text
-        here = place.under(name or "?", value)
+        name = Place(key, "", 1).text
+        here = place.under(name or "?", value, key)
         if not _NAME.fullmatch(name):
             self.wrong(place.under(name or "?", key), "This is no name.", "Names are letters, digits and _.")
         elif name in entries:
@@ -96,22 +94,34 @@ def compose(text: str) -> Place:
     """The root of a YAML text.
 
     Raises:
-        MalformedDeal: where the text is no YAML, empty, or longer than 262,144 characters.
+        MalformedDeal: where the text is no YAML, empty, or longer than 65,536 characters.
     """
     if len(text) > TEXT_MAX:
         raise MalformedDeal([Mistake(1, "deal", "The text is too long.", f"Keep it below {TEXT_MAX:,} characters.")])
     try:
+        _refuse_depth(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise MalformedDeal(
             [Mistake(line, "deal", f"The text is no YAML: {problem.problem}.", "Check indents, colons and quotes.")]
         ) from None
-    except (yaml.YAMLError, RecursionError, ValueError):
+    except (yaml.YAMLError, ValueError):
         raise MalformedDeal([Mistake(1, "deal", "The text is no YAML.", "Check for odd characters.")]) from None
     if root is None:
         raise MalformedDeal([Mistake(1, "deal", "The text is empty.", "Start from examples/deals/first.yaml.")])
-    return Place(root, "")
+    return Place(root, "", 1)
+
+
+def _refuse_depth(text: str) -> None:
+    """The composer recurses; a text nested deeper than any deal is stopped before it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            raise MalformedDeal(
+                [Mistake(event.start_mark.line + 1, "deal", "The text is nested too deep.", "Check the brackets.")]
+            )
 
 
 def suggest(name: str, names: Iterable[str]) -> str:

@@ -47,7 +47,9 @@ class Income:
             raise Invalid("money.negative", "Income is not negative.", income=income_usdc_micro)
         grown, dust = divmod((income_usdc_micro << SCALE_BITS) + self.dust, self.supply)
         if self.accumulator + grown > ACCUMULATOR_MAX:
-            raise Refused("tranche.overflow", "The income of a share outgrows the chain's numbers.", hint="Split shares.")
+            raise Refused(
+                "tranche.overflow", "The income of a share outgrows the chain's numbers.", hint="Split shares."
+            )
         return Income(self.supply, self.accumulator + grown, dust)
 
 
