@@ -1,0 +1,219 @@
+"""Publish: what an operator shows of its record to whoever asks - facts, segments, proofs, and what to attest.
+
+Read-only and public by design: facts name nobody's secrets, and people's data never enter them. Nothing here has to
+be believed: whoever fetches it compares it with the root that stands on chain.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from penstock.capital.exact import period_bounds
+from penstock.errors import Invalid, NotFound
+from penstock.journal.fact import Recorded
+from penstock.journal.kinds import KINDS
+from penstock.journal.kinds.capital import DealLaunched, DealOriginated
+from penstock.journal.kinds.chain import CheckpointAnchored
+from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
+from penstock.journal.kinds.ledger import CheckpointSigned
+from penstock.journal.tree import Tree, leaf_hash
+from penstock.journal.tree_proof import Proof
+from penstock.period import SECOND_US, Period
+from penstock.store.ports import Store
+from penstock.usecases.replay import read_back
+
+FACTS_MAX: Final = 1_000
+SEGMENT_BYTES_MAX: Final = 256 * 1024 * 1024
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_PERIODS_AHEAD: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFact:
+    """A fact as published: its place, its canonical body, and the digest of its segment's file where it has one."""
+
+    seq: int
+    body: bytes
+    segment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A period to attest: the deal and its contract, the period's number and end [us], and an anchored checkpoint.
+
+    The epoch of the attester set is not here: the chain says it, and only the chain is asked.
+    """
+
+    deal: str
+    subject: bytes
+    period: int
+    as_of_us: int
+    size: int
+    root: bytes
+
+
+class RecordSource(Protocol):
+    """Where an attester gets a record from. What it gives is checked, never trusted."""
+
+    def facts(self, start: int, stop: int) -> Sequence[PublishedFact]:
+        """Facts ``[start, stop)`` in order, or the first of them."""
+
+    def segment(self, digest: str) -> bytes:
+        """The bytes of a segment's file."""
+
+    def requests(self, deal: str) -> Sequence[Request]:
+        """The periods of a deal that are ready to be attested, oldest first."""
+
+
+def collect_account(deal: str) -> str:
+    """The ledger's account where a deal's dollars arrive."""
+    return f"{deal}/collect"
+
+
+@dataclass(slots=True)
+class Asked:
+    """Which periods are ready to attest: a fold of facts.
+
+    A period is ready at the first anchored checkpoint that covers its answers and a release of its dollars; an
+    operator therefore settles a period before it anchors. A period without answers is passed over.
+    """
+
+    requests: list[Request] = field(default_factory=list)
+    _programs: dict[str, bytes] = field(default_factory=dict)
+    _subjects: dict[str, bytes] = field(default_factory=dict)
+    _next: dict[str, int] = field(default_factory=dict)
+    _served: list[tuple[int, int]] = field(default_factory=list)
+    _released: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def apply(self, recorded: Recorded) -> None:
+        """Fold one fact."""
+        match recorded.fact:
+            case DealOriginated() as originated:
+                self._programs[originated.deal] = originated.program
+            case DealLaunched() as launched:
+                named = {one.name: one.address for one in launched.contracts}
+                if launched.deal in named:
+                    self._subjects[launched.deal] = named[launched.deal]
+            case AnswersServed() as served:
+                self._served.append((recorded.seq, served.start_us))
+            case CreditsRedeemed() as redeemed:
+                targets = {transfer.target for transfer in redeemed.transfers}
+                self._released += [(recorded.seq, recorded.at_us, target) for target in targets]
+            case CheckpointAnchored() as anchored:
+                for deal in self._subjects:
+                    self._ask(deal, anchored)
+
+    def _ask(self, deal: str, anchored: CheckpointAnchored) -> None:
+        served = [at_us for seq, at_us in self._served if seq < anchored.size]
+        released = [at for seq, at, to in self._released if seq < anchored.size and to == collect_account(deal)]
+        for number in range(self._next.get(deal, 0), self._next.get(deal, 0) + _PERIODS_AHEAD):
+            period = period_of(self._programs[deal], number)
+            if not any(at_us >= period.start_us for at_us in served):
+                return
+            if covers(period, served, released):
+                self.requests.append(
+                    Request(deal, self._subjects[deal], number, period.stop_us, anchored.size, anchored.root)
+                )
+                self._next[deal] = number + 1
+
+
+def period_of(program: bytes, number: int) -> Period:
+    """A period of a deal's calendar."""
+    start_s, end_s = period_bounds(program, number)
+    return Period(start_s * SECOND_US, end_s * SECOND_US)
+
+
+def covers(period: Period, served_us: Sequence[int], released_us: Sequence[int]) -> bool:
+    """Whether answers that began in the period, and a release up to its last instant, are among those given."""
+    answered = any(at_us in period for at_us in served_us)
+    return answered and any(period.start_us < at_us <= period.stop_us for at_us in released_us)
+
+
+class Publication:
+    """The public face of one store. Threads may share it.
+
+    ``segments`` is the folder of the store's segment files.
+    """
+
+    def __init__(self, store: Store, segments: Path) -> None:
+        self._store, self._segments = store, segments
+        self._lock = threading.Lock()
+        self._seen = 0
+        self._note = ""
+        self._anchored = 0
+        self._asked = Asked()
+
+    def size(self) -> int:
+        """How many facts are committed."""
+        return self._store.size()
+
+    def checkpoint(self) -> str:
+        """The newest signed note. Raises NotFound ``publish.no_checkpoint``."""
+        self._catch_up()
+        if not self._note:
+            raise NotFound("publish.no_checkpoint", "No checkpoint is signed yet.", hint="Sign one, then ask again.")
+        return self._note
+
+    def anchored(self) -> int:
+        """The size of the newest checkpoint recorded as anchored; 0 before the first."""
+        self._catch_up()
+        return self._anchored
+
+    def facts(self, start: int, stop: int) -> list[PublishedFact]:
+        """Facts ``[start, stop)``, at most `FACTS_MAX` of them. Raises Invalid ``publish.range``."""
+        if not 0 <= start <= stop:
+            raise Invalid("publish.range", "Facts are asked for from 0 upwards: start, then stop.", start=start)
+        end = min(stop, start + FACTS_MAX, self._store.size())
+        return [PublishedFact(row.seq, row.body, row.segment) for row in self._store.facts(start, max(start, end))]
+
+    def segment(self, digest: str) -> bytes:
+        """The bytes of a segment's file. Raises Invalid ``publish.digest``, NotFound ``publish.no_segment``."""
+        if not _DIGEST.fullmatch(digest):
+            raise Invalid("publish.digest", "A segment is named by 64 lower-case hexadecimal digits.")
+        try:
+            return (self._segments / f"{digest}.parquet").read_bytes()
+        except FileNotFoundError:
+            raise NotFound("publish.no_segment", "There is no such segment.", digest=digest) from None
+
+    def inclusion(self, index: int, size: int) -> tuple[bytes, Proof, bytes]:
+        """Leaf hash, proof and root for fact ``index`` in the tree of ``size``. Raises Invalid ``tree.size``."""
+        tree = self._tree(size)
+        if not 0 <= index < size:
+            raise Invalid("tree.size", "A leaf's index lies below the tree's size.", index=index, size=size)
+        (fact,) = self._store.facts(index, index + 1)
+        return leaf_hash(fact.body), tree.inclusion_proof(index, size), tree.root(size)
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, bytes, Proof]:
+        """Both roots, and the proof that the newer tree begins with the older. Raises Invalid ``tree.size``."""
+        tree = self._tree(new)
+        return tree.root(old), tree.root(new), tree.consistency_proof(old, new)
+
+    def requests(self, deal: str = "") -> list[Request]:
+        """Periods ready to be attested, oldest first; of one deal, or of all."""
+        self._catch_up()
+        with self._lock:
+            return [one for one in self._asked.requests if deal in ("", one.deal)]
+
+    def _tree(self, size: int) -> Tree:
+        tree = self._store.tree()
+        if not 0 <= size <= len(tree):
+            raise Invalid("tree.size", "The tree has no such leaves.", size=size, known=len(tree))
+        return tree
+
+    def _catch_up(self) -> None:
+        """Fold the facts committed since the last call."""
+        with self._lock:
+            for stored in self._store.facts(self._seen, self._store.size()):
+                recorded = read_back(KINDS, stored)
+                self._asked.apply(recorded)
+                match recorded.fact:
+                    case CheckpointSigned(note=note):
+                        self._note = note
+                    case CheckpointAnchored(size=size):
+                        self._anchored = size
+                self._seen = stored.seq + 1

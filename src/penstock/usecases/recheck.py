@@ -1,0 +1,204 @@
+"""Recheck: what an attester does with each fact of somebody else's record before it believes it.
+
+Packets are judged again from their bytes; a deal's text is compiled again; what was served is held against the rack's
+signed meter and against every link that says where the energy went. Facts of the books themselves need no line here:
+folding them enforces the books' laws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from penstock.compute.credit import whole_credits
+from penstock.errors import PenstockError, Unverified
+from penstock.journal.fact import FactBody, Recorded
+from penstock.journal.kinds.capital import DealOriginated
+from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
+from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked
+from penstock.journal.segment import Column, Columns
+from penstock.journal.words import LinkKind
+from penstock.units import MJ_PER_WH
+from penstock.usecases.ingest import ingest
+from penstock.usecases.originate import COMPILER, recompile
+from penstock.usecases.world import World
+
+Slot = tuple[str, int, int]
+
+
+@dataclass(slots=True)
+class Counted:
+    """What a record says of one rack and period: served, and by each kind of link [Wh, mJ, tokens]."""
+
+    energy_mj: int = 0
+    answers: int = 0
+    tokens: list[Column] = field(default_factory=list)
+    metered_wh: int = 0
+    allocated_wh: int = 0
+    converted_mj: int = 0
+    worked_mj: int = 0
+    served_tokens: list[Column] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Recheck:
+    """Holds a record's facts against what they rest on. ``world`` is the attester's own replica."""
+
+    world: World
+    _readings: FactBody | None = None
+    _meters: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
+    _counted: dict[Slot, Counted] = field(default_factory=dict)
+    _open: set[Slot] = field(default_factory=set)
+
+    def before(self, recorded: Recorded, columns: Columns | None) -> None:
+        """Check one fact against the replica as it stood before it.
+
+        Raises:
+            Unverified: ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``.
+        """
+        self._expect_readings(recorded)
+        match recorded.fact:
+            case PacketsReceived() as received:
+                self._rejudge(recorded, received, columns or {})
+            case DealOriginated() as originated:
+                _check_program(originated)
+            case CreditsRedeemed() as redeemed:
+                self._check_release(recorded, redeemed)
+
+    def after(self, recorded: Recorded, columns: Columns | None) -> None:
+        """Count one fact that was folded."""
+        match recorded.fact:
+            case ReadingsVerified() if columns is not None:
+                self._read_meters(columns)
+            case AnswersServed() as served if columns is not None:
+                slot = (served.rack, served.start_us, served.stop_us)
+                counted = self._counted.setdefault(slot, Counted())
+                counted.energy_mj += served.energy_mj
+                counted.answers += served.answers
+                counted.tokens.append(columns["tokens"])
+                self._open.add(slot)
+            case SpansLinked() as linked if columns is not None:
+                self._count_links(linked, columns)
+
+    def settle(self) -> None:
+        """Check every period served since the last call: its figures, its meter and its links agree, to the unit.
+
+        Raises:
+            Unverified: ``attest.figures_differ``.
+        """
+        for slot in sorted(self._open):
+            self._check_figures(slot, self._counted[slot])
+        self._open.clear()
+
+    def _expect_readings(self, recorded: Recorded) -> None:
+        """Right after packets come their readings, exactly as they are judged here."""
+        expected, self._readings = self._readings, None
+        verified = isinstance(recorded.fact, ReadingsVerified)
+        if (verified or expected is not None) and recorded.fact != expected:
+            raise _verdicts_differ(recorded.seq)
+
+    def _rejudge(self, recorded: Recorded, received: PacketsReceived, columns: Columns) -> None:
+        raws = [bytes(raw) for raw in columns["packet"]]
+        received_us = int(columns["received_us"][0]) if raws else recorded.at_us
+        packets, readings = ingest(self.world, raws, received_us)
+        if packets.fact != received:
+            raise _verdicts_differ(recorded.seq)
+        self._readings = readings.fact
+
+    def _check_release(self, recorded: Recorded, redeemed: CreditsRedeemed) -> None:
+        """Dollars move only for whole credits that were sold, their tokens served, at the price they were sold at."""
+        compute = self.world.compute
+        try:
+            value = compute.check_redemption(redeemed.credit_class, redeemed.credits)
+        except PenstockError as error:
+            raise _release_differs(recorded.seq, error.message) from error
+        book = compute.book(redeemed.credit_class)
+        delivered = whole_credits(sum(compute.tokens_served.values()), book.terms.tokens_per_credit)
+        if book.redeemed + redeemed.credits > delivered:
+            raise _release_differs(recorded.seq, "More credits are redeemed than were delivered.")
+        if sum(transfer.usdc_micro for transfer in redeemed.transfers) != value:
+            raise _release_differs(recorded.seq, f"{redeemed.credits} credits release {value} micro-dollars, no other.")
+
+    def _read_meters(self, readings: Columns) -> None:
+        for rack in self.world.compute.racks.values():
+            register = self.world.books.registers.id_of(rack.import_register)
+            rows = np.flatnonzero((readings["register"] == register) & (readings["verdict"] == 0))
+            at_us, position_wh = self._meters.setdefault(register, ([0], [0]))
+            at_us += readings["at_us"][rows].tolist()
+            position_wh += readings["position_wh"][rows].tolist()
+
+    def _count_links(self, linked: SpansLinked, columns: Columns) -> None:
+        for rack in self.world.compute.racks.values():
+            slot = (rack.rack, linked.start_us, linked.stop_us)
+            counted = self._counted.setdefault(slot, Counted())
+            match linked.link:
+                case LinkKind.ALLOCATE:
+                    counted.allocated_wh += int(self._units(columns, "target", rack.import_register).sum())
+                case LinkKind.CONVERT:
+                    counted.converted_mj += int(self._units(columns, "target", rack.energy_register).sum())
+                case LinkKind.WORK:
+                    counted.worked_mj += int(self._units(columns, "source", rack.energy_register).sum())
+                case LinkKind.SERVE:
+                    counted.served_tokens.append(self._units(columns, "target", rack.token_register))
+
+    def _units(self, columns: Columns, side: str, register: str) -> Column:
+        """Units of each link that touches ``register`` on a side."""
+        rows = columns[side] == self.world.books.registers.id_of(register)
+        units: Column = (columns[f"{side}_stop"] - columns[f"{side}_start"])[rows]
+        return units
+
+    def _check_figures(self, slot: Slot, counted: Counted) -> None:
+        name, start_us, stop_us = slot
+        register = self.world.books.registers.id_of(self.world.compute.racks[name].import_register)
+        counted.metered_wh = _metered(self._meters.get(register, ([0], [0])), start_us, stop_us)
+        energy = {
+            "served": counted.energy_mj,
+            "metered": counted.metered_wh * MJ_PER_WH,
+            "allocated": counted.allocated_wh * MJ_PER_WH,
+            "converted": counted.converted_mj,
+            "worked": counted.worked_mj,
+        }
+        if len(set(energy.values())) != 1:
+            said = ", ".join(f"{word} {figure}" for word, figure in energy.items())
+            sentence = "What was served is not what the meter and the links say."
+            raise Unverified("attest.figures_differ", sentence, rack=name, start_us=start_us, energy_mj=said)
+        requested, linked = _joined(counted.tokens), _joined(counted.served_tokens)
+        if counted.answers != len(requested) or not np.array_equal(requested, linked):
+            sentence = "The answers' tokens are not those that the links carry."
+            raise Unverified("attest.figures_differ", sentence, rack=name, start_us=start_us)
+
+
+def _check_program(originated: DealOriginated) -> None:
+    try:
+        _, program = recompile(originated)
+    except PenstockError as error:
+        raise _program_differs(originated.deal, error.message) from error
+    said = (originated.program, originated.deal_hash, originated.program_hash, originated.compiler)
+    if said != (program.code, program.deal_hash, program.program_hash, COMPILER):
+        raise _program_differs(originated.deal, "The deal's text compiles to another program than recorded.")
+
+
+def _metered(meter: tuple[Sequence[int], Sequence[int]], start_us: int, stop_us: int) -> int:
+    """What a meter counted from ``start_us`` to ``stop_us`` [Wh]: between its last readings up to either."""
+    at_us, position_wh = (np.array(side, dtype=np.int64) for side in meter)
+    first, last = np.searchsorted(at_us, [start_us, stop_us], side="right") - 1
+    return int(position_wh[last] - position_wh[first])
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def _verdicts_differ(seq: int) -> Unverified:
+    sentence = "Judged again, the packets come to other verdicts or readings than the record says."
+    return Unverified("attest.verdicts_differ", sentence, seq=seq)
+
+
+def _program_differs(deal: str, sentence: str) -> Unverified:
+    return Unverified("attest.program_differs", sentence, deal=deal)
+
+
+def _release_differs(seq: int, sentence: str) -> Unverified:
+    return Unverified("attest.release_differs", sentence, seq=seq)
