@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -30,26 +30,15 @@ class OutboxTable:
             query = query.where(OUTBOX.c.state == state)
         return self._sql.read(lambda connection: [_from_sql(row) for row in connection.execute(query).mappings()])
 
-    def update(
-        self,
-        id: str,
-        state: str,
-        *,
-        nonce: int | None = None,
-        raw: bytes | None = None,
-        tx_hash: bytes | None = None,
-        note: str | None = None,
-    ) -> None:
-        """Move a row to ``state``; what is given besides is set, what is not stays.
+    def change(self, outbox_id: str, values: Mapping[str, Any]) -> None:
+        """Set columns of one row.
 
         Raises:
             NotFound: ``store.no_outbox_row``.
         """
-        given = {"nonce": nonce, "raw": raw, "tx_hash": tx_hash, "note": note}
-        values = {"state": state} | {name: value for name, value in given.items() if value is not None}
-        statement = update(OUTBOX).where(OUTBOX.c.id == id).values(**values)
+        statement = update(OUTBOX).where(OUTBOX.c.id == outbox_id).values(**values)
         if not self._sql.write(lambda connection: connection.execute(statement).rowcount):
-            raise NotFound("store.no_outbox_row", "The outbox has no such row.", id=id)
+            raise NotFound("store.no_outbox_row", "The outbox has no such row.", id=outbox_id)
 
 
 def insert_rows(connection: Connection, rows: Sequence[OutboxRow]) -> int:

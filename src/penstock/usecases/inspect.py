@@ -196,7 +196,8 @@ def _period(workspace: Workspace, deal: str, fact: PeriodClosed, steps: list[Row
         "state": fact.state,
         "inflow_usdc_micro": fact.inflow_usdc_micro,
         "measures": list(report.measures) if report else [],
-        "attesters": len(report.votes) if report else 0,
+        "quorum": report.quorum if report else 0,
+        "attesters": len(report.attesters) if report else 0,
         "steps": steps,
     }
 

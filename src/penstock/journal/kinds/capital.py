@@ -58,7 +58,7 @@ class CollectionReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReportAttested:
-    """A quorum of attesters signed a period's measures; ``votes`` are the attesters of the accepted word."""
+    """``quorum`` of ``attesters`` signed a period's measures; whose votes came first is for the chain to remember."""
 
     KIND: ClassVar[str] = "report.attested"
     VERSION: ClassVar[int] = 1
@@ -69,7 +69,8 @@ class ReportAttested:
     definition: bytes
     log_size: int
     log_root: bytes
-    votes: tuple[bytes, ...]
+    quorum: int
+    attesters: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""The chain desk: the operator's transactions through its outbox, and the contracts it knows by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.chain.artefact import Artefact, call_data, creation_data, event, load_artefact, result
+from penstock.chain.client import ChainClient, ChainIdentity, Receipt
+from penstock.chain.outbox import Outbox
+from penstock.errors import NotFound, Refused, Unavailable
+from penstock.keys import ChainKey
+from penstock.store.ports import OutboxRow
+from penstock.usecases.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A deployed contract: what it is and where it stands."""
+
+    artefact: Artefact
+    address: bytes
+
+
+class ChainDesk:
+    """Acts on chain under ids of its own: the same id again returns what the first time brought."""
+
+    def __init__(self, workspace: Workspace, client: ChainClient, key: ChainKey) -> None:
+        self.client, self.key = client, key
+        self._table = workspace.store.outbox
+        self._outbox = Outbox(self._table, client, {key.address: key})
+        self._contracts: dict[str, Contract] = {}
+        self._identity = client.identity()
+
+    @property
+    def address(self) -> bytes:
+        """The operator's account."""
+        return self.key.address
+
+    @property
+    def identity(self) -> ChainIdentity:
+        """Which chain this is."""
+        return self._identity
+
+    def contract(self, name: str) -> Contract:
+        """A contract this desk deployed or was told of. Raises NotFound ``chain.no_contract``."""
+        if name not in self._contracts:
+            raise NotFound("chain.no_contract", f"No contract {name} is deployed here.", name=name)
+        return self._contracts[name]
+
+    def know(self, name: str, artefact: str, address: bytes) -> Contract:
+        """Name a contract that stands already."""
+        self._contracts[name] = Contract(load_artefact(artefact), address)
+        return self._contracts[name]
+
+    def deploy(self, name: str, artefact: str, *args: Any) -> Contract:
+        """Deploy once under ``name``; resumable. Raises as `act`."""
+        receipt = self._settle(f"deploy:{name}", None, creation_data(load_artefact(artefact), *args))
+        if receipt.contract is None:
+            raise Unavailable("chain.pending", "The deployment is not mined yet.", id=name)
+        return self.know(name, artefact, receipt.contract)
+
+    def act(self, act_id: str, name: str, function: str, *args: Any) -> Receipt:
+        """Call a function of a known contract in a transaction, once per ``act_id``.
+
+        Raises:
+            Refused: ``chain.act_refused``. Unavailable: ``chain.pending``, ``chain.unreachable``.
+        """
+        contract = self.contract(name)
+        return self._settle(act_id, contract.address, call_data(contract.artefact, function, *args))
+
+    def plan(self, act_id: str, name: str, function: str, *args: Any) -> None:
+        """Plan a call without sending it yet; the next `act`, `deploy` or `settle` sends it."""
+        contract = self.contract(name)
+        self._plan(act_id, contract.address, call_data(contract.artefact, function, *args))
+
+    def settle(self) -> None:
+        """Send all that is planned. Raises Unavailable ``chain.pending`` where something could not leave."""
+        stuck = self._outbox.pump()
+        if stuck:
+            raise Unavailable("chain.pending", "Some transactions could not leave yet.", hint="Try again.", ids=stuck)
+
+    def view(self, name: str, function: str, *args: Any) -> Any:
+        """What a function of a known contract answers: one value alone, several as a tuple."""
+        contract = self.contract(name)
+        output = self.client.call(contract.address, call_data(contract.artefact, function, *args))
+        values = result(contract.artefact, function, output)
+        return values[0] if len(values) == 1 else values
+
+    def events(self, name: str, wanted: str) -> list[dict[str, Any]]:
+        """Arguments of all events ``wanted`` of a known contract, oldest first."""
+        contract = self.contract(name)
+        found = self.client.logs(0, self.client.head().number, [contract.address])
+        decoded = (event(contract.artefact, log.topics, log.data) for log in found)
+        return [each[1] for each in decoded if each is not None and each[0] == wanted]
+
+    def _plan(self, act_id: str, target: bytes | None, data: bytes) -> None:
+        self._table.insert(OutboxRow(id=act_id, sender=self.key.address, target=target, data=data))
+
+    def _settle(self, act_id: str, target: bytes | None, data: bytes) -> Receipt:
+        self._plan(act_id, target, data)
+        row = self._row(act_id)
+        if row.state not in ("mined", "final"):
+            self._outbox.pump()
+            row = self._row(act_id)
+        if row.state in ("reverted", "replaced"):
+            raise Refused("chain.act_refused", f"The chain refused: {row.note}.", id=act_id)
+        receipt = self.client.receipt(row.tx_hash) if row.tx_hash else None
+        if receipt is None:
+            raise Unavailable(
+                "chain.pending", "The transaction is not mined yet.", hint="Run the same again.", id=act_id
+            )
+        return receipt
+
+    def _row(self, act_id: str) -> OutboxRow:
+        return next(row for row in self._table.rows() if row.id == act_id)
