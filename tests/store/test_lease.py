@@ -52,7 +52,7 @@ def test_a_reader_follows_the_writer_and_writes_nothing(tmp_path: Path) -> None:
             reader.commit([account("k9")])
         assert caught.value.code == "store.read_only"
         with pytest.raises(Unavailable) as unreadable:
-            reader.outbox.insert(planned("x"))
+            reader.outbox.add([planned("x")])
         assert unreadable.value.code == "store.unreadable"
         assert writer.size() == 3
 

@@ -23,8 +23,8 @@ def test_rows_are_planned_with_the_facts(tmp_path: Path) -> None:
 
 def test_a_row_is_planned_once(tmp_path: Path) -> None:
     with SqliteStore.open(tmp_path) as store:
-        assert store.outbox.insert(planned("x")) is True
-        assert store.outbox.insert(planned("x", value=5)) is False
+        assert store.outbox.add([planned("x")]) == 1
+        assert store.outbox.add([planned("x", value=5)]) == 0
         store.commit(
             [Write("k", b"i" * 32, [small("a")], [planned("x", value=6), planned("y"), planned("y", value=7)])]
         )
@@ -33,15 +33,14 @@ def test_a_row_is_planned_once(tmp_path: Path) -> None:
 
 def test_a_row_moves_on_and_keeps_what_is_not_given(tmp_path: Path) -> None:
     with SqliteStore.open(tmp_path) as store:
-        store.outbox.insert(planned("x"))
-        store.outbox.insert(planned("y"))
-        store.outbox.update("x", "signed", nonce=0, raw=b"raw", tx_hash=b"h" * 32)
-        store.outbox.update("x", "sent", note="once")
+        assert store.outbox.add(planned(name) for name in "xy") == 2
+        store.outbox.change("x", {"state": "signed", "nonce": 0, "raw": b"raw", "tx_hash": b"h" * 32})
+        store.outbox.change("x", {"state": "sent", "note": "once"})
         sent = planned("x", state="sent", nonce=0, raw=b"raw", tx_hash=b"h" * 32, note="once")
         assert store.outbox.rows("sent") == [sent]
         assert store.outbox.rows("planned") == [planned("y")]
         with pytest.raises(NotFound) as caught:
-            store.outbox.update("z", "sent")
+            store.outbox.change("z", {"state": "sent"})
         assert caught.value.code == "store.no_outbox_row"
 
 
@@ -53,9 +52,9 @@ def seen(block: int, fork: bytes, index: int = 0, **changes: object) -> Observat
 def test_observations_come_and_go_until_final(tmp_path: Path) -> None:
     with SqliteStore.open(tmp_path) as store:
         table = store.observations
-        assert table.insert([seen(2, b"2", 1), seen(2, b"2", 0), seen(1, b"1"), seen(3, b"3")]) == 4
-        assert table.insert([seen(2, b"2", 1), seen(3, b"x"), seen(3, b"x")]) == 1
-        assert table.insert([]) == 0
+        assert table.add([seen(2, b"2", 1), seen(2, b"2", 0), seen(1, b"1"), seen(3, b"3")]) == 4
+        assert table.add([seen(2, b"2", 1), seen(3, b"x"), seen(3, b"x")]) == 1
+        assert table.add([]) == 0
         assert [(item.block_number, item.log_index) for item in table.rows()] == [
             (1, 0),
             (2, 0),
@@ -67,3 +66,12 @@ def test_observations_come_and_go_until_final(tmp_path: Path) -> None:
         assert table.drop(from_block=1) == 4
         assert table.rows() == [seen(1, b"1", final=True)]
         assert table.rows(2) == table.rows(0, 1) == table.rows(final=False) == []
+
+
+def test_the_cursor_is_kept(tmp_path: Path) -> None:
+    with SqliteStore.open(tmp_path) as store:
+        assert store.observations.cursor() is None
+        for text in ("one", "two"):
+            store.observations.keep_cursor(text)
+    with SqliteStore.open(tmp_path) as store:
+        assert store.observations.cursor() == "two"

@@ -15,6 +15,7 @@ from sequencer_kit import AT_US, Accounts, command, issues, opened, opens, state
 from penstock.errors import Conflict, Invalid, PenstockError, Refused, Unavailable
 from penstock.journal.fact import Entry
 from penstock.journal.formats import TITLES
+from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.energy import Tally
 from penstock.journal.kinds.ledger import AccountOpened
 from penstock.journal.segment import Segment
@@ -312,3 +313,18 @@ def test_the_clock_is_the_callers(pair: Pair) -> None:
     with pytest.raises(Invalid):
         sequencer.submit("k2", b"x", np.int64(5), opens("b"))  # type: ignore[arg-type]
     assert state(sequencer)[0] == ["a"]
+
+
+def test_a_reader_follows_the_writer_and_records_nothing(tmp_path: Path, pair: Pair) -> None:
+    _, writer = pair
+    writer.submit("k1", b"x", AT_US, opens("a"))
+    with SqliteStore.open(tmp_path, read_only=True) as store:
+        reader = Sequencer(store, Accounts, KINDS)
+        assert state(reader) == state(writer)
+        writer.submit("k2", b"x", AT_US, opens("b"))
+        assert state(reader) == state(writer)
+        assert reader.submit("k1", b"x", AT_US, opens("a")).repeated
+        with pytest.raises(Refused) as caught:
+            reader.submit("k3", b"x", AT_US, opens("c"))
+        assert caught.value.code == "store.read_only"
+        assert state(reader) == state(writer)

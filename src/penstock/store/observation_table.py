@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
-from penstock.store.ports import Observation
+from penstock.store.ports import Observation, SeenLog
 from penstock.store.sql import Sql
-from penstock.store.tables import OBSERVATION
+from penstock.store.tables import META, OBSERVATION
 
 TOPIC_BYTES: Final = 32
+CURSOR: Final = "inbox_cursor"
 _C: Final = OBSERVATION.c
 
 
@@ -21,8 +22,8 @@ class ObservationTable:
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
 
-    def insert(self, observations: Sequence[Observation]) -> int:
-        """Add those not there yet; returns how many those were."""
+    def add(self, observations: Sequence[SeenLog]) -> int:
+        """Insert those not there yet; returns how many those were."""
         return self._sql.write(lambda connection: _insert(connection, observations))
 
     def rows(
@@ -41,13 +42,22 @@ class ObservationTable:
         statement = update(OBSERVATION).where(_C.block_number <= up_to_block, _C.final.is_(False)).values(final=True)
         return self._sql.write(lambda connection: connection.execute(statement).rowcount)
 
+    def cursor(self) -> str | None:
+        """How far the chain was read, as the text kept last; None before the first."""
+        query = select(META.c.value).where(META.c.name == CURSOR)
+        return self._sql.read(lambda connection: connection.scalar(query))
+
+    def keep_cursor(self, text: str) -> None:
+        """Keep how far the chain was read, once what was read is added."""
+        self._sql.write(lambda connection: _keep(connection, text))
+
     def drop(self, from_block: int) -> int:
         """Delete logs of blocks from ``from_block`` on that are not final; returns how many."""
         statement = delete(OBSERVATION).where(_C.block_number >= from_block, _C.final.is_(False))
         return self._sql.write(lambda connection: connection.execute(statement).rowcount)
 
 
-def _insert(connection: Connection, observations: Sequence[Observation]) -> int:
+def _insert(connection: Connection, observations: Sequence[SeenLog]) -> int:
     hashes = {item.block_hash for item in observations}
     query = select(_C.block_hash, _C.log_index).where(_C.block_hash.in_(hashes))
     known = {tuple(row) for row in connection.execute(query)}
@@ -60,7 +70,12 @@ def _insert(connection: Connection, observations: Sequence[Observation]) -> int:
     return len(new)
 
 
-def _to_sql(item: Observation) -> dict[str, Any]:
+def _keep(connection: Connection, text: str) -> None:
+    connection.execute(delete(META).where(META.c.name == CURSOR))
+    connection.execute(insert(META).values(name=CURSOR, value=text))
+
+
+def _to_sql(item: SeenLog) -> dict[str, Any]:
     return {name: getattr(item, name) for name in Observation.__slots__} | {"topics": b"".join(item.topics)}
 
 

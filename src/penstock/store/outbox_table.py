@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -19,9 +19,10 @@ class OutboxTable:
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
 
-    def insert(self, row: OutboxRow) -> bool:
-        """Plan a transaction; False where its id is there already, which changes nothing."""
-        return bool(self._sql.write(lambda connection: insert_rows(connection, [row])))
+    def add(self, rows: Iterable[OutboxRow]) -> int:
+        """Plan transactions, but those whose id is there already; returns how many."""
+        planned = list(rows)
+        return self._sql.write(lambda connection: insert_rows(connection, planned))
 
     def rows(self, state: str | None = None) -> list[OutboxRow]:
         """Rows in ``state``, or all, in the order they were planned."""

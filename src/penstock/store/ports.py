@@ -51,6 +51,27 @@ class OutboxRow:
     note: str = ""
 
 
+class SeenLog(Protocol):
+    """What an observation says, whoever made it."""
+
+    @property
+    def block_number(self) -> int: ...
+    @property
+    def block_hash(self) -> bytes: ...
+    @property
+    def log_index(self) -> int: ...
+    @property
+    def tx_hash(self) -> bytes: ...
+    @property
+    def address(self) -> bytes: ...
+    @property
+    def topics(self) -> tuple[bytes, ...]: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def final(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A mined log, known by block hash and log index; changeable until ``final``."""

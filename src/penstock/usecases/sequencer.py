@@ -93,7 +93,7 @@ class _Misapplied(Exception):
 
 
 class Sequencer(Generic[W]):
-    """The writer of one store. Threads may share it.
+    """The writer of one store, or a reader beside it. Threads may share it.
 
     Raises as `replay`: the world is made from the record at once.
     """
@@ -104,6 +104,7 @@ class Sequencer(Generic[W]):
         self._queue: deque[_Waiting[W]] = deque()
         self._lock = threading.Lock()
         self._world: W | None = None
+        self._applied = 0
         self._live()
 
     def submit(
@@ -139,11 +140,15 @@ class Sequencer(Generic[W]):
             return look(self._live())
 
     def _live(self) -> W:
-        if self._world is None:
-            world = self._fresh_world()
-            replay(self._store, self._kinds, world)
-            self._world = world
-        return self._world
+        """The world up to the last committed fact: made anew where it was dropped, read on where another writes."""
+        world, size = self._world, self._store.size()
+        if world is None:
+            world, self._applied = self._fresh_world(), 0
+        if self._applied < size:
+            self._world = None
+            replay(self._store, self._kinds, world, self._applied, size)
+        self._world, self._applied = world, size
+        return world
 
     def _next_group(self) -> None:
         taken = [self._queue.popleft() for _ in range(min(GROUP_MAX, len(self._queue)))]
@@ -151,6 +156,7 @@ class Sequencer(Generic[W]):
             group = self._decide_all(taken)
             if group.writes:
                 self._store.commit(group.writes)
+                self._applied = group.seq
             for item, answer in group.answers:
                 item.answer = answer
         except _Misapplied:
