@@ -32,7 +32,7 @@ class _Peer:
     def __init__(self, w3: Web3) -> None:
         self.w3 = w3
         self.chain_id = w3.eth.chain_id
-        self.nonce = w3.eth.get_transaction_count(SENDER.address)
+        self.nonce = int(w3.eth.get_transaction_count(SENDER.address))
         self.taken_s = 0.0
         self.gas: list[int] = []
 

@@ -10,7 +10,7 @@ from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from eth.db.account import AccountDB
 
 from penstock.chain import evm
-from penstock.chain.accounts import encode_account
+from penstock.chain.accounts import WarmAccounts, encode_account
 from penstock.chain.node import Node
 
 
@@ -23,7 +23,7 @@ def test_an_account_is_encoded_as_rlp_does(nonce: int, balance: int) -> None:
 
 def test_the_chain_is_the_same_with_py_evms_own_accounts(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     heads = []
-    for accounts in (evm.WarmAccounts, AccountDB):
+    for accounts in (WarmAccounts, AccountDB):
         monkeypatch.setattr(evm._State, "account_db_class", accounts)
         with Node(GENESIS, now=clock) as node:
             mined = node.archive.tx(node.send(deploy_dollar(OPERATOR, 0)))

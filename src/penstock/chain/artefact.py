@@ -1,154 +1,123 @@
-"""Shipped contracts: their ABI and bytecode, calls encoded, answers and events decoded. No compiler is needed."""
+"""The compiled contracts that ship in the package, and their calls and events as bytes (contract ABI)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
-from eth_utils.crypto import keccak
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError, EncodingError
+from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
 
-from penstock.errors import NotFound
+from penstock.errors import Invalid, NotFound
 
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One function of a contract: its selector and ABI types."""
-
-    selector: bytes
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event: argument names and types, indexed ones first as they lie in topics."""
-
-    name: str
-    indexed: tuple[tuple[str, str], ...]
-    plain: tuple[tuple[str, str], ...]
+_NAME: Final = re.compile(r"[A-Z][A-Za-z]{0,40}")
+AbiItem = Any  # a JSON object of the contract ABI, which eth_utils types more narrowly than it is
 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A compiled contract as shipped."""
+    """A compiled contract: interface, creation and runtime code, and what it was compiled from and with."""
 
     name: str
+    abi: tuple[AbiItem, ...]
     bytecode: bytes
-    constructor: tuple[str, ...]
-    functions: dict[tuple[str, int], Function]
-    events: dict[bytes, Event]
+    runtime: bytes
+    compiler: str
+    source_sha256: str
+
+    def item(self, kind: str, name: str) -> AbiItem:
+        """The function or event of that name; Vyper has no overloads.
+
+        Raises:
+            NotFound: ``contract.no_item``.
+        """
+        for item in self.abi:
+            if item["type"] == kind and item.get("name") == name:
+                return item
+        raise NotFound("contract.no_item", f"{self.name} has no {kind} {name}.")
 
 
-@cache
-def artefact(name: str) -> Artefact:
-    """A shipped contract by name. Raises NotFound ``chain.no_artefact``."""
+@lru_cache
+def load_artefact(name: str) -> Artefact:
+    """The contract of that name.
+
+    Raises:
+        NotFound: ``contract.unknown``.
+    """
     file = files("penstock.chain") / "artefacts" / f"{name}.json"
-    if not file.is_file():
-        raise NotFound("chain.no_artefact", f"There is no compiled contract {name}.", name=name)
+    if not _NAME.fullmatch(name) or not file.is_file():
+        raise NotFound("contract.unknown", f"No contract {name!r} is shipped.")
     found = json.loads(file.read_text())
-    abi = found["abi"]
-    made = next((_types(item["inputs"]) for item in abi if item["type"] == "constructor"), ())
-    functions = {(item["name"], len(item["inputs"])): _function(item) for item in abi if item["type"] == "function"}
-    events = dict(_event(item) for item in abi if item["type"] == "event")
-    return Artefact(name, bytes.fromhex(found["bytecode"].removeprefix("0x")), made, functions, events)
+    creation, runtime = (bytes.fromhex(found[part].removeprefix("0x")) for part in ("bytecode", "runtime"))
+    abi = tuple(found["abi"])
+    return Artefact(found["name"], abi, creation, runtime, str(found["compiler"]), found["source_sha256"])
 
 
-def _types(inputs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    return tuple(_type(one) for one in inputs)
+def creation_data(artefact: Artefact, *args: Any) -> bytes:
+    """Creation code with the constructor's arguments.
+
+    Raises:
+        Invalid: ``contract.arguments``, as all encoders here.
+    """
+    constructor: AbiItem = next((item for item in artefact.abi if item["type"] == "constructor"), {"inputs": []})
+    return artefact.bytecode + _encoded(artefact, constructor, args)
 
 
-def _type(one: dict[str, Any]) -> str:
-    kind: str = one["type"]
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(_types(one['components']))}){kind.removeprefix('tuple')}"
+def call_data(artefact: Artefact, function: str, *args: Any) -> bytes:
+    """Selector and arguments of a call."""
+    item = artefact.item("function", function)
+    return function_abi_to_4byte_selector(item) + _encoded(artefact, item, args)
 
 
-def _function(item: dict[str, Any]) -> Function:
-    inputs = _types(item["inputs"])
-    return Function(keccak(text=f"{item['name']}({','.join(inputs)})")[:4], inputs, _types(item["outputs"]))
+def result(artefact: Artefact, function: str, output: bytes) -> tuple[Any, ...]:
+    """The values a call returned. Raises Invalid ``contract.output``."""
+    return _decoded(_types(artefact.item("function", function)["outputs"]), output)
 
 
-def _event(item: dict[str, Any]) -> tuple[bytes, Event]:
-    types = [(one["name"], _type(one), one["indexed"]) for one in item["inputs"]]
-    topic = keccak(text=f"{item['name']}({','.join(kind for _, kind, _ in types)})")
-    indexed = tuple((name, kind) for name, kind, marked in types if marked)
-    return topic, Event(item["name"], indexed, tuple((name, kind) for name, kind, marked in types if not marked))
+def event(artefact: Artefact, topics: tuple[bytes, ...], data: bytes) -> tuple[str, dict[str, Any]] | None:
+    """Name and arguments of an event of this contract, or None for another's.
+
+    An indexed argument of dynamic type is only its hash, and given as such.
+    """
+    for item in artefact.abi:
+        if item["type"] == "event" and topics and event_abi_to_log_topic(item) == topics[0]:
+            return item["name"], _event_arguments(item["inputs"], topics[1:], data)
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """A decoded event with where it stands."""
-
-    name: str
-    args: dict[str, Any]
-    address: bytes
-    block_number: int
-    block_hash: bytes
-    tx_hash: bytes
-    index: int
+def _event_arguments(inputs: list[AbiItem], topics: tuple[bytes, ...], data: bytes) -> dict[str, Any]:
+    plain = iter(_decoded(_types([x for x in inputs if not x["indexed"]]), data))
+    words = iter(topics)
+    return {x["name"]: _indexed(x, next(words, b"")) if x["indexed"] else next(plain) for x in inputs}
 
 
-class Contract:
-    """A deployed contract: encodes calls to it and decodes what it answers."""
-
-    def __init__(self, name: str, address: bytes) -> None:
-        self.artefact, self.address = artefact(name), address
-
-    def encode(self, function: str, *args: Any) -> bytes:
-        """Calldata. Raises NotFound ``chain.no_function``."""
-        found = self._function(function, len(args))
-        return found.selector + abi_encode(found.inputs, args)
-
-    def decode(self, function: str, count: int, raw: bytes) -> Any:
-        """What a function of ``count`` arguments answered: one value alone, several as a tuple."""
-        values = abi_decode(self._function(function, count).outputs, raw)
-        return values[0] if len(values) == 1 else values
-
-    def _function(self, name: str, count: int) -> Function:
-        found = self.artefact.functions.get((name, count))
-        if found is None:
-            raise NotFound("chain.no_function", f"{self.artefact.name} has no {name} of {count} arguments.")
-        return found
+def _indexed(item: AbiItem, word: bytes) -> Any:
+    dynamic = item["type"] in ("string", "bytes") or item["type"].endswith("]") or item["type"].startswith("tuple")
+    return word if dynamic else _decoded([item["type"]], word)[0]
 
 
-def init_code(name: str, *args: Any) -> bytes:
-    """Bytes that deploy a shipped contract."""
-    made = artefact(name)
-    return made.bytecode + abi_encode(made.constructor, args)
+def _types(items: list[AbiItem]) -> list[str]:
+    return [collapse_if_tuple(item) for item in items]
 
 
-def decode_log(made: Artefact, raw: dict[str, Any]) -> Log:
-    """A raw log of one of the artefact's events. Raises NotFound ``chain.no_event``."""
-    topics = [to_bytes(topic) for topic in raw["topics"]]
-    event = made.events.get(topics[0])
-    if event is None:
-        raise NotFound("chain.no_event", f"{made.name} has no such event.")
-    args = {name: abi_decode([kind], topic)[0] for (name, kind), topic in zip(event.indexed, topics[1:], strict=True)}
-    plain = abi_decode([kind for _, kind in event.plain], to_bytes(raw["data"]))
-    args |= dict(zip((name for name, _ in event.plain), plain, strict=True))
-    return Log(
-        event.name,
-        args,
-        to_bytes(raw["address"]),
-        int(raw["blockNumber"], 16),
-        to_bytes(raw["blockHash"]),
-        to_bytes(raw["transactionHash"]),
-        int(raw["logIndex"], 16),
-    )
+def _encoded(artefact: Artefact, item: AbiItem, args: tuple[Any, ...]) -> bytes:
+    types = _types(item["inputs"])
+    try:
+        if len(types) != len(args):
+            raise TypeError("wrong number of arguments")
+        return encode(types, args)
+    except (EncodingError, TypeError, ValueError) as wrong:
+        name = f"{artefact.name}.{item.get('name', 'constructor')}({','.join(types)})"
+        raise Invalid("contract.arguments", f"These are no arguments of {name}.") from wrong
 
 
-def to_hex(raw: bytes) -> str:
-    """``0x`` and lower-case hex."""
-    return "0x" + raw.hex()
-
-
-def to_bytes(text: str) -> bytes:
-    """The bytes of hex with or without ``0x``."""
-    return bytes.fromhex(text.removeprefix("0x"))
+def _decoded(types: list[str], data: bytes) -> tuple[Any, ...]:
+    try:
+        return tuple(decode(types, data))
+    except (DecodingError, OverflowError) as wrong:
+        raise Invalid("contract.output", f"These bytes are no ({','.join(types)}).") from wrong

@@ -1,203 +1,265 @@
-"""A client of any EVM chain: calls, logs, signed transactions. JSON-RPC underneath, and nothing more.
+"""A thin client of any EVM chain: ask, read, estimate, sign, send. Embedded or public, by a web3.py provider.
 
-It speaks to a node in this process or to an address; a wallet would use the same methods.
+What goes wrong comes back as this project's errors: a chain that does not answer is `Unavailable` (try again), one that
+says no is `Refused`, with the contract's own words.
 """
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, cast
 
 from eth_account import Account
 from eth_utils.crypto import keccak
+from web3.exceptions import Web3Exception
+from web3.providers.base import BaseProvider
+from web3.types import RPCEndpoint
 
-from penstock.chain.artefact import Contract, Log, decode_log, to_bytes, to_hex
-from penstock.chain.dispatch import Dispatch
-from penstock.chain.methods import Methods
-from penstock.chain.node import Node
-from penstock.errors import Invalid, Refused, Unavailable
+from penstock.chain.artefact import Artefact, creation_data
+from penstock.chain.calls import revert_reason
+from penstock.errors import Conflict, NotFound, PenstockError, Refused, Unavailable
 from penstock.keys import ChainKey
 
 REVERTED: Final = 3
-GAS_MOST: Final = 12_000_000
-PRIORITY_FEE_WEI: Final = 1_000_000
-TIMEOUT_S: Final = 30
-_ANSWER_MAX: Final = 1 << 26
-_BATCH: Final = 200
-
-
-class Rpc(Protocol):
-    """Something that answers JSON-RPC."""
-
-    def request(self, method: str, params: Sequence[Any]) -> Any:
-        """The result. Raises Refused ``chain.reverted``, ``chain.refused``; Unavailable ``chain.unreachable``."""
-
-    def request_many(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
-        """Results of one method for many parameters, in one batch; raises as `request` at the first refusal."""
-
-
-class NodeRpc:
-    """A node in this process."""
-
-    def __init__(self, node: Node) -> None:
-        self._dispatch = Dispatch(Methods(node))
-
-    def request(self, method: str, params: Sequence[Any]) -> Any:
-        """As `Rpc.request`."""
-        return _result(self._dispatch.answer(_question(method, params)))
-
-    def request_many(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
-        """As `Rpc.request_many`."""
-        return _results(params, lambda batch: self._dispatch.answer(batch), method)
-
-
-class HttpRpc:
-    """A node at an http address."""
-
-    def __init__(self, url: str) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise Invalid("chain.address", "A chain's address starts with http:// or https://.", url=url)
-        self._url = url
-
-    def request(self, method: str, params: Sequence[Any]) -> Any:
-        """As `Rpc.request`."""
-        return _result(self._post(_question(method, params)))
-
-    def request_many(self, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
-        """As `Rpc.request_many`."""
-        return _results(params, self._post, method)
-
-    def _post(self, question: Any) -> Any:
-        body = json.dumps(question).encode()
-        asked = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})  # noqa: S310
-        try:
-            with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                return json.loads(answer.read(_ANSWER_MAX))
-        except (OSError, ValueError) as error:
-            hint = "Is the node running? See: penstock serve"
-            raise Unavailable("chain.unreachable", f"The chain does not answer: {error}.", hint=hint) from None
-
-
-def _question(method: str, params: Sequence[Any], number: int = 1) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
-
-
-def _results(params: Sequence[Sequence[Any]], ask: Callable[[Any], Any], method: str) -> list[Any]:
-    found: list[Any] = []
-    for start in range(0, len(params), _BATCH):
-        batch = [_question(method, one, number) for number, one in enumerate(params[start : start + _BATCH])]
-        answers = sorted(ask(batch), key=lambda answer: int(answer["id"]))
-        found += [_result(answer) for answer in answers]
-    return found
-
-
-def _result(answer: Any) -> Any:
-    if "error" not in answer:
-        return answer["result"]
-    error = answer["error"]
-    code = "chain.reverted" if error.get("code") == REVERTED else "chain.refused"
-    raise Refused(code, f"The chain says: {error.get('message', 'no')}.", rpc_code=error.get("code"))
+_KNOWN_ALREADY: Final = ("already known", "already imported", "known transaction")
 
 
 @dataclass(frozen=True, slots=True)
-class Mined:
-    """A transaction's receipt: whether it succeeded, what it cost, what it made and said."""
+class ChainIdentity:
+    """Which chain: its id and the hash of its genesis block."""
+
+    chain_id: int
+    genesis: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block in short; ``at_s`` in whole seconds as the chain counts them."""
+
+    number: int
+    hash: bytes
+    parent_hash: bytes
+    at_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a mined transaction."""
 
     tx_hash: bytes
-    ok: bool
-    gas_used: int
     block_number: int
+    block_hash: bytes
+    succeeded: bool
+    gas_used: int
     contract: bytes | None
-    logs: tuple[dict[str, Any], ...]
 
 
-class Client:
-    """Reads and sends, over any `Rpc`."""
+@dataclass(frozen=True, slots=True)
+class ChainLog:
+    """An event as the chain tells it."""
 
-    def __init__(self, rpc: Rpc) -> None:
-        self.rpc = rpc
-        self.chain_id = int(rpc.request("eth_chainId", []), 16)
+    block_number: int
+    block_hash: bytes
+    log_index: int
+    tx_hash: bytes
+    address: bytes
+    topics: tuple[bytes, ...]
+    data: bytes
 
-    def genesis(self) -> bytes:
-        """The hash of block 0: with the chain id it names the chain."""
-        return to_bytes(self.rpc.request("eth_getBlockByNumber", ["0x0", False])["hash"])
 
-    def height(self) -> int:
-        """The latest block's number."""
-        return int(self.rpc.request("eth_blockNumber", []), 16)
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed transaction: its bytes and its hash."""
 
-    def now_s(self) -> int:
-        """The latest block's time [s]."""
-        return int(self.rpc.request("eth_getBlockByNumber", ["latest", False])["timestamp"], 16)
+    raw: bytes
+    tx_hash: bytes
 
-    def nonce(self, account: bytes) -> int:
-        """The next nonce, waiting transactions counted."""
-        return int(self.rpc.request("eth_getTransactionCount", [to_hex(account), "pending"]), 16)
 
-    def call(self, contract: Contract, function: str, *args: Any, sender: bytes | None = None) -> Any:
-        """What a function answers now. Raises Refused ``chain.reverted``."""
-        asked = {"to": to_hex(contract.address), "data": to_hex(contract.encode(function, *args))}
-        if sender:
-            asked["from"] = to_hex(sender)
-        return contract.decode(function, len(args), to_bytes(self.rpc.request("eth_call", [asked, "latest"])))
+class ChainClient:
+    """The chain behind ``provider``.
 
-    def code(self, address: bytes) -> bytes:
-        """The code at an address."""
-        return to_bytes(self.rpc.request("eth_getCode", [to_hex(address), "latest"]))
+    Raises (all methods):
+        Unavailable: ``chain.unreachable``.
+        Refused: ``chain.reverted``, ``chain.refused``.
+    """
 
-    def sign(self, key: ChainKey, nonce: int, target: bytes | None, data: bytes, gas: int = GAS_MOST) -> bytes:
-        """A signed type-2 transaction that pays up to twice the present base fee."""
-        base_wei = int(self.rpc.request("eth_gasPrice", []), 16)
-        fields: dict[str, Any] = {
-            "type": 2,
-            "chainId": self.chain_id,
-            "nonce": nonce,
-            "gas": gas,
-            "maxFeePerGas": 2 * base_wei + PRIORITY_FEE_WEI,
-            "maxPriorityFeePerGas": PRIORITY_FEE_WEI,
-            "value": 0,
-            "data": to_hex(data),
-        }
-        if target is not None:
-            fields["to"] = target
-        return bytes(Account.sign_transaction(fields, key.secret).raw_transaction)
+    def __init__(self, provider: BaseProvider) -> None:
+        self._provider = provider
 
-    def send(self, raw: bytes) -> bytes:
-        """Hand over a signed transaction; its hash. One that is known already is no error."""
-        tx_hash = keccak(raw)
+    def ask(self, method: str, *params: Any) -> Any:
+        """The result of one JSON-RPC method."""
         try:
-            self.rpc.request("eth_sendRawTransaction", [to_hex(raw)])
-        except Refused:
-            if self.rpc.request("eth_getTransactionByHash", [to_hex(tx_hash)]) is None:
-                raise
-        return tx_hash
+            answer = self._provider.make_request(RPCEndpoint(method), list(params))
+        except PenstockError:
+            raise
+        except (OSError, ValueError, Web3Exception) as silent:  # requests' errors are OSErrors
+            raise Unavailable(
+                "chain.unreachable", "The chain does not answer.", hint="Try again.", method=method
+            ) from silent
+        if answer.get("error"):
+            raise _refusal(cast("dict[str, Any]", answer["error"]), method)
+        return answer.get("result")
 
-    def send_many(self, raws: Sequence[bytes]) -> list[bytes]:
-        """Hand over signed transactions in batches that share blocks; their hashes, in order."""
-        return [
-            to_bytes(one) for one in self.rpc.request_many("eth_sendRawTransaction", [[to_hex(raw)] for raw in raws])
-        ]
+    def identity(self) -> ChainIdentity:
+        """Which chain this is."""
+        return ChainIdentity(int(self.ask("eth_chainId"), 16), self.block(0).hash)
 
-    def mined(self, tx_hash: bytes) -> Mined | None:
-        """The receipt, once there is one."""
-        found = self.rpc.request("eth_getTransactionReceipt", [to_hex(tx_hash)])
+    def head(self) -> BlockRef:
+        """The newest block."""
+        return _block(self.ask("eth_getBlockByNumber", "latest", False))
+
+    def block(self, number: int) -> BlockRef:
+        """Block ``number``.
+
+        Raises:
+            NotFound: ``chain.no_block``.
+        """
+        found = self.ask("eth_getBlockByNumber", hex(number), False)
         if found is None:
-            return None
-        made = found.get("contractAddress")
-        return Mined(
-            tx_hash,
-            int(found["status"], 16) == 1,
-            int(found["gasUsed"], 16),
-            int(found["blockNumber"], 16),
-            to_bytes(made) if made else None,
-            tuple(found["logs"]),
-        )
+            raise NotFound("chain.no_block", "The chain has no such block.", number=number)
+        return _block(found)
 
-    def logs(self, contract: Contract, event: str, from_block: int = 0) -> list[Log]:
-        """All logs of one event of a contract, from a block on."""
-        topic = next(topic for topic, one in contract.artefact.events.items() if one.name == event)
-        asked = {"address": to_hex(contract.address), "topics": [to_hex(topic)], "fromBlock": hex(from_block)}
-        return [decode_log(contract.artefact, raw) for raw in self.rpc.request("eth_getLogs", [asked])]
+    def logs(self, first: int, last: int, addresses: Sequence[bytes]) -> list[ChainLog]:
+        """Events of ``addresses`` in blocks ``first`` to ``last``, both included."""
+        where = {"fromBlock": hex(first), "toBlock": hex(last), "address": [_hex(address) for address in addresses]}
+        return [_log(found) for found in self.ask("eth_getLogs", where)]
+
+    def receipt(self, tx_hash: bytes) -> Receipt | None:
+        """The receipt, or None where the transaction is not mined."""
+        found = self.ask("eth_getTransactionReceipt", _hex(tx_hash))
+        return None if found is None or found.get("blockHash") is None else _receipt(found)
+
+    def nonce(self, address: bytes, at: int | str = "latest") -> int:
+        """The account's nonce after block ``at``, or with the waiting ones at ``pending``."""
+        return int(self.ask("eth_getTransactionCount", _hex(address), hex(at) if isinstance(at, int) else at), 16)
+
+    def call(self, to: bytes, data: bytes, *, sender: bytes | None = None, at: int | str = "latest") -> bytes:
+        """What a call returns, on the state after block ``at``."""
+        terms = {"to": _hex(to), "data": _hex(data)} | ({"from": _hex(sender)} if sender else {})
+        return bytes.fromhex(self.ask("eth_call", terms, hex(at) if isinstance(at, int) else at)[2:])
+
+    def estimate(self, sender: bytes, to: bytes | None, data: bytes, value: int) -> int:
+        """Gas limit that suffices, a tenth above the estimate: others may change what it touches meanwhile."""
+        terms = {"from": _hex(sender), "data": _hex(data), "value": hex(value)} | ({"to": _hex(to)} if to else {})
+        return int(self.ask("eth_estimateGas", terms), 16) * 11 // 10
+
+    def fees(self) -> tuple[int, int]:
+        """Fee cap and tip to offer [wei per gas]: the cap holds while the base fee doubles."""
+        tip = int(self.ask("eth_maxPriorityFeePerGas"), 16)
+        base = int(self.ask("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
+        return 2 * base + tip, tip
+
+    def sign(self, key: ChainKey, nonce: int, to: bytes | None, data: bytes, value: int = 0) -> Signed:
+        """Price and sign a transaction (EIP-1559); the same arguments on the same chain state give the same bytes."""
+        cap, tip = self.fees()
+        terms: dict[str, Any] = {
+            "chainId": int(self.ask("eth_chainId"), 16),
+            "nonce": nonce,
+            "gas": self.estimate(key.address, to, data, value),
+            "maxFeePerGas": cap,
+            "maxPriorityFeePerGas": tip,
+            "value": value,
+            "data": data,
+        } | ({"to": to} if to else {})
+        raw = bytes(Account.sign_transaction(terms, key.secret).raw_transaction)
+        return Signed(raw, keccak(raw))
+
+    def send_raw(self, raw: bytes) -> None:
+        """Hand in a signed transaction; one the chain has waiting already is fine."""
+        try:
+            self.ask("eth_sendRawTransaction", _hex(raw))
+        except Refused as refused:
+            if not any(words in refused.message for words in _KNOWN_ALREADY):
+                raise
+
+    def transact(self, key: ChainKey, to: bytes | None, data: bytes, value: int = 0) -> Receipt:
+        """Sign, send and read the receipt, on a chain that mines at once (the embedded one).
+
+        For anything that must survive a crash use the outbox.
+
+        Raises:
+            Refused: also ``chain.tx_failed``.
+            Unavailable: also ``chain.not_mined``.
+        """
+        signed = self.sign(key, self.nonce(key.address, "pending"), to, data, value)
+        self.send_raw(signed.raw)
+        receipt = self.receipt(signed.tx_hash)
+        if receipt is None:
+            raise Unavailable("chain.not_mined", "The transaction is sent and not mined yet.", tx=signed.tx_hash.hex())
+        if not receipt.succeeded:
+            raise Refused("chain.tx_failed", "The transaction was mined and failed.", tx=signed.tx_hash.hex())
+        return receipt
+
+    def deploy(self, key: ChainKey, artefact: Artefact, *args: Any) -> bytes:
+        """Create a contract on a chain that mines at once; its address. Raises as `transact`."""
+        contract = self.transact(key, None, creation_data(artefact, *args)).contract
+        if contract is None:
+            raise Refused("chain.tx_failed", "No contract was created.", name=artefact.name)
+        return contract
+
+
+def connect(client: ChainClient, expected: ChainIdentity | None) -> ChainIdentity:
+    """The chain's identity, which a workspace keeps; another than ``expected`` is refused.
+
+    Raises:
+        Conflict: ``chain.wrong_chain``.
+    """
+    found = client.identity()
+    if expected not in (None, found):
+        raise Conflict(
+            "chain.wrong_chain",
+            "This workspace belongs to another chain.",
+            hint="Point it at the chain it was made with, or make a new workspace.",
+            chain_id=found.chain_id,
+            genesis=found.genesis.hex(),
+        )
+    return found
+
+
+def _refusal(error: dict[str, Any], method: str) -> Refused:
+    message = str(error.get("message", "no reason given"))
+    if error.get("code") == REVERTED or message.startswith("execution reverted"):
+        data = error.get("data")
+        output = bytes.fromhex(data[2:]) if isinstance(data, str) and data.startswith("0x") else b""
+        reason = revert_reason(output) or message.removeprefix("execution reverted").lstrip(": ")
+        return Refused("chain.reverted", reason or "The contract refused without a reason.", data=_hex(output))
+    return Refused("chain.refused", message, method=method)
+
+
+def _block(found: dict[str, Any]) -> BlockRef:
+    return BlockRef(
+        int(found["number"], 16), _raw(found["hash"]), _raw(found["parentHash"]), int(found["timestamp"], 16)
+    )
+
+
+def _receipt(found: dict[str, Any]) -> Receipt:
+    contract = found.get("contractAddress")
+    return Receipt(
+        _raw(found["transactionHash"]),
+        int(found["blockNumber"], 16),
+        _raw(found["blockHash"]),
+        int(found["status"], 16) == 1,
+        int(found["gasUsed"], 16),
+        _raw(contract) if contract else None,
+    )
+
+
+def _log(found: dict[str, Any]) -> ChainLog:
+    return ChainLog(
+        int(found["blockNumber"], 16),
+        _raw(found["blockHash"]),
+        int(found["logIndex"], 16),
+        _raw(found["transactionHash"]),
+        _raw(found["address"]),
+        tuple(_raw(topic) for topic in found["topics"]),
+        _raw(found["data"]),
+    )
+
+
+def _raw(value: Any) -> bytes:
+    return bytes.fromhex(value[2:]) if isinstance(value, str) else bytes(value)
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + raw.hex()
