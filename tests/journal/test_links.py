@@ -41,6 +41,12 @@ def test_a_link_may_come_from_nothing_but_still_fills() -> None:
     assert (len(book.forward(0, 0, 10)), len(book), book.spent(0), book.filled(1)) == (0, 2, 0, 4)
 
 
+def test_an_empty_span_inside_a_linked_one_takes_nothing() -> None:
+    book = book_of((0, 0, 10, 1, 0, 10))
+    book.add(table(LINKS, [(0, 5, 5, 1, 10, 12), (0, 10, 11, 1, 4, 4)]))
+    assert len(book) == 3
+
+
 @pytest.mark.parametrize(
     ("row", "code"),
     [

@@ -78,6 +78,12 @@ def test_issues_are_all_or_nothing() -> None:
         assert (book.digest(), book.head(0), book.balance(1)) == (before, 10, 10)
 
 
+def test_a_row_that_names_no_register_spoils_no_other() -> None:
+    book = book_of((0, 0, 10, 1, 0))
+    rows = [(-1, 0, 3, 1, 0), (0, 0, 2, 1, 0), (9, 2, 3, 1, 0), (0, 2, 4, 1, 0), (0, 10, 11, 1, 0)]
+    assert book.plan_issue(table(TITLES, rows), np.full(8, 20), 3).tolist() == [5, 6, 5, 0, 6]
+
+
 def test_a_book_holds_so_many_units_that_no_sum_overflows() -> None:
     book = book_of((0, 0, 2**61, 1, 0), limit=2**62)
     with pytest.raises(Refused, match=r"titles\.book_full"):

@@ -24,7 +24,7 @@ from penstock.journal.links import (
 BIG = 2**62
 magnitudes = st.one_of(st.integers(0, 50), st.integers(0, 2**51), st.integers(BIG - 3, BIG), st.integers(0, BIG))
 divisors = st.one_of(
-    st.integers(1, 50), st.integers(2**49, 2**51), st.integers(2**59, 2**61), st.integers(BIG - 3, BIG)
+    st.integers(1, 50), st.integers(2**49, 2**51), st.integers(2**59, 2**61), st.integers(BIG - 3, 2 * BIG - 1)
 )
 weights = st.lists(st.one_of(st.integers(0, 9), st.integers(0, 2**40), st.integers(0, BIG // 8)), max_size=8)
 

@@ -104,7 +104,7 @@ class TitleBook:
         register, start, stop = issue["register"], issue["start"], issue["stop"]
         known = (register >= 0) & (register < len(limit))
         held = (issue["holder"] >= 0) & (issue["holder"] < holders)
-        slot = np.where(known, register, 0)
+        slot = np.where(known, register, len(limit))
         verdict = np.zeros(len(register), dtype=np.uint8)
         verdict[stop > np.append(limit, 0)[slot]] = Verdict.BEYOND_METER
         verdict[start != self._expected(slot, stop, len(limit))] = Verdict.OVERLAP_OR_GAP
