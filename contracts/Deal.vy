@@ -49,6 +49,7 @@ INFLOW: constant(uint256) = 150
 STALE: constant(uint256) = 151
 NEGATIVE: constant(uint256) = 152  # one for each of the three measures
 MEASURE: constant(uint256) = 155
+INFINITE_WHEN_STALE: constant(uint256) = 158
 
 PAY: constant(uint256) = 1
 ACC: constant(uint256) = 2
@@ -136,15 +137,16 @@ def close() -> uint256:
     if fresh:
         measures: uint256 = report
         for i: uint256 in range(3):
-            value: uint256 = measures & LOW
-            if value >> 63 == 1:
+            measure: uint256 = measures & LOW
+            if measure >> 63 == 1:
                 r[NEGATIVE + i] = 1
             else:
-                r[MEASURE + i] = min(value, LIMIT)
+                r[MEASURE + i] = min(measure, LIMIT)
             measures = measures >> 64
     else:
         assert block.timestamp >= end + ((header >> 72) & (2**32 - 1)), "deal.report_awaited"
         r[STALE] = 1
+        r[INFINITE_WHEN_STALE] = LIMIT
     # cash above LIMIT stays outside; a dollar that took cash back (balance below what is owed) brings no inflow
     cash: uint256 = min(staticcall IERC20(DOLLAR).balanceOf(self), LIMIT) + r[0]
     inflow: uint256 = min(cash - min(cash, r[3]), LIMIT - r[3])
@@ -169,24 +171,24 @@ def close() -> uint256:
                 continue
             op: uint256 = step >> 56
             a: uint256 = (step >> 40) & 255
+            value: uint256 = r[a]
+            if op == PAY and value == 0:
+                continue
             b: uint256 = (step >> 32) & 255
             c: uint256 = (step >> 24) & 255
             e: uint256 = (step >> 16) & 255
-            g: uint256 = (step >> 8) & 255
-            items: uint256 = unsafe_add(step & 15, 1)
-            step_a: uint256 = (step >> 4) & 1
-            step_b: uint256 = (step >> 5) & 1
-            step_c: uint256 = (step >> 6) & 1
-            own: uint256 = (step >> 7) & 1
 
             if op == PAY:  # least of what is left, due b and cap e, from a to c; own: junior first
-                left: uint256 = r[a]
-                if left == 0:
-                    continue
+                left: uint256 = value
+                items: uint256 = unsafe_add(step & 15, 1)
+                step_e: uint256 = (step >> 4) & 1
+                step_b: uint256 = (step >> 5) & 1
+                step_c: uint256 = (step >> 6) & 1
+                own: uint256 = (step >> 7) & 1
                 if own == 1:
                     b = unsafe_add(b, unsafe_mul(step_b, unsafe_sub(items, 1)))
                     c = unsafe_add(c, unsafe_mul(step_c, unsafe_sub(items, 1)))
-                    e = unsafe_add(e, unsafe_mul(step_a, unsafe_sub(items, 1)))
+                    e = unsafe_add(e, unsafe_mul(step_e, unsafe_sub(items, 1)))
                 for i: uint256 in range(items, bound=16):
                     x: uint256 = left
                     if b != 0:
@@ -202,18 +204,21 @@ def close() -> uint256:
                     if own == 1:
                         b = unsafe_sub(b, step_b)
                         c = unsafe_sub(c, step_c)
-                        e = unsafe_sub(e, step_a)
+                        e = unsafe_sub(e, step_e)
                     else:
                         b = unsafe_add(b, step_b)
                         c = unsafe_add(c, step_c)
-                        e = unsafe_add(e, step_a)
+                        e = unsafe_add(e, step_e)
                 r[a] = left
             elif op == ACC:  # c = a * b * e // g; own: added to c. Three factors < 2**62 fit 186 bits
                 factor: uint256 = r[e]
-                divisor: uint256 = r[g]
-                for i: uint256 in range(items, bound=16):
+                divisor: uint256 = r[(step >> 8) & 255]
+                step_a: uint256 = (step >> 4) & 1
+                step_b: uint256 = (step >> 5) & 1
+                step_c: uint256 = (step >> 6) & 1
+                for i: uint256 in range(unsafe_add(step & 15, 1), bound=16):
                     x: uint256 = unsafe_div(unsafe_mul(unsafe_mul(r[a], r[b]), factor), divisor)
-                    if own == 1:
+                    if (step >> 7) & 1 == 1:
                         x = unsafe_add(x, r[c])
                     r[c] = min(x, LIMIT)
                     a = unsafe_add(a, step_a)
@@ -221,7 +226,11 @@ def close() -> uint256:
                     c = unsafe_add(c, step_c)
             elif op < TEST:
                 if op == SPLIT:  # b from a to c by weights e; own: weights are dues, paid down (and g with them)
-                    amount: uint256 = r[a]
+                    g: uint256 = (step >> 8) & 255
+                    items: uint256 = unsafe_add(step & 15, 1)
+                    step_c: uint256 = (step >> 6) & 1
+                    own: uint256 = (step >> 7) & 1
+                    amount: uint256 = value
                     if b != 0:
                         amount = min(amount, r[b])
                     total: uint256 = 0
@@ -245,20 +254,22 @@ def close() -> uint256:
                         r[c] = unsafe_add(r[c], x)
                         left = unsafe_sub(left, x)
                         c = unsafe_add(c, step_c)
-                    r[a] = unsafe_sub(r[a], unsafe_sub(amount, left))
+                    r[a] = unsafe_sub(value, unsafe_sub(amount, left))
                 else:
                     x: uint256 = 0
                     if op == FUND:  # from a, fill c up to target b
-                        x = min(r[a], unsafe_sub(max(r[b], r[c]), r[c]))
+                        x = min(value, unsafe_sub(max(r[b], r[c]), r[c]))
                     else:  # DRAIN: what a holds above target b, to c
-                        x = unsafe_sub(max(r[a], r[b]), r[b])
-                    r[a] = unsafe_sub(r[a], x)
+                        x = unsafe_sub(max(value, r[b]), r[b])
+                    r[a] = unsafe_sub(value, x)
                     r[c] = unsafe_add(r[c], x)
             elif op < ADD:
                 if op == TEST:  # where a * b < c * e, g is at least level l
-                    if unsafe_mul(r[a], r[b]) < unsafe_mul(r[c], r[e]):
+                    if unsafe_mul(value, r[b]) < unsafe_mul(r[c], r[e]):
+                        g: uint256 = (step >> 8) & 255
                         r[g] = max(r[g], step & 15)
                 elif op == CURE:  # worse at once; better after e clean periods; never from level g up (0: always)
+                    g: uint256 = (step >> 8) & 255
                     place: uint256 = unsafe_mul(8, a)
                     level: uint256 = (r[1] >> place) & 15
                     clean: uint256 = (r[1] >> unsafe_add(place, 4)) & 15
@@ -275,17 +286,20 @@ def close() -> uint256:
                     r[1] = (r[1] & ~(255 << place)) | (unsafe_add(level, unsafe_mul(16, clean)) << place)
                     r[b] = max(r[b], level)
                 else:  # STATE: from the next step on
-                    state = min(r[a], 7)
+                    state = min(value, 7)
                     r[1] = (r[1] & ~convert(255, uint256)) | state
             elif op == ADD:  # the sum of the items from a on, and of b
                 x: uint256 = 0
                 if b != 0:
                     x = r[b]
-                for i: uint256 in range(items, bound=16):
+                for i: uint256 in range(unsafe_add(step & 15, 1), bound=16):
                     x = unsafe_add(x, r[a + i])
                 r[c] = min(x, LIMIT)
             else:
-                for i: uint256 in range(items, bound=16):
+                step_a: uint256 = (step >> 4) & 1
+                step_b: uint256 = (step >> 5) & 1
+                step_c: uint256 = (step >> 6) & 1
+                for i: uint256 in range(unsafe_add(step & 15, 1), bound=16):
                     if op == SUB:
                         r[c] = unsafe_sub(max(r[a], r[b]), r[b])
                     elif op == MIN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import first_week as week
 import pytest
 
-from penstock.capital.exact import Closing, opening_state, period_bounds, unpaid, withdraw
+from penstock.capital.exact import Closing, close_period, opening_state, period_bounds, unpaid, withdraw
 from penstock.capital.report import Report
 from penstock.period import parse_iso
 
@@ -100,7 +100,7 @@ def test_money_in_is_money_held_and_paid(days: list[Closing]) -> None:
 def test_no_report_means_lock_up_and_no_default() -> None:
     code = week.program().code
     balance = 2400 * USDC
-    late = week.close_period(code, opening_state(code), Report.missing(), balance, week.NOW_S)
+    late = close_period(code, opening_state(code), Report.missing(), balance, week.NOW_S)
     assert not late.fresh
     assert week.program().state_name(late.flags) == "lockup"
     assert lane(late, "E.paid") == 0
@@ -116,9 +116,9 @@ def test_a_report_a_second_off_or_expired_is_stale() -> None:
         Report(good.measures, good.as_of_s + 1, good.expiry_s),
         Report(good.measures, good.as_of_s, week.NOW_S),
     ):
-        assert not week.close_period(code, opening_state(code), report, 0, week.NOW_S).fresh
+        assert not close_period(code, opening_state(code), report, 0, week.NOW_S).fresh
     last_second = Report(good.measures, good.as_of_s, week.NOW_S + 1)
-    assert week.close_period(code, opening_state(code), last_second, 0, week.NOW_S).fresh
+    assert close_period(code, opening_state(code), last_second, 0, week.NOW_S).fresh
 
 
 def test_payees_withdraw_once_what_they_were_paid(days: list[Closing]) -> None:

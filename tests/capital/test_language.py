@@ -1,5 +1,7 @@
 """The deal language: one bad file per mistake, told with its line and a remedy; many mistakes told at once."""
 
+# ruff: noqa: E501 - one mistake a line
+
 from __future__ import annotations
 
 from fractions import Fraction

@@ -102,7 +102,7 @@ def payee_address(place: int) -> str:
 
 
 def launch(code: bytes, payees: int, *, venom: bool = False) -> str:
-    """The contract's address; raises `Refusal` where its constructor refuses. The shipped bytecode, unless ``venom``."""
+    """The contract's address; raises `Refusal` where its constructor refuses. The shipped code, unless ``venom``."""
     shipped = bytes.fromhex(artefact("Deal")["bytecode"][2:])
     creation = compiled(SOURCE.read_text(), venom=True) if venom else shipped
     types = ["address", "address", "bytes", "bytes32", "address[]"]

@@ -51,7 +51,7 @@ def _opening_tops(decoded: Decoded) -> list[int]:
     for register, value in decoded.constants.items():
         top[register] = value
     length_s = PERIOD_DAYS_MAX * 86400 if decoded.layout.months else decoded.layout.step_s
-    machine = [360, length_s // 86400, length_s, LIMIT, 0, 1, LANE_MAX, 1, 1, 1, 1, *[MEASURE_MAX] * 3]
+    machine = [360, length_s // 86400, length_s, LIMIT, 0, 1, LANE_MAX, 1, 1, 1, 1, *[MEASURE_MAX] * 3, LIMIT]
     top[MACHINE : MACHINE + len(machine)] = machine
     return top
 

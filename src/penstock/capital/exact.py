@@ -14,6 +14,7 @@ from penstock.capital.report import MEASURES, Report
 from penstock.errors import Corrupt, Refused
 
 DAYS, SECONDS, INFINITE, INFLOW, STALE, NEGATIVE, MEASURE = 145, 146, 147, 150, 151, 152, 155
+INFINITE_WHEN_STALE: Final = 158
 DAY_S: Final = 86400
 _LANE: Final = 2**64 - 1
 
@@ -193,7 +194,7 @@ def _read_period(registers: list[int], layout: Layout, length_s: int) -> None:
 
 def _read_report(registers: list[int], report: Report | None) -> None:
     if report is None:
-        registers[STALE] = 1
+        registers[STALE], registers[INFINITE_WHEN_STALE] = 1, LIMIT
         return
     for i in range(MEASURES):
         registers[NEGATIVE + i] = int(report.measures[i] < 0)

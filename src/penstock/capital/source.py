@@ -119,9 +119,8 @@ def _refuse_depth(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEPTH_MAX:
-            raise MalformedDeal(
-                [Mistake(event.start_mark.line + 1, "deal", "The text is nested too deep.", "Check the brackets.")]
-            )
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise MalformedDeal([Mistake(line, "deal", "The text is nested too deep.", "Check the brackets.")])
 
 
 def suggest(name: str, names: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def earned_column_down(shares: NDArray[np.int64], now: int, before: int) -> NDAr
     """`earned_down` for a column of holders with equal ``before``: 64 x 128 bits in three products, no loop.
 
     Raises:
-        Refused: ``tranche.column_overflow`` where an accumulator grew by 2**96 or more, or a holder earned 2**63 or more.
+        Refused: ``tranche.column_overflow`` where the accumulator grew by 2**96 or a holder earned 2**63.
     """
     grown = now - before
     if grown >> 96 or int(shares.max(initial=0)) * grown >> (SCALE_BITS + 63):
@@ -74,5 +74,5 @@ def earned_column_down(shares: NDArray[np.int64], now: int, before: int) -> NDAr
     carry = (low * g0) >> np.uint64(32)
     middle = low * g1 + carry
     other = high * g0 + (middle & np.uint64(_LOW))
-    total = held * g2 + high * g1 + (middle >> np.uint64(32)) + (other >> np.uint64(32))
+    total: NDArray[np.uint64] = held * g2 + high * g1 + (middle >> np.uint64(32)) + (other >> np.uint64(32))
     return total.astype(np.int64)

@@ -1,0 +1,97 @@
+"""Where a deal's values lie on the machine: lasting lanes by name, a pool of constants, temporaries.
+
+Constants and temporaries are symbolic (``program.CONSTANT``, ``program.TEMPORARY``) until all are counted.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from penstock.capital.deal import Deal, Tranche
+from penstock.capital.program import ADVANCE_A, ADVANCE_B, ADVANCE_C, CONSTANT, TEMPORARY
+from penstock.errors import Refused
+
+COLLECT: Final = 4
+DAYS_30_360: Final = 144
+DAYS: Final = 145
+SECONDS: Final = 146
+ZERO: Final = 148
+ONE: Final = 149
+INFLOW: Final = 150
+STALE: Final = 151
+NEGATIVE: Final = 152
+MEASURE: Final = 155
+INFINITE_WHEN_STALE: Final = 158
+VALUE_MAX: Final = 2**62
+STATE_WORDS_MAX: Final = 36
+ITEMS_MAX: Final = 16
+ADVANCE_ALL: Final = ADVANCE_A | ADVANCE_B | ADVANCE_C
+
+
+class Registers:
+    """The lanes of a deal. Slot 0, then accounts and payees' counters, then balances and what is owed.
+
+    Raises:
+        Refused: ``program.too_large`` where the chain's machine has too few lanes.
+    """
+
+    def __init__(self, deal: Deal) -> None:
+        self.notes = tuple(tranche for tranche in deal.tranches if not tranche.residual)
+        self.scheduled = _scheduled(self.notes)
+        self.constants: list[int] = []
+        self.temporaries = 0
+        cash = [account.name for account in deal.accounts] + [f"{name}.paid" for name in deal.payees]
+        lasting = [f"{note.name}.balance" for note in self.notes] + [f"{note.name}.interest" for note in self.notes]
+        lasting += [f"{note.name}.principal" for note in self.scheduled] + [f"{fee.name}.owed" for fee in deal.fees]
+        self.paid = COLLECT + len(deal.accounts)
+        self.cash_words = -(-len(cash) // 4)
+        self.state_words = 1 + self.cash_words + max(1, -(-len(lasting) // 4))
+        if self.state_words > STATE_WORDS_MAX or len(self.notes) > ITEMS_MAX:
+            hint = "Use fewer tranches, accounts or fees."
+            raise Refused("program.too_large", "The deal has more lanes than the chain's machine.", hint=hint)
+        first = COLLECT + 4 * self.cash_words
+        self.lanes = {name: COLLECT + i for i, name in enumerate(cash)}
+        self.lanes |= {name: first + i for i, name in enumerate(lasting)}
+
+    def opening(self) -> list[int]:
+        """The lasting lanes without cash at the start: balances are faces, nothing is owed."""
+        faces = [self.checked(note.face_usdc_micro) for note in self.notes]
+        return faces + [0] * (4 * (self.state_words - 1 - self.cash_words) - len(faces))
+
+    def checked(self, value: int) -> int:
+        """``value``, if it fits.
+
+        Raises:
+            Refused: ``program.number_too_large`` from 2**62 on.
+        """
+        if not 0 <= value < VALUE_MAX:
+            hint = "Use fewer decimals or smaller amounts."
+            raise Refused("program.number_too_large", "A number exceeds 62 bits.", hint=hint, value=value)
+        return value
+
+    def constant(self, *values: int) -> int:
+        """The register of a constant, or of the first of several in a row; an equal run is used again."""
+        wanted = [self.checked(value) for value in values]
+        if wanted in ([0], [1]):
+            return ONE if wanted[0] else ZERO
+        for at in range(len(self.constants) - len(wanted) + 1):
+            if self.constants[at : at + len(wanted)] == wanted:
+                return CONSTANT + at
+        self.constants += wanted
+        return CONSTANT + len(self.constants) - len(wanted)
+
+    def temporary(self, count: int = 1) -> int:
+        """A fresh temporary, or the first of several in a row."""
+        self.temporaries += count
+        return TEMPORARY + self.temporaries - count
+
+
+def vector(items: int, flags: int = ADVANCE_ALL) -> int:
+    """The last byte of a step over ``items``."""
+    return items - 1 | flags if items > 1 else 0
+
+
+def _scheduled(notes: tuple[Tranche, ...]) -> tuple[Tranche, ...]:
+    """From the first to the last note with scheduled principal, so that their lanes lie in a row."""
+    places = [i for i, note in enumerate(notes) if note.principal_usdc_micro]
+    return notes[places[0] : places[-1] + 1] if places else ()
