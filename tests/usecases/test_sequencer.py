@@ -21,7 +21,7 @@ from penstock.journal.kinds.ledger import AccountOpened
 from penstock.journal.segment import Segment
 from penstock.store.ports import OutboxRow
 from penstock.store.sqlite_store import SqliteStore
-from penstock.usecases.sequencer import Command, Receipt, Sequencer, hash_input
+from penstock.usecases.sequencer import Command, Receipt, Sequencer, _Waiting, hash_input
 
 Pair = tuple[SqliteStore, Sequencer[Accounts]]
 
@@ -195,8 +195,12 @@ def test_a_fact_that_does_not_apply_is_not_recorded(pair: Pair) -> None:
 def test_an_interrupted_writer_leaves_nobody_waiting(pair: Pair, points: Points) -> None:
     store, sequencer = pair
     points.fail_at, points.error = "rows_inserted", KeyboardInterrupt()  # type: ignore[assignment]
+    other = _Waiting(command("k0"))
+    sequencer._queue.append(other)  # what another thread does before it waits
     with pytest.raises(KeyboardInterrupt):
         sequencer.submit("k1", b"x", AT_US, opens("a"))
+    assert isinstance(other.answer, Unavailable)
+    assert other.answer.code == "journal.interrupted"
     assert store.size() == 0
     assert sequencer.submit("k1", b"x", AT_US, opens("a")) == Receipt("k1", 0, 1)
 

@@ -113,7 +113,7 @@ def to_parquet(segment: Segment) -> pa.Buffer:
 
 def from_parquet(raw: pa.Buffer, fmt: SegmentFormat, digest: str) -> Columns:
     """The columns of Parquet bytes that hold this format. Raises Corrupt ``store.segment_format``."""
-    table = pq.read_table(pa.BufferReader(raw))
+    table = pq.ParquetFile(pa.BufferReader(raw)).read()
     expected = [name for name, _ in fmt.fixed] + ([fmt.blob] if fmt.blob else [])
     if (table.schema.metadata or {}).get(FORMAT_KEY) != fmt.name.encode() or table.column_names != expected:
         raise Corrupt("store.segment_format", f"A segment does not hold {fmt.name}.", segment=digest)
