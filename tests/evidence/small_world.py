@@ -13,7 +13,7 @@ from penstock.compute.service import serve as run_service
 from penstock.energy.packet import FIRST, Packet, packet_hash, sign
 from penstock.journal import checkpoint
 from penstock.journal.cutting import positions_of, tile_links
-from penstock.journal.fact import Entry, Recorded
+from penstock.journal.fact import Entry, FactBody, Recorded
 from penstock.journal.formats import FORMATS
 from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.compute import CreditsOffered
@@ -104,11 +104,11 @@ class SmallWorld:
         self._do("roofs", lambda world: enrol.enrol_producers(world, producers), DAY.start_us)
         rack = enrol.enrol_rack("rack-1", "operator", ZONE, key_of("rack-1").public, 1, 10_000, DAY.start_us)
         self._do("rack", lambda _: rack, DAY.start_us)
-        registers = [
+        registers: list[FactBody] = [
             RegisterOpened("answers/credits", Unit.TOKENS, RegisterKind.PROMISED, (Right.USE,)),
             *(RegisterOpened(name, Unit.USDC_MICRO, RegisterKind.COUNTED) for name in ("answers/billed", *DEAL)),
         ]
-        self._do("offer", lambda _: [Entry(fact) for fact in (*registers, TERMS)], DAY.start_us)
+        self._do("offer", lambda _: [Entry(fact) for fact in [*registers, TERMS]], DAY.start_us)
 
     def _send(self, device: str, at_us: list[int], position_wh: list[int], each: int) -> list[bytes]:
         raws, previous = [], FIRST

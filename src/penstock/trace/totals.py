@@ -1,4 +1,4 @@
-"""Totals: how much went from where to where, over all links: a Sankey's figures, in whole units, with sums that close."""
+"""Totals: how much went from where to where, over all links: a Sankey's figures, in whole units."""
 
 from __future__ import annotations
 

@@ -1,0 +1,883 @@
+"""Checks the proof bundle of one AI answer, offline: from signed meter readings to tokens and dollars.
+
+Copy this file, read it, run it: `python verify.py bundle.json [--log-key HEX]`. It needs Python and the `cryptography`
+package (for Ed25519) and no part of Penstock. Exit code 0: it holds, and the report says on what. 5: it does not.
+2: the file is no bundle of this version. The format is described in docs/bundle.md.
+
+In order: the form of the file; the checkpoint's signature by the log's key, which fact 0 of the log names; each fact's
+inclusion in the log and each row's in the segment that its fact sealed (RFC 9162); then, hop by hop, that the rows
+say what the bundle claims. Sources: RFC 8032 (Ed25519), RFC 8949 (CBOR), RFC 9052 (COSE_Sign1), RFC 9162 (Merkle
+trees), C2SP signed-note and tlog-checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import itertools
+import json
+import struct
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FORMAT = "penstock.bundle/1"
+BYTES_MAX = 64 << 20
+COUNT_MAX = 2**63 - 1
+MJ_PER_WH = 3_600_000
+HOUR_US = 3_600_000_000
+CLAIMED = 3  # in the order held, reserved, lifted, claimed, retired, withdrawn
+MALFORMED = ("bundle.malformed", "bundle.version")
+BILLED = "/billed"
+
+
+class VerificationError(Exception):
+    """The bundle does not hold. ``code`` is stable; ``message`` is one sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was checked and what it rests on.
+
+    ``roofs`` are (device, Wh touched, of which public key); ``counts`` are names with how many; ``ends`` is where the
+    answer's dollars are now [micro-dollars].
+    """
+
+    rack: str
+    number: int
+    tokens: int
+    energy_mj: int
+    billed_usdc_micro: int
+    collected_usdc_micro: int
+    roofs: tuple[tuple[str, int, str], ...]
+    ends: tuple[tuple[str, int], ...]
+    counts: tuple[tuple[str, int], ...]
+    keys: tuple[str, ...]
+    context: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """The report as text."""
+        said = [
+            f"Answer {self.number} of {self.rack} holds: {self.tokens:,} tokens from {self.energy_mj:,} mJ, "
+            f"billed {self.billed_usdc_micro:,} micro-dollars, collected {self.collected_usdc_micro:,}."
+        ]
+        said += [f"  from {device}: {wh:,} Wh (whole Wh touched)" for device, wh, _ in self.roofs]
+        said += [f"  paid to {register}: {amount:,} micro-dollars" for register, amount in self.ends]
+        said += ["Checked: " + ", ".join(f"{count} {name}" for name, count in self.counts) + "."]
+        said += ["Keys it rests on:", *(f"  {key}" for key in self.keys)]
+        said += ["Also recorded:", *(f"  {told}" for told in self.context)] if self.context else []
+        said += ["It assumes:", *(f"  {assumed}" for assumed in self.assumptions)]
+        return ["".join(char if char.isprintable() else "?" for char in line) for line in said]
+
+
+def verify(raw: bytes, log_key: bytes | None = None) -> Report:
+    """Check a bundle. ``log_key`` pins the 32-byte public key that must have signed the checkpoint.
+
+    Raises:
+        VerificationError: with the code of what failed first.
+    """
+    bundle = _Bundle(_read(_load(raw), SHAPE, "bundle"))
+    bundle.check_log(log_key)
+    return _Check(bundle).run(log_key is not None)
+
+
+# --- The form of the file -------------------------------------------------------------------------------------------
+
+
+def _text(value: Any, where: str) -> str:
+    if type(value) is not str or any("\ud800" <= char <= "\udfff" for char in value):
+        raise _malformed(f"{where} is not a string.")
+    return value
+
+
+def _count(value: Any, where: str) -> int:
+    text = _text(value, where)
+    if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0") or len(text) > 19:
+        raise _malformed(f"{where} is not a whole number in its shortest decimal form.")
+    if int(text) > COUNT_MAX:
+        raise _malformed(f"{where} has more than 63 bits.")
+    return int(text)
+
+
+def _optional(value: Any, where: str) -> int | None:
+    return None if value == "" else _count(value, where)
+
+
+def _hex(value: Any, where: str) -> bytes:
+    text = _text(value, where)
+    if len(text) % 2 or any(char not in "0123456789abcdef" for char in text):
+        raise _malformed(f"{where} is not lower-case hex.")
+    return bytes.fromhex(text)
+
+
+def _hash(value: Any, where: str) -> bytes:
+    data = _hex(value, where)
+    if len(data) != 32:
+        raise _malformed(f"{where} is not a hash of 32 bytes.")
+    return data
+
+
+PART: dict[str, Any] = {"row": _count, "start": _count, "stop": _count}
+SIDES: dict[str, Any] = {"before": _optional, "after": _count}
+NUMBERED: dict[str, Any] = {"number": _count, "fact": _count}
+AMOUNTS = ("number", "arrived_us", "tokens", "time_ms", "energy_mj", "billed_usdc_micro", "collected_usdc_micro")
+SHAPE: dict[str, Any] = {
+    "format": _text,
+    "checkpoint": _text,
+    "answer": {"rack": _text, **dict.fromkeys(AMOUNTS, _count)},
+    "facts": [{"seq": _count, "body": _text, "proof": [_hash]}],
+    "rows": [{"fact": _count, "index": _count, "row": _hex, "proof": [_hash]}],
+    "readings": [{"reading": _count, "packet": _count}],
+    "registers": [NUMBERED],
+    "devices": [NUMBERED],
+    "claims": {
+        "request": _count,
+        "serve": _count,
+        "work": _count,
+        "bill": _optional,
+        "convert": [PART],
+        "allocate": [{**PART, "title": _count, "claim": _count, **SIDES}],
+        "meter": SIDES,
+        "pay": [PART],
+    },
+    "context": [_count],
+}
+"""Every key of a bundle, none optional; a list holds any number of the one thing in it."""
+
+
+def _load(raw: bytes) -> dict[str, Any]:
+    if len(raw) > BYTES_MAX:
+        raise _malformed("The file is larger than 64 MiB.")
+    try:
+        plain = _parse(raw.decode())
+    except (ValueError, RecursionError):
+        raise _malformed("The file is not JSON of strings.") from None
+    form = plain.get("format") if isinstance(plain, dict) else None
+    if isinstance(form, str) and form.startswith("penstock.bundle/") and form != FORMAT:
+        raise VerificationError("bundle.version", f"This program reads {FORMAT}, not {form}.")
+    if form != FORMAT:
+        raise _malformed(f"The file does not say that it is a {FORMAT}.")
+    return dict(plain)
+
+
+def _parse(text: str) -> Any:
+    """JSON without numbers and without a key that stands twice."""
+    return json.loads(
+        text, object_pairs_hook=_once, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number
+    )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _read(value: Any, shape: Any, where: str) -> Any:
+    """``value`` with its strings read as ``shape`` says."""
+    if isinstance(shape, dict):
+        if type(value) is not dict or value.keys() != shape.keys():
+            raise _malformed(f"{where} has exactly the keys {', '.join(shape)}.")
+        return {name: _read(value[name], inner, f"{where}.{name}") for name, inner in shape.items()}
+    if isinstance(shape, list):
+        if type(value) is not list:
+            raise _malformed(f"{where} is not a list.")
+        return [_read(item, shape[0], f"{where}[{at}]") for at, item in enumerate(value)]
+    return shape(value, where)
+
+
+def _malformed(message: str) -> VerificationError:
+    return VerificationError("bundle.malformed", message)
+
+
+# --- The log: checkpoint, facts, rows ---------------------------------------------------------------------------------
+
+ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "packet/1": ("<iqqB", ("device", "sequence", "received_us", "verdict")),
+    "reading/1": ("<iqqiB", ("register", "at_us", "position_wh", "packet", "verdict")),
+    "title/1": ("<iqqiq", ("register", "start", "stop", "holder", "interval_us")),
+    "move/1": ("<iqqiiB", ("register", "start", "stop", "source", "target", "state")),
+    "link/1": ("<iqqiqq", ("source", "source_start", "source_stop", "target", "target_start", "target_stop")),
+    "request/1": ("<qqiqq", ("number", "arrived_us", "buyer", "tokens", "time_ms")),
+}
+"""Packed rows by format: fixed fields, little-endian; only a packet has bytes behind them."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact of the log, proved to be at ``seq``."""
+
+    seq: int
+    kind: str
+    data: dict[str, Any]
+
+    def text(self, *path: str) -> str:
+        """A field, or a field of a field. Raises ``bundle.fact_malformed``."""
+        value: Any = self.data
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if type(value) is not str:
+            raise VerificationError("bundle.fact_malformed", f"Fact {self.seq} does not say its {'.'.join(path)}.")
+        return value
+
+    def count(self, *path: str) -> int:
+        """A whole number, none negative."""
+        try:
+            return _count(self.text(*path), path[-1])
+        except VerificationError:
+            raise VerificationError("bundle.fact_malformed", f"Fact {self.seq} misstates {'.'.join(path)}.") from None
+
+    def hash(self, *path: str) -> bytes:
+        """32 bytes."""
+        try:
+            return _hash(self.text(*path), path[-1])
+        except VerificationError:
+            raise VerificationError("bundle.fact_malformed", f"Fact {self.seq} misstates {'.'.join(path)}.") from None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a segment, proved to be at ``index`` of the segment that ``fact`` sealed."""
+
+    fact: Fact
+    index: int
+    form: str
+    fields: dict[str, int]
+    blob: bytes
+
+    def __getitem__(self, name: str) -> int:
+        return self.fields[name]
+
+
+@dataclass
+class _Bundle:
+    """The parts of the file, and which of them some claim has used."""
+
+    plain: dict[str, Any]
+    facts: dict[int, Fact] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    places: set[tuple[int, int]] = field(default_factory=set)
+    used_facts: set[int] = field(default_factory=set)
+    used_rows: set[int] = field(default_factory=set)
+    log_key: bytes = b""
+    origin: str = ""
+    size: int = 0
+
+    def check_log(self, pinned: bytes | None) -> None:
+        """The checkpoint's signature, then every fact's and every row's place."""
+        self.origin, self.size, root = self._open_checkpoint(pinned)
+        for item in self.plain["facts"]:
+            self._take_fact(item, root)
+        if self.facts[0].text("origin") != self.origin or self.facts[0].hash("log_key") != self.log_key:
+            raise VerificationError("bundle.log_key", "Fact 0 of the log names another origin or another key.")
+        for item in self.plain["rows"]:
+            self._take_row(item)
+
+    def _open_checkpoint(self, pinned: bytes | None) -> tuple[str, int, bytes]:
+        """The note's origin, size and root, signed by the key that fact 0 names: its inclusion is checked next."""
+        first = next((item for item in self.plain["facts"] if item["seq"] == 0), None)
+        if first is None:
+            raise VerificationError("bundle.fact_kind", "Fact 0, which names the log's key, is not here.")
+        opened = _fact_of(first)
+        if opened.kind != "workspace.opened":
+            raise VerificationError("bundle.fact_kind", "Fact 0 does not open a workspace.")
+        self.used_facts.add(0)
+        self.log_key = opened.hash("log_key")
+        if pinned is not None and pinned != self.log_key:
+            raise VerificationError("bundle.log_key", "The log's key is not the one that was pinned.")
+        return _open_note(self.plain["checkpoint"], self.log_key)
+
+    def _take_fact(self, item: dict[str, Any], root: bytes) -> None:
+        seq, body = item["seq"], item["body"].encode()
+        if seq <= next(reversed(self.facts), -1):
+            raise _malformed("Facts stand in the log's order, each once.")
+        if seq >= self.size or not _included(_leaf(body), seq, self.size, item["proof"], root):
+            raise VerificationError("bundle.fact_inclusion", f"Fact {seq} is not in the log at that place.")
+        self.facts[seq] = _fact_of(item)
+
+    def _take_row(self, item: dict[str, Any]) -> None:
+        fact, index = self.facts.get(item["fact"]), item["index"]
+        if fact is None:
+            raise _malformed(f"Fact {item['fact']}, which a row names, is not here.")
+        if (fact.seq, index) in self.places:
+            raise _malformed("A row stands here twice.")
+        self.places.add((fact.seq, index))
+        if index >= fact.count("segment", "rows"):
+            raise VerificationError("bundle.segment_count", f"The segment of fact {fact.seq} has no row {index}.")
+        row = _row_of(fact, index, item["row"])
+        root, rows = fact.hash("segment", "root"), fact.count("segment", "rows")
+        if not _included(_leaf(item["row"]), index, rows, item["proof"], root):
+            raise VerificationError("bundle.row_inclusion", f"Row {index} is not what fact {fact.seq} sealed.")
+        self.rows.append(row)
+
+    def fact(self, seq: int, kind: str) -> Fact:
+        """A fact that must be of a kind. Raises ``bundle.fact_kind``."""
+        found = self.facts.get(seq)
+        if found is None or found.kind != kind:
+            raise VerificationError("bundle.fact_kind", f"Fact {seq} is not here as {kind}.")
+        self.used_facts.add(seq)
+        return found
+
+    def named(self, kind: str, name: str, value: str) -> Fact:
+        """The one fact of a kind whose field ``name`` has ``value``. Raises ``bundle.fact_kind``."""
+        found = [fact for fact in self.facts.values() if fact.kind == kind and fact.data.get(name) == value]
+        if len(found) != 1:
+            raise VerificationError("bundle.fact_kind", f"{len(found)} facts here are {kind} of {value}, not one.")
+        return self.fact(found[0].seq, kind)
+
+    def row(self, number: int, kind: str, form: str, code: str = "bundle.fact_kind", **said: str) -> Row:
+        """A row of a fact of a kind that says certain things; raises ``code`` where it is anything else."""
+        if number >= len(self.rows):
+            raise _malformed(f"There is no row {number}.")
+        row = self.rows[number]
+        if (row.fact.kind, row.form) != (kind, form) or any(row.fact.data.get(k) != v for k, v in said.items()):
+            wanted = ", ".join([kind, *said.values()])
+            raise VerificationError(code, f"Row {number} is not of a fact {wanted}.")
+        self.used_rows.add(number)
+        self.used_facts.add(row.fact.seq)
+        return row
+
+
+def _fact_of(item: dict[str, Any]) -> Fact:
+    try:
+        plain = _parse(item["body"])
+        kind, version, data = plain["kind"], plain["v"], plain["data"]
+        if json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False) != item["body"]:
+            raise ValueError("not canonical")
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise VerificationError("bundle.fact_malformed", f"Fact {item['seq']} is not a fact.") from None
+    if type(kind) is not str or type(data) is not dict or version != "1":
+        raise VerificationError("bundle.fact_malformed", f"Fact {item['seq']} is not a fact of version 1.")
+    return Fact(item["seq"], kind, data)
+
+
+def _row_of(fact: Fact, index: int, raw: bytes) -> Row:
+    form = fact.text("segment", "format")
+    if form not in ROWS:
+        raise VerificationError("bundle.row_malformed", f"Rows of {form} have no place in a bundle.")
+    layout, names = ROWS[form]
+    width = struct.calcsize(layout)
+    if len(raw) < width or (len(raw) > width) != (form == "packet/1"):
+        raise VerificationError("bundle.row_malformed", f"A row of {form} has {width} bytes.")
+    fields = dict(zip(names, struct.unpack(layout, raw[:width]), strict=True))
+    return Row(fact, index, form, fields, raw[width:])
+
+
+def _leaf(data: bytes) -> bytes:
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def _included(node: bytes, index: int, size: int, proof: list[bytes], root: bytes) -> bool:
+    """Whether a leaf hash stands at ``index`` of ``size`` under ``root`` (RFC 9162, 2.1.3.2)."""
+    place, last = index, size - 1
+    for sibling in proof:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            node = hashlib.sha256(b"\x01" + sibling + node).digest()
+            while not place & 1 and place:
+                place, last = place >> 1, last >> 1
+        else:
+            node = hashlib.sha256(b"\x01" + node + sibling).digest()
+        place, last = place >> 1, last >> 1
+    return last == 0 and node == root
+
+
+def _open_note(note: str, key: bytes) -> tuple[str, int, bytes]:
+    """Origin, size and root of a checkpoint, once ``key`` signed it under the origin's name."""
+    text, gap, tail = note.rpartition("\n\n")
+    lines = text.split("\n")
+    if not gap or len(lines) < 3 or not tail.endswith("\n"):
+        raise VerificationError("bundle.checkpoint_malformed", "The checkpoint is no signed note.")
+    try:
+        size, root = _count(lines[1], "size"), base64.b64decode(lines[2], validate=True)
+    except (VerificationError, binascii.Error, ValueError):
+        raise VerificationError("bundle.checkpoint_malformed", "The checkpoint has no size and root.") from None
+    key_id = hashlib.sha256(lines[0].encode() + b"\n\x01" + key).digest()[:4]
+    if not any(_signed_by(line, lines[0], key_id, key, f"{text}\n".encode()) for line in tail.split("\n")):
+        raise VerificationError("bundle.checkpoint_signature", "The log's key did not sign this checkpoint.")
+    return lines[0], size, root
+
+
+def _signed_by(line: str, origin: str, key_id: bytes, key: bytes, text: bytes) -> bool:
+    dash, _, rest = line.partition(" ")
+    name, _, encoded = rest.rpartition(" ")
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return (dash, name, data[:4]) == ("\u2014", origin, key_id) and _is_signed(key, text, data[4:])
+
+
+def _is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+# --- Packets: COSE_Sign1 over CBOR ------------------------------------------------------------------------------------
+
+PROTECTED = bytes.fromhex("a10127")  # {1: -8}: EdDSA
+
+
+@dataclass(frozen=True)
+class Packet:
+    """What a meter said and signed: register positions [Wh] at instants [us], in a chain of packets."""
+
+    device: str
+    sequence: int
+    previous: bytes
+    readings: dict[int, int]
+    signed: bytes
+    signature: bytes
+    hash: bytes
+
+
+def _packet_of(raw: bytes) -> Packet:
+    try:
+        (tag, message), rest = _cbor(raw, 0)
+        protected, unprotected, payload, signature = message
+        (device, sequence, previous, at_us, position_wh), over = _cbor(payload, 0)
+        if (tag, protected, rest, over) != (18, PROTECTED, len(raw), len(payload)) or raw[0] >> 5 != 6:
+            raise ValueError("not COSE_Sign1 with EdDSA")
+        if type(payload) is not bytes or type(signature) is not bytes or type(sequence) is not int:
+            raise ValueError("not bytes")
+        if unprotected != {4: device.encode()} or len(at_us) != len(position_wh) or len(set(at_us)) != len(at_us):
+            raise ValueError("not of the named device")
+        signed = b"\x84\x6aSignature1" + _cbor_bytes(protected) + b"\x40" + _cbor_bytes(payload)
+        readings = dict(zip(at_us, position_wh, strict=True))
+        return Packet(device, sequence, previous, readings, signed, signature, hashlib.sha256(raw).digest())
+    except (ValueError, TypeError, IndexError, AttributeError, RecursionError):
+        raise VerificationError("bundle.packet_malformed", "A packet is not a signed message of readings.") from None
+
+
+def _cbor(data: bytes, at: int) -> tuple[Any, int]:
+    """The item of definite length at ``at`` and where it ends (RFC 8949, 3); a tag as (tag, item)."""
+    major, short = data[at] >> 5, data[at] & 31
+    width = {24: 1, 25: 2, 26: 4, 27: 8}.get(short, 0)
+    if short > 27:
+        raise ValueError("indefinite length")
+    value = int.from_bytes(data[at + 1 : at + 1 + width], "big") if width else short
+    at += 1 + width
+    if major in (0, 1):
+        return (value if major == 0 else -1 - value), at
+    if major in (2, 3):
+        if at + value > len(data):
+            raise ValueError("cut short")
+        part = data[at : at + value]
+        return (part if major == 2 else part.decode()), at + value
+    if major == 6:
+        item, at = _cbor(data, at)
+        return (value, item), at
+    if major == 7:
+        raise ValueError("no floats or simple values here")
+    items = []
+    for _ in range(value * (major - 3)):
+        item, at = _cbor(data, at)
+        items.append(item)
+    return (items if major == 4 else dict(zip(items[::2], items[1::2], strict=True))), at
+
+
+def _cbor_bytes(data: bytes) -> bytes:
+    size = len(data)
+    if size < 24:
+        return bytes([0x40 + size]) + data
+    width = 1 if size < 1 << 8 else 2 if size < 1 << 16 else 4
+    return bytes([{1: 0x58, 2: 0x59, 4: 0x5A}[width]]) + size.to_bytes(width, "big") + data
+
+
+# --- The claims -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where a register stood, and the packet that said so; None for the standing at commissioning."""
+
+    at_us: int
+    position_wh: int
+    device: Fact
+    packet: Packet | None
+
+
+@dataclass
+class _Check:
+    """The claims of one bundle, checked in the order of the chain, from the answer to the meters and to the money."""
+
+    bundle: _Bundle
+    registers: dict[int, Fact] = field(default_factory=dict)
+    devices: dict[int, Fact] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    roofs: dict[str, int] = field(default_factory=dict)
+    packets: set[bytes] = field(default_factory=set)
+    estimated: bool = False
+
+    def run(self, is_pinned: bool) -> Report:
+        self.registers = self._numbers("registers", "register.opened", "bundle.register_name")
+        self.devices = self._numbers("devices", "device.enrolled", "bundle.device_name")
+        claims, answer = self.bundle.plain["claims"], self.bundle.plain["answer"]
+        rack = self.bundle.named("rack.registered", "rack", answer["rack"])
+        request, serve, work = self._check_answer(claims, rack)
+        self._check_energy(claims, rack, request, work)
+        bill = self._check_bill(claims, serve)
+        ends, collected = self._check_pay(claims, bill)
+        self._check_sums(answer, request, work, bill, collected)
+        context = self._context()
+        self._check_unused()
+        return self._report(answer, request, ends, context, is_pinned)
+
+    def _numbers(self, name: str, kind: str, code: str) -> dict[int, Fact]:
+        """Facts by their dense number. Numbers are given in the log's order, one a fact of the kind."""
+        found: dict[int, Fact] = {}
+        number, seq = -1, 0
+        for item in self.bundle.plain[name]:
+            if not 0 < item["number"] - number <= item["fact"] - seq:
+                raise VerificationError(code, f"Fact {item['fact']} cannot be number {item['number']} of {name}.")
+            number, seq = item["number"], item["fact"]
+            found[number] = self.bundle.fact(seq, kind)
+        if len({fact.text(kind.partition(".")[0]) for fact in found.values()}) != len(found):
+            raise VerificationError(code, f"Two of {name} have one name.")
+        return found
+
+    def _register(self, number: int, unit: str) -> str:
+        """The name of a register that counts in ``unit``."""
+        opened = self.registers.get(number)
+        if opened is None or opened.text("unit") != unit:
+            raise VerificationError("bundle.register_name", f"Register {number} is not here as one of {unit}.")
+        return opened.text("register")
+
+    def _expect_register(self, number: int, unit: str, name: str) -> None:
+        found = self._register(number, unit)
+        if found != name:
+            raise VerificationError("bundle.register_name", f"Register {number} is {found}, not {name}.")
+
+    def _link(self, number: int, kind: str) -> Row:
+        return self.bundle.row(number, "spans.linked", "link/1", link=kind)
+
+    def _check_answer(self, claims: dict[str, Any], rack: Fact) -> tuple[Row, Row, Row]:
+        """Request, accelerator time and energy: whole rows, side by side."""
+        request = self.bundle.row(claims["request"], "answers.served", "request/1", rack=rack.text("rack"))
+        serve, work = self._link(claims["serve"], "serve"), self._link(claims["work"], "work")
+        self._expect_register(serve["target"], "tokens", rack.text("token_register"))
+        self._expect_register(serve["source"], "ms", rack.text("calendar_register"))
+        self._expect_register(work["source"], "mJ", rack.text("energy_register"))
+        if (serve.fact.seq, serve.index) != (request.fact.seq + 2, request.index):
+            raise VerificationError("bundle.serve_span", "The time is not that of this request's own command and row.")
+        if _length(serve, "target") != request["tokens"] or _length(serve, "source") != request["time_ms"]:
+            raise VerificationError("bundle.serve_span", "Time or tokens are not those of the request.")
+        if work.fact.seq != request.fact.seq + 1 or _span(work, "target") != _span(serve, "source"):
+            raise VerificationError("bundle.work_span", "The energy did not become the accelerator time of the answer.")
+        return request, serve, work
+
+    def _check_energy(self, claims: dict[str, Any], rack: Fact, request: Row, work: Row) -> None:
+        """Energy back to whole Wh of the rack's meter, and those to the roofs."""
+        _, start, stop = _span(work, "source")
+        first, last = start // MJ_PER_WH, -(-stop // MJ_PER_WH)
+        meter = -1
+        for part in claims["convert"]:
+            row = self._link(part["row"], "convert")
+            meter = row["source"]
+            self._expect_register(meter, "Wh", rack.text("import_register"))
+            sides = zip(_span(row, "source")[1:], _span(row, "target")[1:], strict=True)
+            if row["target"] != work["source"] or any(mj != wh * MJ_PER_WH for wh, mj in sides):
+                raise VerificationError("bundle.conversion", "Wh and mJ do not stand at the same place of one scale.")
+            start = _next(part, row, "target", start, "bundle.conversion")
+        if start != stop or not claims["convert"]:
+            raise VerificationError("bundle.conversion", "The conversions do not cover the answer's energy.")
+        hour = self._check_allocations(claims["allocate"], rack, request, (first, last))
+        self._check_meter(claims["meter"], meter, (first, last), hour)
+
+    def _check_allocations(
+        self, allocations: list[dict[str, Any]], rack: Fact, request: Row, import_wh: tuple[int, int]
+    ) -> tuple[int, int]:
+        """The roofs' Wh are the rack's, each once; returns the time that their titles span."""
+        links = [self._link(item["row"], "allocate") for item in allocations]
+        spans = [_identity(item, row, "target") for item, row in zip(allocations, links, strict=True)]
+        _refuse_twice([(row["source"], *span) for row, span in zip(links, spans, strict=True)])
+        start, stop = import_wh
+        hours = []
+        for item, row, span in zip(allocations, links, spans, strict=True):
+            self._expect_register(row["target"], "Wh", rack.text("import_register"))
+            start = _next(item, row, "target", start, "bundle.allocation_sum")
+            hours.append(self._check_roof(item, row["source"], span, rack, request))
+        if start != stop or not hours:
+            raise VerificationError("bundle.allocation_sum", "The roofs' Wh do not come to the answer's.")
+        return min(hour[0] for hour in hours), max(hour[1] for hour in hours)
+
+    def _check_roof(
+        self, item: dict[str, Any], register: int, span: tuple[int, int], rack: Fact, request: Row
+    ) -> tuple[int, int]:
+        """Title, claim and the signed readings that stand around the hour."""
+        name = self._register(register, "Wh")
+        title = self.bundle.row(item["title"], "titles.issued", "title/1", "bundle.title_missing", right="attribute")
+        if title["register"] != register or not title["start"] <= span[0] <= span[1] <= title["stop"]:
+            raise VerificationError("bundle.title_span", f"The title does not cover {span} of {name}.")
+        claim = self.bundle.row(
+            item["claim"], "titles.moved", "move/1", "bundle.claim_missing", right="attribute", state="claimed"
+        )
+        if claim.fact.text("purpose") != f"consumption of {rack.text('rack')}" or claim["state"] != CLAIMED:
+            raise VerificationError("bundle.claim_missing", f"The move does not claim {name} for this rack.")
+        if claim["register"] != register or not claim["start"] <= span[0] <= span[1] <= claim["stop"]:
+            raise VerificationError("bundle.claim_missing", f"The claim does not cover {span} of {name}.")
+        hour = (title["interval_us"], title["interval_us"] + title.fact.count("interval_us"))
+        if not hour[0] <= request["arrived_us"] < hour[1] <= hour[0] + HOUR_US:
+            raise VerificationError("bundle.hour_mismatch", f"The energy of {name} is of another hour.")
+        before, after = self._around(item, register, hour)
+        if not _fits((title["start"], title["stop"]), before, after, hour):
+            raise VerificationError("bundle.title_span", f"The title is not what the meter of {name} counted.")
+        self.estimated |= before.at_us != hour[0] or after.at_us != hour[1]
+        device = after.device.text("device")
+        self.roofs[device] = self.roofs.get(device, 0) + span[1] - span[0]
+        return hour
+
+    def _check_meter(
+        self, item: dict[str, Any], register: int, import_wh: tuple[int, int], hour: tuple[int, int]
+    ) -> None:
+        """That the rack's own meter counted these Wh in the hour of the answer."""
+        before, after = self._around(item, register, hour)
+        if not before.position_wh <= import_wh[0] <= import_wh[1] <= after.position_wh:
+            raise VerificationError("bundle.meter_span", "The rack's meter did not count these Wh around the answer.")
+
+    def _around(self, item: dict[str, Any], register: int, hour: tuple[int, int]) -> tuple[Reading, Reading]:
+        """The readings of a register at or before an hour's start and at or after its end, in the order of packets."""
+        after = self._reading(item["after"], register)
+        before = self._commissioned(after) if item["before"] is None else self._reading(item["before"], register)
+        if not before.at_us <= hour[0] < hour[1] <= after.at_us:
+            raise VerificationError("bundle.hour_mismatch", "The readings do not stand around the hour.")
+        if before.packet and after.packet and not _in_order(before.packet, after.packet):
+            raise VerificationError("bundle.sequence", "The packets do not follow each other.")
+        return before, after
+
+    def _commissioned(self, after: Reading) -> Reading:
+        return Reading(after.device.count("commissioned_us"), 0, after.device, None)
+
+    def _reading(self, number: int, register: int) -> Reading:
+        """A reading that was accepted, in a packet that its device signed."""
+        pairs = self.bundle.plain["readings"]
+        if number >= len(pairs):
+            raise _malformed(f"There is no reading {number}.")
+        reading = self.bundle.row(pairs[number]["reading"], "readings.verified", "reading/1")
+        row = self.bundle.row(pairs[number]["packet"], "packets.received", "packet/1")
+        if reading["register"] != register or reading["packet"] != row.index:
+            raise VerificationError("bundle.reading_mismatch", "The reading is of another register or packet.")
+        if (row.fact.seq + 1, row.fact.hash("segment", "root")) != (
+            reading.fact.seq,
+            reading.fact.hash("packets_root"),
+        ):
+            raise VerificationError("bundle.reading_mismatch", "The packet is of another command than the reading.")
+        if reading["verdict"] or row["verdict"]:
+            raise VerificationError("bundle.reading_refused", "The reading or its packet was refused.")
+        packet, device = self._packet(row)
+        self._expect_register(register, "Wh", device.text("register"))
+        if packet.readings.get(reading["at_us"]) != reading["position_wh"]:
+            raise VerificationError("bundle.reading_mismatch", "The device did not sign this reading.")
+        return Reading(reading["at_us"], reading["position_wh"], device, packet)
+
+    def _packet(self, row: Row) -> tuple[Packet, Fact]:
+        packet, device = _packet_of(row.blob), self.devices.get(row["device"])
+        if device is None or packet.device != device.text("device"):
+            raise VerificationError("bundle.packet_device", f"The packet is not of device {row['device']}.")
+        if packet.sequence != row["sequence"]:
+            raise VerificationError("bundle.sequence", "The packet's number is not the one that was recorded.")
+        key = device.hash("public_key")
+        if not _is_signed(key, packet.signed, packet.signature):
+            raise VerificationError("bundle.packet_signature", f"{packet.device} did not sign this packet.")
+        self.packets.add(packet.hash)
+        self.keys[packet.device] = key.hex()
+        return packet, device
+
+    def _check_bill(self, claims: dict[str, Any], serve: Row) -> Row | None:
+        """Tokens to dollars at the price of the offer, cut at floors of cumulative tokens."""
+        if claims["bill"] is None:
+            return None
+        bill = self._link(claims["bill"], "bill")
+        name = self._register(bill["target"], "usdc_micro")
+        offer = self.bundle.named("credits.offered", "credit_class", name.removesuffix(BILLED))
+        if name != offer.text("credit_class") + BILLED:
+            raise VerificationError("bundle.register_name", f"{name} does not bill a class of credits.")
+        price, size = offer.count("price_usdc_micro"), max(offer.count("tokens_per_credit"), 1)
+        due = (bill["target"], *(tokens * price // size for tokens in _span(bill, "source")[1:]))
+        if _span(bill, "source") != _span(serve, "target") or _span(bill, "target") != due:
+            raise VerificationError("bundle.bill_span", "The bill is not the price of the answer's tokens.")
+        return bill
+
+    def _check_pay(self, claims: dict[str, Any], bill: Row | None) -> tuple[dict[str, int], int]:
+        """Each payment takes what the bill or a payment before it brought; returns where all ends, and collections."""
+        held: list[tuple[int, int, int]] = [_span(bill, "target")] if bill else []
+        collected = 0
+        for item in claims["pay"]:
+            row = self._link(item["row"], "pay")
+            start, stop = _identity(item, row, "source", "bundle.pay_sum")
+            held = _taken(held, (row["source"], item["start"], item["stop"]))
+            held.append((row["target"], start, stop))
+            collected += stop - start if bill and row["source"] == bill["target"] else 0
+        ends: dict[str, int] = {}
+        for register, start, stop in held:
+            name = self._register(register, "usdc_micro")
+            ends[name] = ends.get(name, 0) + stop - start
+        return ends, collected
+
+    def _check_sums(self, answer: dict[str, Any], request: Row, work: Row, bill: Row | None, collected: int) -> None:
+        """What the bundle says of the answer, against the rows."""
+        found = {
+            **{name: request[name] for name in ("number", "arrived_us", "tokens", "time_ms")},
+            "energy_mj": _length(work, "source"),
+            "billed_usdc_micro": _length(bill, "target") if bill else 0,
+            "collected_usdc_micro": collected,
+        }
+        for name, value in found.items():
+            if answer[name] != value:
+                raise VerificationError("bundle.answer_sum", f"The rows come to {name} {value}, not {answer[name]}.")
+
+    def _context(self) -> tuple[str, ...]:
+        """Facts told beside the proof: in the log, but not checked against anything else."""
+        told = []
+        for seq in self.bundle.plain["context"]:
+            if seq not in self.bundle.facts:
+                raise _malformed(f"There is no fact {seq}.")
+            self.bundle.used_facts.add(seq)
+            fact = self.bundle.facts[seq]
+            anchored = fact.kind == "checkpoint.anchored"
+            words = f": size {fact.text('size')}, root {fact.text('root')}" if anchored else ""
+            told.append(f"fact {seq}, {fact.kind}{words}")
+        return tuple(told)
+
+    def _check_unused(self) -> None:
+        """Nothing rides along unproved."""
+        rows = set(range(len(self.bundle.rows))) - self.bundle.used_rows
+        if rows or set(self.bundle.facts) - self.bundle.used_facts:
+            raise VerificationError("bundle.unused", "The bundle holds facts or rows that no claim leans on.")
+
+    def _report(
+        self, answer: dict[str, Any], request: Row, ends: dict[str, int], context: tuple[str, ...], is_pinned: bool
+    ) -> Report:
+        counts = {
+            "facts in the log": len(self.bundle.facts),
+            "rows in their segments": len(self.bundle.rows),
+            "meter signatures": len(self.packets),
+        }
+        pinned = "pinned by you" if is_pinned else "as the log names it: pin it with --log-key"
+        meters = [f"meter {device}: {key}" for device, key in sorted(self.keys.items())]
+        return Report(
+            rack=answer["rack"],
+            number=answer["number"],
+            tokens=answer["tokens"],
+            energy_mj=answer["energy_mj"],
+            billed_usdc_micro=answer["billed_usdc_micro"],
+            collected_usdc_micro=answer["collected_usdc_micro"],
+            roofs=tuple((device, wh, self.keys[device]) for device, wh in self.roofs.items()),
+            ends=tuple(ends.items()),
+            counts=tuple(counts.items()),
+            keys=(f"log {self.bundle.origin}: {self.bundle.log_key.hex()} ({pinned})", *meters),
+            context=context,
+            assumptions=self._assumptions(request),
+        )
+
+    def _assumptions(self, request: Row) -> tuple[str, ...]:
+        modelled = request.fact.data.get("modelled") is True
+        return (
+            "The keys above are held by whom they name; the log's operator enrolled the meters' keys.",
+            f"The log showed everyone the same {self.bundle.size} facts: compare its checkpoint with one that is "
+            "anchored or cosigned.",
+            "Nobody else claimed these Wh elsewhere in the log, and each meter has one register: an audit of the whole "
+            "journal shows that, one bundle cannot.",
+            "Energy reached the rack by contract, hour by hour, over the grid; this proves statements, not electrons.",
+            "The hour's energy is shared over its answers by tokens, after idle; whole Wh at an edge are shared with a "
+            "neighbour.",
+            *(["The rack, its time and its energy are modelled."] if modelled else []),
+            *(["Even power between readings was assumed where none falls on the hour."] if self.estimated else []),
+        )
+
+
+def _span(row: Row, side: str) -> tuple[int, int, int]:
+    return row[side], row[f"{side}_start"], row[f"{side}_stop"]
+
+
+def _length(row: Row, side: str) -> int:
+    return row[f"{side}_stop"] - row[f"{side}_start"]
+
+
+def _next(part: dict[str, Any], row: Row, side: str, start: int, code: str) -> int:
+    """Where a part ends that must start at ``start`` and lie within its row."""
+    _, low, high = _span(row, side)
+    if part["start"] != start or not low <= part["start"] < part["stop"] <= high:
+        raise VerificationError(code, "A part does not start where the one before it stopped, or leaves its link.")
+    return int(part["stop"])
+
+
+def _identity(part: dict[str, Any], row: Row, side: str, code: str = "bundle.allocation_sum") -> tuple[int, int]:
+    """The units on the other side of a link between like units."""
+    other = {"source": "target", "target": "source"}[side]
+    _, low, high = _span(row, side)
+    if _length(row, side) != _length(row, other) or not low <= part["start"] < part["stop"] <= high:
+        raise VerificationError(code, "A link between like units carries another quantity on each side.")
+    shift = row[f"{other}_start"] - low
+    return part["start"] + shift, part["stop"] + shift
+
+
+def _refuse_twice(spans: list[tuple[int, int, int]]) -> None:
+    ordered = sorted(spans)
+    for (register, _, stop), (following, start, _) in itertools.pairwise(ordered):
+        if register == following and start < stop:
+            raise VerificationError("bundle.claimed_twice", "A Wh of a roof is given twice.")
+
+
+def _taken(held: list[tuple[int, int, int]], span: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+    """What is left of ``held`` without ``span``, which must lie within one piece of it."""
+    register, start, stop = span
+    for at, (own, low, high) in enumerate(held):
+        if own == register and low <= start < stop <= high:
+            rest = [(own, low, start), (own, stop, high)]
+            return [*held[:at], *(piece for piece in rest if piece[1] < piece[2]), *held[at + 1 :]]
+    raise VerificationError("bundle.pay_sum", "A payment takes dollars that nothing before it brought.")
+
+
+def _in_order(before: Packet, after: Packet) -> bool:
+    """Whether one packet is the other, or comes after it, hash on hash where it follows at once."""
+    if before.hash == after.hash:
+        return True
+    chained = after.previous == before.hash
+    return before.sequence < after.sequence and (chained or after.sequence > before.sequence + 1)
+
+
+def _fits(title: tuple[int, int], before: Reading, after: Reading, hour: tuple[int, int]) -> bool:
+    """Whether a title is the positions at both ends of its interval, as far as readings fall on them."""
+    start_fits = title[0] == before.position_wh if before.at_us == hour[0] else title[0] >= before.position_wh
+    stop_fits = title[1] == after.position_wh if after.at_us == hour[1] else title[1] <= after.position_wh
+    return start_fits and stop_fits
+
+
+def main(arguments: list[str]) -> int:
+    """Check a file and print the report; 0 where it holds, 5 where it does not, 2 where it is no bundle."""
+    parser = argparse.ArgumentParser(description="Checks the proof bundle of one AI answer, offline.")
+    parser.add_argument("bundle", type=argparse.FileType("rb"), help="the bundle, or - for standard input")
+    parser.add_argument("--log-key", type=bytes.fromhex, help="public key the log must have, in hex")
+    options = parser.parse_args(arguments)
+    with options.bundle as file:
+        raw = file.read(BYTES_MAX + 1)
+    try:
+        lines, code = verify(raw, options.log_key).lines(), 0
+    except VerificationError as error:
+        lines, code = [f"REFUSED {error.code}: {error.message}"], 2 if error.code in MALFORMED else 5
+    sys.stdout.write("\n".join(lines) + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
