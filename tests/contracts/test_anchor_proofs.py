@@ -38,6 +38,11 @@ def check_pair(anchor: Any, old_size: int, size: int, dice: random.Random) -> No
         assert publish(anchor, size, ROOTS[size], old_size, wrong) == "anchor.proof"
     other = tree_root([*LEAVES[: size - 1], b"another fact"])
     assert publish(anchor, size, other, old_size, proof) == "anchor.proof"
+    rewritten = [b"rewritten", *LEAVES[1:size]]  # another history, with its own true proof
+    assert (
+        publish(anchor, size, tree_root(rewritten), old_size, consistency_proof(old_size, rewritten)) == "anchor.proof"
+    )
+    assert publish(anchor, 4 * size, ROOTS[size], old_size, proof) == "anchor.proof"  # deeper than the proof
     assert publish(anchor, size, ROOTS[size], old_size, proof) == ""
     assert anchor.root_at(size) == ROOTS[size]
 
