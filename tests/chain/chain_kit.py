@@ -19,6 +19,8 @@ NODE_JS = ROOT / ".venv" / "bin" / "node"
 ANVIL = ROOT / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 ETHER = 10**18
 FEE_CAP = 100 * 10**9
+# Creates PUSH0 CALLDATALOAD PUSH0 SSTORE STOP: what is called with lands in slot 0.
+STORES_ITS_FIRST_WORD = bytes.fromhex("6005600a5f3960055ff3" + "5f355f5500")
 
 
 def role(name: str) -> LocalAccount:
@@ -58,3 +60,13 @@ def calldata(signature: str, *values: Any) -> bytes:
     """Call data of ``name(type,...)``."""
     types = signature[signature.index("(") + 1 : -1]
     return keccak(text=signature)[:4] + encode(types.split(",") if types else [], values)
+
+
+class Clock:
+    """A clock the test turns [s]."""
+
+    def __init__(self, at_s: int) -> None:
+        self.at_s = at_s
+
+    def __call__(self) -> int:
+        return self.at_s

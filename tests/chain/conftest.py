@@ -6,22 +6,12 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from chain_kit import ANVIL, GENESIS, ROLES
+from chain_kit import ANVIL, GENESIS, ROLES, Clock
 from web3 import Web3
 from web3.types import RPCEndpoint
 
 from penstock.chain.node import CHAIN_ID, Node
 from penstock.chain.provider import NodeProvider
-
-
-class Clock:
-    """A clock the test turns [s]."""
-
-    def __init__(self, at_s: int) -> None:
-        self.at_s = at_s
-
-    def __call__(self) -> int:
-        return self.at_s
 
 
 @pytest.fixture

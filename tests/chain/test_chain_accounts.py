@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 import rlp
-from chain_kit import GENESIS, INVESTOR, OPERATOR, calldata, deploy_dollar, sign
-from conftest import Clock
+from chain_kit import GENESIS, INVESTOR, OPERATOR, Clock, calldata, deploy_dollar, sign
 from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from eth.db.account import AccountDB
 

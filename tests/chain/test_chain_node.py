@@ -7,8 +7,18 @@ from typing import Any
 
 import pytest
 import rlp
-from chain_kit import ATTACKER, ETHER, GENESIS, INVESTOR, OPERATOR, calldata, deploy_dollar, sign
-from conftest import Clock
+from chain_kit import (
+    ATTACKER,
+    ETHER,
+    GENESIS,
+    INVESTOR,
+    OPERATOR,
+    STORES_ITS_FIRST_WORD,
+    Clock,
+    calldata,
+    deploy_dollar,
+    sign,
+)
 from eth.vm.forks.prague import PragueVM
 from eth.vm.forks.prague.blocks import PragueBlockHeader
 from eth_typing import Address, BlockNumber, Hash32
@@ -113,6 +123,8 @@ REFUSALS = {
     "chain.initcode_size": lambda: sign(OPERATOR, 1, data=b"\x01" * 49_153, gas=5_000_000),
     "chain.other_chain_id": lambda: sign(OPERATOR, 1, TO, chainId=1),
     "chain.malformed_tx": lambda: sign(OPERATOR, 1, TO)[:-3],
+    "chain.oversized": lambda: sign(OPERATOR, 1, TO, data=bytes(131_072), gas=3_000_000),
+    "chain.unprotected": lambda: rlp.encode([1, 10**10, 21_000, bytes(20), 0, b"", 27, 1, 1]),
     "chain.tx_type": lambda: b"\x03" + sign(OPERATOR, 1, TO)[1:],
 }
 
@@ -266,3 +278,26 @@ def test_calls_nest_as_deep_as_gas_allows(node: Node) -> None:
     assert mined and mined.contract
     deep = node.archive.tx(node.send(sign(OPERATOR, 1, mined.contract.hex(), gas=29_000_000)))
     assert deep and deep.status == 1 and deep.gas_used > 50_000
+
+
+def test_a_nonce_taken_by_an_authorization_is_refused_and_does_not_linger(clock: Clock) -> None:
+    with Node(GENESIS, now=clock, automine=False) as node:
+        delegation = INVESTOR.sign_authorization({"chainId": node.chain_id, "address": TO, "nonce": 0})
+        node.send(sign(OPERATOR, 0, TO, authorizationList=[delegation], gas=100_000))
+        node.send(sign(INVESTOR, 0, OPERATOR.address, value=1))
+        node.mine()
+        assert len(node.archive.txs(1)) == 1 and not len(node.pool)
+        node.send(sign(INVESTOR, 1, OPERATOR.address, value=1))
+        node.mine()
+        assert len(node.archive.txs(2)) == 1
+
+
+def test_refund_and_calldata_floor_together_are_charged_as_the_balance_says(node: Node) -> None:
+    # Clearing a slot refunds; heavy calldata sets a floor. Receipt and balance must tell the same gas (EIP-7623).
+    mined = node.archive.tx(node.send(sign(OPERATOR, 0, data=STORES_ITS_FIRST_WORD, gas=200_000)))
+    assert mined and mined.contract
+    for nonce, data in enumerate((b"\x01" * 32, bytes(32) + b"\x01" * 700, b"\x01" * 32, bytes(32)), 1):
+        before = balance(node, OPERATOR.address)
+        spent = node.archive.tx(node.send(sign(OPERATOR, nonce, mined.contract.hex(), data=data, gas=400_000)))
+        assert spent and spent.status and before - balance(node, OPERATOR.address) == spent.gas_used * spent.price
+        assert spent.gas_used >= spent.tx.floor_gas

@@ -235,14 +235,13 @@ def test_the_contracts_words_come_through(provider: MortalProvider) -> None:
 
 
 def test_malformed_arguments_names_and_output() -> None:
-    for bad in (
-        lambda: call_data(DOLLAR, "mint", 5),
-        lambda: creation_data(DOLLAR),
-        lambda: call_data(DOLLAR, "mint", "x", -1),
-    ):
+    bad_calls: list[tuple[str, tuple[Any, ...]]] = [("mint", (5,)), ("mint", ("x", -1)), ("decimals", (1,))]
+    for function, args in bad_calls:
         with pytest.raises(Invalid) as refused:
-            bad()
+            call_data(DOLLAR, function, *args)
         assert refused.value.code == "contract.arguments"
+    with pytest.raises(Invalid):
+        creation_data(DOLLAR)
     with pytest.raises(Invalid):
         result(DOLLAR, "balanceOf", b"\x01")
     with pytest.raises(NotFound):

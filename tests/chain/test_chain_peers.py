@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 import rlp
-from chain_kit import ATTACKER, INVESTOR, NODE_JS, OPERATOR, ROOT, calldata, deploy_dollar, dollar, sign
+from chain_kit import (
+    ATTACKER,
+    INVESTOR,
+    NODE_JS,
+    OPERATOR,
+    ROOT,
+    STORES_ITS_FIRST_WORD,
+    calldata,
+    deploy_dollar,
+    dollar,
+    sign,
+)
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from web3 import Web3
@@ -27,6 +38,7 @@ SAME_IN_LOGS = ("address", "topics", "data", "logIndex", "transactionHash")
 def script() -> list[bytes]:
     """Deploy, mint, transfer, revert, approve and spend, plain value, calldata floor, delegation."""
     token = to_checksum_address(_created(OPERATOR.address, 0))
+    stores = to_checksum_address(_created(OPERATOR.address, 8))
     move = {"gas": 200_000}
     delegation = ATTACKER.sign_authorization({"chainId": CHAIN_ID, "address": token, "nonce": 0})
     return [
@@ -44,6 +56,11 @@ def script() -> list[bytes]:
         sign(OPERATOR, 6, data=b"\xfe", gas=100_000),
         sign(INVESTOR, 3, TO, authorizationList=[delegation], gas=100_000),
         sign(OPERATOR, 7, ATTACKER.address, data=calldata("decimals()"), gas=100_000),
+        sign(OPERATOR, 8, data=STORES_ITS_FIRST_WORD, gas=200_000),
+        sign(OPERATOR, 9, stores, data=b"\x01" * 32, gas=200_000),
+        sign(OPERATOR, 10, stores, data=bytes(32) + b"\x01" * 700, gas=200_000),  # refund under the calldata floor
+        sign(OPERATOR, 11, stores, data=b"\x01" * 32, gas=200_000),
+        sign(OPERATOR, 12, stores, data=bytes(32), gas=200_000),
     ]
 
 

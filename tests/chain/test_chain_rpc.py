@@ -404,7 +404,7 @@ def url(node: Node) -> Iterator[str]:
         yield address
 
 
-def post(url: str, body: bytes = b'{"id":1,"method":"eth_chainId"}', **headers: str) -> tuple[int, bytes, Any]:
+def post(url: str, body: bytes = b'{"id":1,"method":"eth_chainId"}', /, **headers: Any) -> tuple[int, bytes, Any]:
     """The status, body and headers of one request over HTTP; header names with _ for -."""
     place = urlsplit(url)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=10)

@@ -126,8 +126,8 @@ class _PragueExecution:
         return self._outcome(tx, computation)
 
     def _outcome(self, tx: Tx, computation: ComputationAPI) -> Outcome:
-        # The engine settles balances with exactly this sum, but its receipt code takes the refund again after adding
-        # the EIP-7623 floor; so the sum is made here.
+        # The sum with which the engine settles balances. Its receipt code sums differently: it caps the refund by the
+        # gas used with the EIP-7623 floor already in it.
         peak = tx.gas - computation.get_gas_remaining()
         refund = self._state.get_transaction_executor().calculate_gas_refund(computation, peak)
         used = peak - refund + cast(Any, computation).data_floor_gas

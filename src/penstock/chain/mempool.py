@@ -65,13 +65,19 @@ class Mempool:
         self.added, self.removed = set(), set(removed)
 
     def ready(self, nonce_of: Callable[[bytes], int]) -> Iterator[Tx]:
-        """Those that can run now, in order of arrival as far as each sender's nonces allow."""
+        """Those that can run now, in order of arrival as far as each sender's nonces allow.
+
+        One whose nonce is used up already (an EIP-7702 authorization takes one too) comes as well, to be refused.
+        """
         expected: dict[bytes, int] = {}
         passed: set[bytes] = set()
         for tx in list(self._by_hash.values()):
             passed.add(tx.hash)
             if tx.sender not in expected:
                 expected[tx.sender] = nonce_of(tx.sender)
+            if tx.nonce < expected[tx.sender]:
+                yield tx
+                continue
             mine = self._by_sender[tx.sender]
             while (turn := mine.get(expected[tx.sender])) is not None and turn.hash in passed:
                 expected[tx.sender] += 1

@@ -24,6 +24,7 @@ GAS_CREATE: Final = 32_000
 GAS_AUTHORIZATION: Final = 25_000
 GAS_INITCODE_WORD: Final = 2
 INITCODE_BYTES_MAX: Final = 49_152
+RAW_BYTES_MAX: Final = 131_072
 _HALF_N: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _UINT64: Final = 2**64
 _UINT256: Final = 2**256
@@ -87,8 +88,11 @@ def decode(raw: bytes, chain_id: int) -> Tx:
 
     Raises:
         Invalid: ``chain.malformed_tx``, ``chain.bad_signature``, ``chain.other_chain_id``.
-        Refused: ``chain.tx_type`` for a type this chain does not take.
+        Refused: ``chain.tx_type`` for a type this chain does not take, ``chain.unprotected`` for a legacy one without
+            EIP-155, ``chain.oversized`` above `RAW_BYTES_MAX`.
     """
+    if len(raw) > RAW_BYTES_MAX:
+        raise Refused("chain.oversized", f"oversized data: transaction size {len(raw)}, limit {RAW_BYTES_MAX}")
     try:
         kind = raw[0] if raw and raw[0] < 0x80 else LEGACY
         parts = rlp.decode(raw[1:] if kind else raw)
