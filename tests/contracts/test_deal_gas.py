@@ -1,6 +1,6 @@
 """What a deal costs on chain, to the unit of gas, on both nodes; and who may do what.
 
-To write ``gas_deal.json`` anew after a change of the contract: ``GAS_DEAL=write pytest tests/contracts/test_deal_gas.py``.
+Write ``gas_deal.json`` anew after a change: ``GAS_DEAL=write pytest tests/contracts/test_deal_gas.py``.
 """
 
 from __future__ import annotations
@@ -138,3 +138,12 @@ def test_views_tell_what_the_program_says(scene: Scene) -> None:
     assert deal.period().call() == 1
     assert program.state_name(deal.flags().call()) == "accel"
     assert deal.unpaid(program.payee_lanes["A"]).call() == scene.state.lane(program.payee_lanes["A"])
+
+
+def test_the_page_tells_the_pinned_figures() -> None:
+    page = (HERE.parents[1] / "docs" / "deal-language.md").read_text()
+    told = page[page.index("### Gas") :]
+    figures = json.loads(PINNED.read_text())
+    named = ("normal", "lock-up trips", "cured, trap released", "no report", "accelerated", "first ever")
+    for figure in (*(figures[f"close, {name}"] for name in named), figures["withdraw, later"], figures["deploy"]):
+        assert f"{figure:,}" in told
