@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -91,14 +93,15 @@ def anvil() -> Iterator[Node]:
         raise FileNotFoundError(f"anvil is missing: run `npm ci` ({ANVIL.relative_to(ROOT)})")
     options = ["--hardfork", "prague", "--port", "0", "--chain-id", str(CHAIN_ID), "--accounts", "1"]
     options += ["--timestamp", str(GENESIS_AT_S), "--gas-limit", "60000000", "--prune-history"]
-    process = subprocess.Popen([str(ANVIL), *options], stdout=subprocess.PIPE, text=True)
-    try:
-        yield Anvil("anvil", Web3(Web3.HTTPProvider(_listening(process), request_kwargs={"timeout": WAIT_S})))
-    finally:
-        process.terminate()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+    with tempfile.TemporaryDirectory() as folder:  # a pipe that nobody reads would stop the node when it is full
+        said = Path(folder) / "anvil.log"
+        with said.open("w") as out:
+            process = subprocess.Popen([str(ANVIL), *options], stdout=out)
+        try:
+            yield Anvil("anvil", Web3(Web3.HTTPProvider(_listening(process, said), request_kwargs={"timeout": WAIT_S})))
+        finally:
+            process.terminate()
+            process.wait()
 
 
 @dataclass
@@ -130,11 +133,15 @@ def embedded() -> Iterator[Node]:
 NODES = {"anvil": anvil, "embedded": embedded}
 
 
-def _listening(process: subprocess.Popen[str]) -> str:
-    for line in process.stdout or ():
-        if line.startswith("Listening on "):
-            return "http://" + line.removeprefix("Listening on ").strip()
-    raise RuntimeError("anvil ended before it listened")
+def _listening(process: subprocess.Popen[bytes], said: Path) -> str:
+    """The address anvil printed once it listened."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(r"Listening on (\S+)\n", said.read_text())
+        if found:
+            return f"http://{found[1]}"
+        time.sleep(0.01)
+    raise RuntimeError("anvil did not start to listen")
 
 
 @dataclass
