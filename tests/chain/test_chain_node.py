@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_base_fee_follows_eip_1559(node: Node) -> None:
     assert next_base_fee(replace(full, gas_used=0, base_fee=7)) == 7
 
 
-REFUSALS = {
+REFUSALS: dict[str, Callable[[], bytes]] = {
     "chain.nonce_too_low": lambda: sign(OPERATOR, 0, TO, value=2),
     "chain.nonce_too_high": lambda: sign(OPERATOR, 5_000, TO),
     "chain.insufficient_funds": lambda: sign(OPERATOR, 1, TO, value=2_000 * ETHER),
