@@ -1,6 +1,6 @@
 """The one writer: orders commands, decides them against the world, commits them in groups.
 
-Whoever submits while another commits waits, and the first to get through commits for all who wait, so one fsync
+Whoever submits while another commits waits, and the next to lead commits for all who wait (`turns`), so one fsync
 serves many. A command's decision sees everything before it, also of its own group; readers see committed facts
 only. Whatever fails in a commit, the world in memory is dropped and made anew from the record, and nobody is told
 that a command was recorded that was not.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -21,6 +20,7 @@ from penstock.journal.fact import Entry, Kinds, Recorded, encode
 from penstock.journal.segment import Columns, check_columns
 from penstock.store.ports import NewFact, OutboxRow, RecordedCommand, Store, Write
 from penstock.usecases.replay import AnyWorld, replay, segment_ref
+from penstock.usecases.turns import Turn, Turns, Waiting
 
 W = TypeVar("W", bound=AnyWorld)
 T = TypeVar("T")
@@ -66,16 +66,7 @@ class Receipt:
 
 
 Answer = Receipt | Exception
-
-
-class _Waiting(Generic[W]):
-    """A command in the queue, and its answer once there is one."""
-
-    __slots__ = ("answer", "command", "input_hash")
-
-    def __init__(self, command: Command[W]) -> None:
-        self.command, self.input_hash = command, hash_input(command.input)
-        self.answer: Answer | None = None
+_Waiting = Waiting[tuple[Command[Any], bytes], Answer]
 
 
 class _Group(Generic[W]):
@@ -85,7 +76,7 @@ class _Group(Generic[W]):
         self.world, self.seq = world, first_seq
         self.recorded = recorded
         self.writes: list[Write] = []
-        self.answers: list[tuple[_Waiting[W], Answer]] = []
+        self.answers: list[tuple[_Waiting, Answer]] = []
 
 
 class _Misapplied(Exception):
@@ -101,7 +92,7 @@ class Sequencer(Generic[W]):
     def __init__(self, store: Store, fresh_world: Callable[[], W], kinds: Kinds) -> None:
         self._store, self._fresh_world, self._kinds = store, fresh_world, kinds
         self._known = frozenset(kinds)
-        self._queue: deque[_Waiting[W]] = deque()
+        self._turns: Turns[tuple[Command[Any], bytes], Answer] = Turns()
         self._lock = threading.Lock()
         self._world: W | None = None
         self._applied = 0
@@ -125,14 +116,18 @@ class Sequencer(Generic[W]):
 
     def submit_many(self, commands: Sequence[Command[W]]) -> list[Answer]:
         """Decide and record commands in order, up to 1,000 a commit; a command that failed stands as its error."""
-        waiting = [_Waiting(command) for command in commands]
-        self._queue.extend(waiting)
-        for item in waiting:
-            while item.answer is None:
-                with self._lock:
-                    if item.answer is None:
+        turn: Turn[tuple[Command[Any], bytes], Answer] = Turn((each, hash_input(each.input)) for each in commands)
+        if not turn.left:
+            return []
+        self._turns.enter(turn)
+        if turn.leads:
+            try:
+                while turn.left:
+                    with self._lock:
                         self._next_group()
-        return [item.answer for item in waiting if item.answer is not None]
+            finally:
+                self._turns.leave(turn)
+        return turn.answers()
 
     def read(self, look: Callable[[W], T]) -> T:
         """What ``look`` finds in the world of committed facts; it must not change or keep what it is shown."""
@@ -151,47 +146,48 @@ class Sequencer(Generic[W]):
         return world
 
     def _next_group(self) -> None:
-        taken = [self._queue.popleft() for _ in range(min(GROUP_MAX, len(self._queue)))]
+        taken = self._turns.take(GROUP_MAX)
         try:
             group = self._decide_all(taken)
             if group.writes:
                 self._store.commit(group.writes)
                 self._applied = group.seq
             for item, answer in group.answers:
-                item.answer = answer
+                item.settle(answer)
         except _Misapplied:
             self._world = None
-            self._queue.extendleft(item for item in reversed(taken) if item.answer is None)
+            self._turns.put_back([item for item in taken if item.answer is None])
         except Exception as error:
             self._fail(taken, error)
         except BaseException as error:
             self._fail(taken, Unavailable("journal.interrupted", "The writer was interrupted.", hint="Send it again."))
             raise error
 
-    def _fail(self, taken: Iterable[_Waiting[W]], error: Exception) -> None:
+    def _fail(self, taken: Iterable[_Waiting], error: Exception) -> None:
         self._world = None
         for item in taken:
-            item.answer = error
+            if item.answer is None:
+                item.settle(error)
 
-    def _decide_all(self, taken: Sequence[_Waiting[W]]) -> _Group[W]:
-        known = self._store.receipts([item.command.key for item in taken])
+    def _decide_all(self, taken: Sequence[_Waiting]) -> _Group[W]:
+        known = self._store.receipts([item.work[0].key for item in taken])
         group = _Group(self._live(), self._store.size(), known)
         for item in taken:
             try:
                 answer: Answer = self._decide(group, item)
             except _Misapplied as error:
-                item.answer = error.__cause__ if isinstance(error.__cause__, Exception) else error
+                item.settle(error.__cause__ if isinstance(error.__cause__, Exception) else error)
                 raise
             except Exception as error:
                 answer = error
             group.answers.append((item, answer))
         return group
 
-    def _decide(self, group: _Group[W], item: _Waiting[W]) -> Receipt:
-        command = item.command
+    def _decide(self, group: _Group[W], item: _Waiting) -> Receipt:
+        command, input_hash = item.work
         before = group.recorded.get(command.key)
         if before:
-            return _repeat(before, item.input_hash)
+            return _repeat(before, input_hash)
         entries = command.decide(group.world)
         recorded = [self._record(entry, command.at_us, seq) for seq, entry in enumerate(entries, group.seq)]
         columns = [_checked_columns(entry) for entry in entries]
@@ -199,9 +195,9 @@ class Sequencer(Generic[W]):
         outbox = command.outbox(recorded) if callable(command.outbox) else command.outbox
         _apply(group.world, recorded, columns)  # last: what raises above has changed nothing
         if facts or outbox:
-            group.writes.append(Write(command.key, item.input_hash, facts, outbox))
+            group.writes.append(Write(command.key, input_hash, facts, outbox))
         if facts:
-            group.recorded[command.key] = RecordedCommand(command.key, item.input_hash, group.seq, len(facts))
+            group.recorded[command.key] = RecordedCommand(command.key, input_hash, group.seq, len(facts))
             group.seq += len(facts)
         return Receipt(command.key, group.seq - len(facts), len(facts))
 
