@@ -7,39 +7,24 @@ leaves no trace; whatever fails inside leaves the chain as it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
-from typing import Final, Self
+from typing import Self
 
 from penstock.chain.archive import Archive, Entry, entry, join_blooms, ordered_root
 from penstock.chain.evm import Evm, Execution, Outcome, PragueEvm
-from penstock.chain.header import BASE_FEE_GENESIS, EMPTY_ROOT, GAS_LIMIT, ZERO_HASH, Header, check_child
+from penstock.chain.genesis import CHAIN_ID as CHAIN_ID
+from penstock.chain.genesis import COINBASE as COINBASE
+from penstock.chain.genesis import Genesis as Genesis
+from penstock.chain.genesis import open_chain
+from penstock.chain.header import Header, check_child
 from penstock.chain.mempool import Mempool, admit
-from penstock.chain.state_store import StateStore, new_file, open_file, place
+from penstock.chain.state_store import StateStore
 from penstock.chain.tx import Tx, decode
-from penstock.errors import Conflict, Corrupt, PenstockError, Refused
-
-CHAIN_ID: Final = 743_100
-GENESIS_AT_S: Final = 1_735_689_600  # 2025-01-01T00:00:00Z, fixed so that equal parameters give an equal genesis
-COINBASE: Final = b"\0" * 19 + b"\xfe"
-
-
-@dataclass(frozen=True, slots=True)
-class Genesis:
-    """What a chain starts from; equal parameters give an equal genesis hash. ``alloc``: address -> balance [wei]."""
-
-    alloc: Mapping[bytes, int] = field(default_factory=dict)
-    chain_id: int = CHAIN_ID
-    at_s: int = GENESIS_AT_S
-    gas_limit: int = GAS_LIMIT
-
-    def header(self) -> Header:
-        """The genesis header, its state root still empty."""
-        empty = (ZERO_HASH, COINBASE, EMPTY_ROOT, EMPTY_ROOT, EMPTY_ROOT, bytes(256))
-        return Header(*empty, 0, self.gas_limit, 0, self.at_s, BASE_FEE_GENESIS, b"penstock")
+from penstock.errors import Corrupt, PenstockError, Refused
 
 
 def wall_clock() -> int:
@@ -77,59 +62,13 @@ class Node:
         self.lock = RLock()
         self._now = now
         self._evm = evm or PragueEvm(genesis.chain_id)
-        self._store = self._opened(path)
+        self._store = open_chain(genesis, path, self._evm)
         self.archive = Archive(self._store, genesis.chain_id)
         self.pool = Mempool()
         self.head = self._head()
         self._view: Execution | None = None
         self._faulty: set[bytes] = set()
         self._restore()
-
-    # opening
-
-    def _opened(self, path: Path | None) -> StateStore:
-        if path is None:
-            return self._found(StateStore(None))
-        if not path.exists():
-            if path.with_name(path.name + "-wal").exists():
-                raise Corrupt("chain.store_damaged", "The chain's log is there but its file is not.", path=path)
-            return place(self._found(new_file(path)), path)
-        store = open_file(path)
-        try:
-            self._same_chain(store)
-        except BaseException:
-            store.close()
-            raise
-        return store
-
-    def _found(self, store: StateStore) -> StateStore:
-        """Write the genesis block."""
-        header = self._genesis_block(store)
-        Archive(store, self.chain_id).save(header, [])
-        store.write("insert into meta values (?, ?)", ("chain_id", str(self.chain_id).encode()))
-        store.commit()
-        return store
-
-    def _genesis_block(self, store: StateStore) -> Header:
-        header = self.genesis.header()
-        execution = self._evm.open(store, header, EMPTY_ROOT, ())
-        for address, balance in sorted(self.genesis.alloc.items()):
-            execution.set_account(address, balance, b"", 0)
-        return replace(header, state_root=execution.persist())
-
-    def _same_chain(self, store: StateStore) -> None:
-        archive = Archive(store, self.chain_id)
-        first, head = archive.header(0), archive.head()
-        if first is None or head is None:
-            raise Corrupt("chain.store_damaged", "The chain's file has no genesis or no head.", path=store.path)
-        meta = store.row("select v from meta where k = 'chain_id'")
-        wanted = self._genesis_block(StateStore(None)).hash
-        if first.hash != wanted or meta != (str(self.chain_id).encode(),):
-            raise Conflict(
-                "chain.wrong_chain", "The file holds another chain.", found=first.hash.hex(), wanted=wanted.hex()
-            )
-        if head.state_root not in store:
-            raise Corrupt("chain.store_damaged", "The head's state is missing.", number=head.number)
 
     def _head(self) -> Header:
         head = self.archive.head()
