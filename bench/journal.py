@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from penstock.usecases.sequencer import Command, Receipt, Sequencer
 FACTS = 200
 ROUNDS = 21
 GROUP = 1_000
+CLIENTS = 64
 AT_US = 1_700_000_000_000_000
 GOAL, GROUP_GOAL = 0.35, 15
 
@@ -89,6 +91,25 @@ class Ours:
             answers = self.sequencer.submit_many([opening(name) for name in self.names(GROUP)])
             assert all(isinstance(answer, Receipt) for answer in answers)
 
+    def many_clients(self, clients: int, each: int) -> float:
+        """Facts/s of threads that submit one command after the other."""
+        shares = [self.names(each) for _ in range(clients)]
+
+        def client(names: list[str]) -> None:
+            for name in names:
+                command = opening(name)
+                self.sequencer.submit(command.key, command.input, command.at_us, command.decide)
+
+        threads = [threading.Thread(target=client, args=(names,)) for names in shares]
+
+        def together() -> None:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        return clients * each / seconds(together)
+
     def one_command(self, facts: int) -> None:
         """One command of many facts."""
         names = self.names(facts)
@@ -136,6 +157,7 @@ def measure(folder: Path) -> Result:
     single = race(lambda: ours.one_by_one(FACTS), lambda: bare.record(bodies), ROUNDS)
     group = race(lambda: ours.grouped(1), lambda: ours.one_by_one(GROUP // 5), ROUNDS)
     command_s = median(seconds(lambda: ours.one_command(GROUP)) for _ in range(ROUNDS))
+    clients_rate = ours.many_clients(CLIENTS, 40)
     check(ours, bare)
     one_rate, group_rate = FACTS / median(single.ours_s), GROUP / median(group.ours_s)
     return Result(
@@ -149,6 +171,7 @@ def measure(folder: Path) -> Result:
             f"{single.spread}; goal {GOAL}; ours decides, hashes, chains, applies and answers, the peer writes one row",
             f"groups of {GROUP:,} commands: {group_rate:,.0f} facts/s, {5 * group.ratio:.1f} times one by one "
             f"(goal {GROUP_GOAL}); one command of {GROUP:,} facts: {GROUP / command_s:,.0f} facts/s",
+            f"{CLIENTS} threads at once, one command after the other each: {clients_rate:,.0f} facts/s",
             f"one busy process beside; raw fdatasync of 4 KiB: {raw_us:,.0f} us median",
         ),
     )
@@ -157,7 +180,8 @@ def measure(folder: Path) -> Result:
 def check(ours: Ours, bare: Bare) -> None:
     """Everything asked for was recorded once, in order, and replays to the same world."""
     world = ours.sequencer.read(lambda world: dict(world.known))
-    assert world == {f"account/{seq}": seq for seq in range(ours.made)}
+    assert world.keys() == {f"account/{each}" for each in range(ours.made)}
+    assert sorted(world.values()) == list(range(ours.made))
     assert Sequencer(ours.store, Names, KINDS).read(lambda again: again.known) == world
     assert bare.connection.execute("SELECT count(*) FROM fact").fetchone() == (bare.size,)
     ours.store.close()
