@@ -68,12 +68,16 @@ def _run(attester: Attester, own: ChainKey, periods: int, patience_s: float, as_
 
     done, deadline = 0, time.monotonic() + patience_s
     while done < periods:
-        for outcome in attester.attest_ready(periods - done):
-            _say(outcome, own, as_json)
-            done, deadline = done + 1, time.monotonic() + patience_s
+        try:
+            for outcome in attester.attest_ready(periods - done):
+                _say(outcome, own, as_json)
+                done, deadline = done + 1, time.monotonic() + patience_s
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
         if done >= periods or patience_s == 0:
             return
-        if time.monotonic() > deadline:
+        if time.monotonic() >= deadline:
             hint = "Is the operator anchoring? Run the same command again."
             raise Unavailable("attest.timeout", f"{done} of {periods} periods became ready in time.", hint=hint)
         time.sleep(POLL_S)

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 import rlp
 from coincurve import PrivateKey
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
+from pydantic_core import from_json  # bounds how deep an answer may nest
 
 from penstock.errors import Invalid, Refused, Unavailable, Unverified
 from penstock.keys import ChainKey
@@ -75,7 +77,7 @@ class JsonRpc:
             try:
                 self._connection.request("POST", self._path, body, {"Content-Type": "application/json"})
                 raw = self._connection.getresponse().read(ANSWER_BYTES_MAX + 1)
-                return json.loads(raw)
+                return from_json(raw)
             except (OSError, HTTPException, ValueError, RecursionError) as failed:
                 self._connection.close()
                 if last:
@@ -143,13 +145,10 @@ class AnchorChain:
         self.chain_id = int(rpc.call("eth_chainId"), 16)
 
     def deal(self, subject: bytes) -> DealOnChain:
-        """A deal's contract. Raises Unverified ``attest.no_deal`` where there is none at this address."""
-        try:
-            (anchor,) = self._view(subject, "ANCHOR()", ["address"])
-            (deal_hash,) = self._view(subject, "DEAL_HASH()", ["bytes32"])
-            (program_hash,) = self._view(subject, "PROGRAM_HASH()", ["bytes32"])
-        except (Reverted, ValueError) as nothing:
-            raise Unverified("attest.no_deal", "No deal stands at this address.", subject=subject.hex()) from nothing
+        """A deal's contract. Raises Unverified ``attest.no_contract`` where there is none at this address."""
+        (anchor,) = self._view(subject, "ANCHOR()", ["address"])
+        (deal_hash,) = self._view(subject, "DEAL_HASH()", ["bytes32"])
+        (program_hash,) = self._view(subject, "PROGRAM_HASH()", ["bytes32"])
         return DealOnChain(bytes.fromhex(anchor[2:]), deal_hash, program_hash)
 
     def root_at(self, anchor: bytes, size: int) -> bytes:
@@ -238,8 +237,12 @@ class AnchorChain:
     def _view(self, to: bytes, signature: str, answers: list[str], *args: object) -> tuple[Any, ...]:
         types = signature[signature.index("(") + 1 : -1]
         data = keccak(signature.encode())[:4] + encode(types.split(",") if types else [], args)
-        raw = self._rpc.call("eth_call", {"to": _hex(to), "data": "0x" + data.hex()}, "latest")
-        return tuple(decode(answers, bytes.fromhex(raw[2:])))
+        try:
+            raw = self._rpc.call("eth_call", {"to": _hex(to), "data": "0x" + data.hex()}, "latest")
+            return tuple(decode(answers, bytes.fromhex(raw[2:])))
+        except (Reverted, DecodingError) as nothing:
+            sentence = f"No contract at this address answers {signature}."
+            raise Unverified("attest.no_contract", sentence, address=_hex(to)) from nothing
 
 
 def _vote_data(vote: Vote, signature: Signature) -> bytes:

@@ -8,6 +8,7 @@ figure against the meter. Only then it computes the report, and only its own fig
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -61,25 +62,31 @@ class Replica:
         self.world = World()
         self.size = 0
         self._frontier = Frontier()
+        self._waiting: deque[PublishedFact] = deque()
         self._recheck = Recheck(self.world)
 
     def advance(self, source: RecordSource, size: int, root: bytes) -> None:
         """Take in facts up to ``size``, after their leaves lead to ``root``.
 
+        Where the source fails halfway, the same call goes on from there.
+
         Raises:
             Unverified: ``attest.root_differs``, ``attest.segment_altered``, and as `Recheck`.
             Corrupt: as `Books.apply` where a fact breaks a law of the books.
         """
-        facts = list(_fetched(source, self.size, size))
+        facts = list(_fetched(source, self._frontier.size, size))
         frontier = self._frontier.copy()
         frontier.extend(leaf_hash(fact.body) for fact in facts)
         if frontier.size != size or frontier.root() != root:
             sentence = "The facts do not lead to the root that is anchored on chain."
             raise Unverified("attest.root_differs", sentence, size=size, anchored=root.hex())
-        for fact in facts:
-            self._take(source, fact)
+        self._frontier = frontier
+        self._waiting.extend(facts)
+        while self._waiting:
+            self._take(source, self._waiting[0])
+            self._waiting.popleft()
         self._recheck.settle()
-        self._frontier, self.size = frontier, size
+        self.size = size
 
     def _take(self, source: RecordSource, fact: PublishedFact) -> None:
         recorded = KINDS.decode(fact.body, fact.seq)

@@ -86,8 +86,10 @@ class Recheck:
         """Check every period served since the last call: its figures, its meter and its links agree, to the unit.
 
         Raises:
-            Unverified: ``attest.figures_differ``.
+            Unverified: ``attest.figures_differ``; ``attest.verdicts_differ`` where packets stand without their readings.
         """
+        if self._readings is not None:
+            raise _verdicts_differ(self.world.books.size)
         for slot in sorted(self._open):
             self._check_figures(slot, self._counted[slot])
         self._open.clear()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
+
+from pydantic_core import from_json  # bounds how deep an answer may nest, which the interpreter's own does not
 
 from penstock.errors import Invalid, NotFound, Unavailable
 from penstock.usecases.publish import SEGMENT_BYTES_MAX, Publication, PublishedFact, RecordSource, Request
@@ -50,7 +51,7 @@ class HttpSource:
 
     def _json(self, path: str) -> Any:
         raw = self._get(path, JSON_BYTES_MAX)
-        return _read(lambda: json.loads(raw))
+        return _read(lambda: from_json(raw))
 
     def _get(self, path: str, bytes_max: int) -> bytes:
         """The body at ``path``; a broken connection is opened again, a server that does not answer asked again."""

@@ -1,0 +1,1 @@
+"""The HTTP door: the record, the state and one page of a workspace. Reads only, loopback by default."""

@@ -1,0 +1,100 @@
+"""What the door shows of a workspace, worked out once for each state of the record and kept until a fact is added."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from penstock.journal.laws import breaches
+from penstock.journal.segment import Columns
+from penstock.journal.words import TITLE_STATES, Right
+from penstock.period import iso
+from penstock.store.sqlite_store import SEGMENTS
+from penstock.usecases import inspect
+from penstock.usecases.publish import Publication
+from penstock.usecases.workspace import Workspace
+from penstock.usecases.world import World
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+
+class Glimpse:
+    """A workspace as the door reads it: committed state only. Threads may share it."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.publication = Publication(workspace.store, workspace.path / SEGMENTS)
+        self._kept: dict[str, tuple[int, object]] = {}
+        self._lock = threading.Lock()
+
+    def devices(self) -> list[Row]:
+        """As `inspect.devices`."""
+        return self._once("devices", lambda: inspect.devices(self.workspace))
+
+    def metering(self) -> Row:
+        """As `inspect.metering`."""
+        return self._once("metering", lambda: inspect.metering(self.workspace))
+
+    def refusals(self) -> list[Row]:
+        """As `inspect.refusals`."""
+        return self._once("refusals", lambda: inspect.refusals(self.workspace))
+
+    def certificates(self, holder: str, after: int, limit: int) -> tuple[int, list[Row]]:
+        """How many certificates there are, of one holder or of all, and ``limit`` of them after ``after`` others.
+
+        Raises:
+            NotFound: ``account.unknown``.
+        """
+        return self.workspace.read(lambda world: _certificates(world, holder, after, limit))
+
+    def certificate_totals(self) -> Row:
+        """As `inspect.certificate_totals`."""
+        return self._once("totals", lambda: inspect.certificate_totals(self.workspace))
+
+    def deals(self) -> list[Row]:
+        """As `inspect.deals`."""
+        return self._once("deals", lambda: inspect.deals(self.workspace))
+
+    def periods(self, deal: str) -> list[Row]:
+        """As `inspect.deal_periods`."""
+        return self._once(f"periods {deal}", lambda: inspect.deal_periods(self.workspace, deal))
+
+    def balances(self, deal: str) -> dict[str, int]:
+        """As `inspect.balances`."""
+        return self._once(f"balances {deal}", lambda: inspect.balances(self.workspace, deal))
+
+    def breaches(self) -> int:
+        """How many findings the five laws have on the books."""
+        return self._once("breaches", lambda: self.workspace.read(lambda world: len(breaches(world.books))))
+
+    def _once(self, name: str, work: Callable[[], T]) -> T:
+        """``work``'s result for the present size of the record; whoever asks meanwhile waits for the same one."""
+        with self._lock:
+            size = self.workspace.store.size()
+            kept = self._kept.get(name)
+            if kept is None or kept[0] != size:
+                kept = self._kept[name] = (size, work())
+            return cast(T, kept[1])
+
+
+def _certificates(world: World, holder: str, after: int, limit: int) -> tuple[int, list[Row]]:
+    titles = world.books.titles[Right.ATTRIBUTE].columns()
+    every = titles["holder"] == world.books.accounts.id_of(holder) if holder else np.ones(len(titles["start"]), bool)
+    rows = np.flatnonzero(every)
+    return len(rows), [_certificate(world, titles, int(row)) for row in rows[after : after + limit]]
+
+
+def _certificate(world: World, titles: Columns, row: int) -> Row:
+    return {
+        "register": world.books.registers.urn(int(titles["register"][row])),
+        "start": int(titles["start"][row]),
+        "stop": int(titles["stop"][row]),
+        "energy_wh": int(titles["stop"][row] - titles["start"][row]),
+        "hour": iso(int(titles["interval_us"][row])),
+        "holder": world.books.accounts.name(int(titles["holder"][row])),
+        "state": TITLE_STATES[int(titles["state"][row])].value,
+    }

@@ -1,0 +1,70 @@
+"""A workspace's own chain: the embedded node over the folder ``chain``, its genesis written down beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from penstock.chain.node import Genesis, Node
+from penstock.errors import Corrupt, NotFound
+from penstock.usecases.workspace import CHAIN_FOLDER
+
+GENESIS_FILE: Final = "genesis.json"
+NODE_FILE: Final = "chain.sqlite"
+
+
+def has_chain(workspace: Path) -> bool:
+    """Whether a chain was founded in this workspace."""
+    return (workspace / CHAIN_FOLDER / GENESIS_FILE).is_file()
+
+
+def found_chain(workspace: Path, alloc: Mapping[bytes, int]) -> Node:
+    """Open the workspace's chain, founding it with ``alloc`` (address to balance [wei]) where there is none yet.
+
+    Raises:
+        As `Node` and `open_chain`.
+    """
+    folder = workspace / CHAIN_FOLDER
+    if not has_chain(workspace):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / GENESIS_FILE, Genesis(dict(alloc)))
+    return open_chain(workspace)
+
+
+def open_chain(workspace: Path) -> Node:
+    """Open the workspace's chain.
+
+    Raises:
+        NotFound: ``chain.none_here``. Corrupt: ``chain.genesis_damaged``. As `Node`.
+    """
+    folder = workspace / CHAIN_FOLDER
+    if not has_chain(workspace):
+        raise NotFound("chain.none_here", "This workspace has no chain of its own.", hint="Run: penstock demo")
+    return Node(_read(folder / GENESIS_FILE), folder / NODE_FILE)
+
+
+def _write(path: Path, genesis: Genesis) -> None:
+    body = {
+        "alloc": {address.hex(): str(wei) for address, wei in sorted(genesis.alloc.items())},
+        "chain_id": genesis.chain_id,
+        "at_s": genesis.at_s,
+        "gas_limit": genesis.gas_limit,
+    }
+    draft = path.with_suffix(".new")
+    with draft.open("w") as file:
+        file.write(json.dumps(body, indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+
+
+def _read(path: Path) -> Genesis:
+    try:
+        body = json.loads(path.read_text())
+        alloc = {bytes.fromhex(address): int(wei) for address, wei in body["alloc"].items()}
+        return Genesis(alloc, int(body["chain_id"]), int(body["at_s"]), int(body["gas_limit"]))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise Corrupt("chain.genesis_damaged", "The chain's genesis cannot be read.", path=path) from None
