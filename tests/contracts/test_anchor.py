@@ -187,6 +187,8 @@ def test_two_words_expel_and_freeze_until_the_quorum_speaks(scene: Scene) -> Non
     assert scene.act.expelled(scene.attester(0).address).call()
     assert scene.refused(0, scene.statement()) == "anchor.attester"
     assert scene.refused(1, old_epoch) == "anchor.epoch"  # what was said before counts no more
+    older = scene.statement(report_word((9, 9, 9), GENESIS_AT_S - 1, END_S))
+    assert scene.refused(1, older) == "anchor.late"  # freezing does not turn the clock back
     scene.votes(scene.statement(), 1)
     assert scene.report() == 0
     scene.votes(scene.statement(), 2)
