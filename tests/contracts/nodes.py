@@ -150,6 +150,7 @@ class Chain:
 
     node: Node
     salt: str
+    deployed_gas: dict[str, int] = field(default_factory=dict)
     _accounts: dict[str, LocalAccount] = field(default_factory=dict)
     _nonces: dict[str, int] = field(default_factory=dict)
 
@@ -182,6 +183,7 @@ class Chain:
         factory = self.w3.eth.contract(abi=code["abi"], bytecode=code["bytecode"])
         receipt = self._send(sender or self.account("deployer"), None, factory.constructor(*args).data_in_transaction)
         made: Contract = self.w3.eth.contract(address=receipt["contractAddress"], abi=code["abi"])
+        self.deployed_gas[made.address] = int(receipt["gasUsed"])
         return made
 
     def send(self, call: Any, sender: LocalAccount) -> Receipt:
@@ -199,6 +201,14 @@ class Chain:
         except Reverted as error:
             return str(error)
         raise AssertionError(f"{call.fn_name} was not refused")
+
+    def refused_deploy(self, name: str, *args: Any) -> str:
+        """The reason a deployment is refused with; fails when it is not."""
+        try:
+            self.deploy(name, *args)
+        except Reverted as error:
+            return str(error)
+        raise AssertionError(f"the deployment of {name} was not refused")
 
     def sign(self, sender: LocalAccount, to: str | None, data: str) -> bytes:
         """The next signed transaction of ``sender``, type 2."""

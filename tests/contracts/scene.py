@@ -77,7 +77,7 @@ class Scene:
         return int(self.dollar.functions.balanceOf(self.at(role)).call())
 
 
-def tranche_terms(chain: Chain, dollar: str, registry: str, **changed: Any) -> list[Any]:
+def tranche_terms(chain: Chain, dollar: str, registry: str, /, **changed: Any) -> list[Any]:
     """Constructor arguments of a tranche."""
     terms: dict[str, Any] = {"name": "Solar 2026-1 Class A", "symbol": "S26A", "supply": SUPPLY, "dollar": dollar}
     terms |= {"registry": registry, "classes": ALL_CLASSES}

@@ -5,31 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
-from nodes import Chain
+from nodes import CHAIN_ID, Chain
+from signing import sign
 from web3.contract import Contract
 
 FAR_S = 2**40 - 1
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 ZERO = "0x" + "00" * 20
 NONCE = b"\x5a" * 32
-TRANSFER = ["from:address", "to:address", "value:uint256", "validAfter:uint256", "validBefore:uint256", "nonce:bytes32"]
-TYPES = {
-    "Permit": ["owner:address", "spender:address", "value:uint256", "nonce:uint256", "deadline:uint256"],
-    "TransferWithAuthorization": TRANSFER,
-    "ReceiveWithAuthorization": TRANSFER,
-    "CancelAuthorization": ["authorizer:address", "nonce:bytes32"],
-}
 
 
-def signature(dollar: Contract, signer: LocalAccount, kind: str, *terms: Any, chain_id: int = 31337) -> tuple[Any, ...]:
-    """(v, r, s) by eth-account, which knows nothing of our contract but its domain."""
-    fields = [dict(zip(("name", "type"), item.split(":"), strict=True)) for item in TYPES[kind]]
-    domain = {"name": "Test Dollar", "version": "2", "chainId": chain_id, "verifyingContract": dollar.address}
-    message = dict(zip([item["name"] for item in fields], terms, strict=True))
-    signed = signer.sign_message(encode_typed_data(domain, {kind: fields}, message))
-    return signed.v, signed.r.to_bytes(32, "big"), signed.s.to_bytes(32, "big")
+def signature(
+    dollar: Contract, signer: LocalAccount, kind: str, *terms: Any, chain_id: int = CHAIN_ID
+) -> tuple[Any, ...]:
+    """(v, r, s) under the domain as a wallet would know it."""
+    return sign(dollar, "Test Dollar", "2", signer, kind, *terms, chain_id=chain_id)
 
 
 def mirrored(v: int, r: bytes, s: bytes) -> tuple[Any, ...]:
