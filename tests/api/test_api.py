@@ -7,15 +7,12 @@ import re
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "usecases"))
-
-from attest_kit import DEAL, ROOFS, Record, make_record
 
 from penstock.api.app import HEADERS, make_app
 from penstock.api.glimpse import Glimpse
@@ -25,6 +22,10 @@ from penstock.errors import PenstockError, Unavailable
 from penstock.journal.words import Right
 from penstock.usecases.workspace import Workspace
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "usecases"))
+KIT: Any = import_module("attest_kit")
+DEAL, ROOFS = KIT.DEAL, KIT.ROOFS
+Record = Any
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -52,7 +53,7 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
-    made = make_record(tmp_path_factory.mktemp("door") / "workspace", days=1)
+    made = KIT.make_record(tmp_path_factory.mktemp("door") / "workspace", days=1)
     yield made
     made.workspace.store.close()
 

@@ -188,7 +188,7 @@ class Record:
         self.do("launch", START_US, lambda _: [Entry(launched)])
 
     def do(self, key: str, at_us: int, decide: Callable[[World], list[Entry]]) -> Receipt:
-        change = self.change.get(key, lambda entries: entries)
+        change = self.change.get(key, _as_it_is)
         return self.workspace.submit(key, b"", at_us, lambda world: change(decide(world)))
 
     def day(self, number: int) -> None:
@@ -261,6 +261,10 @@ class Record:
         self.anchored.append((size, root, tree.consistency_proof(before, size)))
         self.do(f"sign-{size}", at_us, lambda _: [Entry(CheckpointSigned(size, root, note))])
         self.do(f"anchored-{size}", at_us, lambda _: [Entry(CheckpointAnchored(size, root))])
+
+
+def _as_it_is(entries: list[Entry]) -> list[Entry]:
+    return entries
 
 
 def meter(device: str) -> SigningKey:
@@ -361,7 +365,7 @@ def changing(place: int, **fields: Any) -> Change:
 
     def change(entries: list[Entry]) -> list[Entry]:
         changed = list(entries)
-        changed[place] = Entry(replace(entries[place].fact, **fields), entries[place].segment)  # type: ignore[type-var]
+        changed[place] = Entry(replace(entries[place].fact, **fields), entries[place].segment)
         return changed
 
     return change

@@ -200,7 +200,7 @@ def accept_all(entries: list[Entry]) -> list[Entry]:
     assert segment is not None
     columns = {**segment.columns, "verdict": segment.columns["verdict"] * 0}
     made = Segment(segment.format, columns)
-    return [Entry(replace(entries[0].fact, segment=made.ref()), made), *entries[1:]]  # type: ignore[type-var]
+    return [Entry(replace(entries[0].fact, segment=made.ref()), made), *entries[1:]]
 
 
 def higher_reading(entries: list[Entry]) -> list[Entry]:
