@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
+import cbor2
 import forging
 from forging import Plain, copied, dump, edit_fact, edit_row, fact_of, packet_in, put_packet, row_fields
 from small_world import LOG_KEY, ORIGIN, key_of
@@ -13,6 +16,7 @@ from small_world import LOG_KEY, ORIGIN, key_of
 from penstock.energy.packet import sign
 from penstock.journal import checkpoint
 from penstock.keys import SigningKey, derive_seed
+from penstock.units import MJ_PER_WH
 
 HOUR_US = 3_600_000_000
 ATTACKER = SigningKey(derive_seed(b"attacker", "key"))
@@ -295,7 +299,7 @@ def _register_number(plain: Plain) -> None:
 
 
 def _title_is_no_title(plain: Plain) -> None:
-    plain["claims"]["allocate"][-1]["title"] = _claim(plain, "request")
+    plain["claims"]["allocate"][-1]["title"] = _roof(plain, "claim")
 
 
 def _title_longer(plain: Plain) -> None:
@@ -314,8 +318,15 @@ def _hour_shifted(plain: Plain) -> None:
     edit_row(plain, _roof(plain, "title"), interval_us=HOUR_US)
 
 
-def _interval_of_a_day(plain: Plain) -> None:
-    edit_fact(plain, _seq(plain, _roof(plain, "title")), interval_us=str(24 * HOUR_US))
+def _interval_of_two_hours(plain: Plain) -> None:
+    """Every title, and every meter, speaks of two hours."""
+    edit_fact(plain, _seq(plain, _roof(plain, "title")), interval_us=str(2 * HOUR_US))
+    ends = {plain["claims"]["meter"]["after"], *(roof["after"] for roof in plain["claims"]["allocate"])}
+    for reading in (plain["readings"][int(number)] for number in ends):
+        packet = packet_in(plain, reading["packet"])
+        later = replace(packet, at_us=(*packet.at_us[:-1], packet.at_us[-1] + HOUR_US))
+        put_packet(plain, reading["packet"], sign(later, key_of(packet.device)))
+        edit_row(plain, reading["reading"], at_us=HOUR_US)
 
 
 def _claim_is_no_claim(plain: Plain) -> None:
@@ -423,6 +434,187 @@ def _collected_more(plain: Plain) -> None:
     plain["answer"]["collected_usdc_micro"] = str(int(plain["answer"]["collected_usdc_micro"]) + 1)
 
 
+# --- forms and references that lead nowhere ---
+
+
+def _put(*path: str | int, value: object) -> Edit:
+    """Another value somewhere in the file."""
+
+    def edit(plain: Plain) -> None:
+        inner: Any = plain
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = value
+
+    return edit
+
+
+def _surrogate(plain: Plain) -> bytes:
+    return dump(plain).replace(b'"rack":"rack-1"', b'"rack":"\\ud800"')
+
+
+def _odd_hex(plain: Plain) -> None:
+    plain["rows"][0]["row"] = plain["rows"][0]["row"][:-1]
+
+
+def _short_hash(plain: Plain) -> None:
+    plain["rows"][0]["proof"][0] = plain["rows"][0]["proof"][0][:-2]
+
+
+def _row_twice(plain: Plain) -> None:
+    plain["rows"].append(plain["rows"][0])
+
+
+def _register_is_none(plain: Plain) -> None:
+    plain["registers"][-1]["fact"] = plain["facts"][-1]["seq"]
+
+
+def _device_is_none(plain: Plain) -> None:
+    plain["devices"][-1]["fact"] = str(int(plain["devices"][-1]["fact"]) + 1)
+
+
+def _register_left_out(plain: Plain) -> None:
+    plain["registers"].pop()
+
+
+def _device_left_out(plain: Plain) -> None:
+    plain["devices"].pop()
+
+
+def _fact_too_many(plain: Plain) -> None:
+    known = [int(fact["seq"]) for fact in plain["facts"]]
+    free = next(seq for seq in range(max(known)) if seq not in known)
+    body = dump({"at_us": "0", "data": {"site": "roof-z"}, "kind": "site.registered", "v": "1"}).decode()
+    plain["facts"].append({"seq": str(free), "body": body, "proof": []})
+    plain["facts"].sort(key=lambda fact: int(fact["seq"]))
+
+
+def _fact_version(plain: Plain) -> None:
+    fact = fact_of(plain, _kind(plain, "rack.registered"))
+    fact["body"] = fact["body"].removesuffix('"v":"1"}') + '"v":"2"}'
+
+
+def _fact_without_data(plain: Plain) -> None:
+    fact = fact_of(plain, _kind(plain, "rack.registered"))
+    fact["body"] = dump({**json.loads(fact["body"]), "data": []}).decode()
+
+
+def _fact_says_nothing(plain: Plain) -> None:
+    edit_fact(plain, _kind(plain, "rack.registered"), token_register=None)
+
+
+def _rows_of_another_format(plain: Plain) -> None:
+    seq = _seq(plain, _claim(plain, "work"))
+    segment = json.loads(fact_of(plain, seq)["body"])["data"]["segment"]
+    edit_fact(plain, seq, segment={**segment, "format": "step/1"})
+
+
+def _row_with_tail(plain: Plain) -> None:
+    plain["rows"][int(_claim(plain, "work"))]["row"] += "00"
+
+
+def _note_without_newline(plain: Plain) -> None:
+    plain["checkpoint"] = plain["checkpoint"][:-1]
+
+
+def _note_of_two_lines(plain: Plain) -> None:
+    text, _, tail = plain["checkpoint"].partition("\n\n")
+    plain["checkpoint"] = "\n".join(text.split("\n")[:2]) + "\n\n" + tail
+
+
+def _note_without_root(plain: Plain) -> None:
+    origin, size, rest = plain["checkpoint"].split("\n", 2)
+    plain["checkpoint"] = "\n".join([origin, size, "?" + rest])
+
+
+# --- packets of another form ---
+
+
+def _message(change: Callable[[list[Any]], object]) -> Edit:
+    """The packet after the hour as a COSE message, changed."""
+
+    def edit(plain: Plain) -> None:
+        number = _reading(plain, "after", "packet")
+        message = cbor2.loads(sign(packet_in(plain, number), key_of(packet_in(plain, number).device))).value
+        changed = change(list(message))
+        put_packet(plain, number, changed if isinstance(changed, bytes) else cbor2.dumps(changed, canonical=True))
+
+    return edit
+
+
+def _tagged(message: list[Any]) -> bytes:
+    return cbor2.dumps(cbor2.CBORTag(18, message), canonical=True)
+
+
+def _instant_twice(plain: Plain) -> None:
+    number = _reading(plain, "after", "packet")
+    packet = packet_in(plain, number)
+    twice = replace(packet, at_us=(*packet.at_us, packet.at_us[-1]), position_wh=(0, *packet.position_wh))
+    put_packet(plain, number, sign(twice, key_of(packet.device)))
+
+
+def _packets_of_another_command(plain: Plain) -> bytes:
+    edit_fact(plain, _seq(plain, _reading(plain, "after", "reading")), packets_root="00" * 32)
+    return dump(forging.reseal(plain, LOG_KEY, ORIGIN, roots_kept=True))
+
+
+def _reading_of_other_register(plain: Plain) -> None:
+    edit_row(plain, _reading(plain, "after", "reading"), register=1)
+
+
+# --- more of what rows can say wrong ---
+
+
+def _opened(plain: Plain, number: int) -> str:
+    return str(next(item["fact"] for item in plain["registers"] if item["number"] == str(number)))
+
+
+def _two_of_one_name(plain: Plain) -> None:
+    rows = (row_fields(plain, _claim(plain, name)) for name in ("work", "bill"))
+    edit_fact(plain, _opened(plain, next(rows)["target"]), register="answers/billed")
+
+
+def _billed_by_no_class(plain: Plain) -> None:
+    edit_fact(plain, _opened(plain, row_fields(plain, _claim(plain, "bill"))["target"]), register="answers")
+
+
+def _serve_of_another_row(plain: Plain) -> None:
+    _serve_of_neighbour(plain)
+
+
+def _time_longer(plain: Plain) -> None:
+    edit_row(plain, _claim(plain, "request"), time_ms=1)
+
+
+def _work_without_energy(plain: Plain) -> None:
+    fields = row_fields(plain, _claim(plain, "work"))
+    edit_row(plain, _claim(plain, "work"), source_stop=fields["source_start"] - fields["source_stop"])
+
+
+def _conversion_short(plain: Plain) -> None:
+    row, part = plain["claims"]["convert"][0]["row"], plain["claims"]["convert"][0]
+    fields, stop_wh = row_fields(plain, row), int(part["start"]) // MJ_PER_WH + 1
+    stop_mj = stop_wh * MJ_PER_WH
+    edit_row(plain, row, source_stop=stop_wh - fields["source_stop"], target_stop=stop_mj - fields["target_stop"])
+
+
+def _conversion_elsewhere(plain: Plain) -> None:
+    edit_row(plain, plain["claims"]["convert"][0]["row"], target=1)
+
+
+def _allocation_beyond(plain: Plain) -> None:
+    first, last = plain["claims"]["allocate"]
+    first["stop"] = last["start"] = str(int(last["start"]) + 1)
+
+
+def _claim_of_other_register(plain: Plain) -> None:
+    edit_row(plain, _roof(plain, "claim"), register=1)
+
+
+def _bill_of_other_tokens(plain: Plain) -> None:
+    edit_row(plain, _claim(plain, "bill"), source_start=1_000, target_start=2_600)
+
+
 _file = Damage
 _sealed = partial(Damage, sealed=True)
 
@@ -483,7 +675,7 @@ DAMAGES: tuple[Damage, ...] = (
     _sealed("title longer", "one Wh more than the meter counted", "bundle.title_span", _title_longer),
     _sealed("title of another roof", "its register", "bundle.title_span", _title_of_other_roof),
     _sealed("hour shifted", "the title's hour, one later", "bundle.hour_mismatch", _hour_shifted),
-    _sealed("interval of a day", "a title that covers any hour", "bundle.hour_mismatch", _interval_of_a_day),
+    _sealed("two hours", "titles and meters that know no single hour", "bundle.hour_mismatch", _interval_of_two_hours),
     _file("no claim", "another row in the claim's place", "bundle.claim_missing", _claim_is_no_claim),
     _sealed("claim for another rack", "its purpose", "bundle.claim_missing", _claim_for_other_rack),
     _sealed("claim still held", "a move that claims nothing", "bundle.claim_missing", _claim_still_held),
@@ -507,4 +699,64 @@ DAMAGES: tuple[Damage, ...] = (
     _file("payment twice", "a payment listed twice", "bundle.pay_sum", _paid_twice),
     _file("payment hidden", "the last payment not claimed", "bundle.unused", _payment_hidden),
     _file("collected more", "one micro-dollar more in the summary", "bundle.answer_sum", _collected_more),
+    _file("null for string", "an amount is null", "bundle.malformed", _put("answer", "tokens", value=None)),
+    _file("words for number", "an amount in words", "bundle.malformed", _put("answer", "tokens", value="many")),
+    _file("too many bits", "an amount of 2^63", "bundle.malformed", _put("answer", "tokens", value=str(2**63))),
+    _file(
+        "too many digits", "an amount of 5,000 digits", "bundle.malformed", _put("answer", "tokens", value="9" * 5_000)
+    ),
+    _file("no text", "a name that is no Unicode text", "bundle.malformed", _surrogate),
+    _file("odd hex", "half a byte missing", "bundle.malformed", _odd_hex),
+    _file("short hash", "a hash of 31 bytes in a proof", "bundle.malformed", _short_hash),
+    _file("list for object", "a list in an object's place", "bundle.malformed", _put("claims", "meter", value=[])),
+    _file("object for list", "an object in a list's place", "bundle.malformed", _put("context", value={})),
+    _file(
+        "row of no fact", "a row of a fact that is not here", "bundle.malformed", _put("rows", 0, "fact", value="9999")
+    ),
+    _file("row twice", "a row stands twice", "bundle.malformed", _row_twice),
+    _file("no such row", "a claim on a row that is not here", "bundle.malformed", _put("claims", "serve", value="999")),
+    _file("no such context", "a fact told that is not here", "bundle.malformed", _put("context", value=["9999"])),
+    _file("note without newline", "the last line cut open", "bundle.checkpoint_malformed", _note_without_newline),
+    _file("note of two lines", "a checkpoint without a root", "bundle.checkpoint_malformed", _note_of_two_lines),
+    _file("note without root", "a root that is no base64", "bundle.checkpoint_malformed", _note_without_root),
+    _file("register is none", "another fact in its place", "bundle.fact_kind", _register_is_none),
+    _file("device is none", "a fact in its place that is not here", "bundle.fact_kind", _device_is_none),
+    _file("register left out", "a register that a link names", "bundle.register_name", _register_left_out),
+    _file("device left out", "the device of a packet", "bundle.packet_device", _device_left_out),
+    _sealed("fact too many", "a fact that no claim leans on", "bundle.unused", _fact_too_many),
+    _sealed("fact of another version", "a fact from the future", "bundle.fact_malformed", _fact_version),
+    _sealed("fact without data", "a fact whose data is a list", "bundle.fact_malformed", _fact_without_data),
+    _sealed("fact says nothing", "a field that is null", "bundle.fact_malformed", _fact_says_nothing),
+    _sealed("rows of another format", "a segment of waterfall steps", "bundle.row_malformed", _rows_of_another_format),
+    _sealed("row with a tail", "a byte behind a row", "bundle.row_malformed", _row_with_tail),
+    _sealed(
+        "packet with a tail", "a byte behind it", "bundle.packet_malformed", _message(lambda m: _tagged(m) + b"\0")
+    ),
+    _sealed("packet cut short", "without its end", "bundle.packet_malformed", _message(lambda m: _tagged(m)[:-9])),
+    _sealed("packet without tag", "a pair, not a tag", "bundle.packet_malformed", _message(lambda m: [18, m])),
+    _sealed(
+        "packet without signature",
+        "a number there",
+        "bundle.packet_malformed",
+        _message(lambda m: _tagged([*m[:3], 0])),
+    ),
+    _sealed(
+        "packet in another name",
+        "outside, not inside",
+        "bundle.packet_malformed",
+        _message(lambda m: _tagged([m[0], {4: b"roof-z"}, *m[2:]])),
+    ),
+    _sealed("instant twice", "two positions signed for one instant", "bundle.packet_malformed", _instant_twice),
+    _sealed("packets of another command", "the root", "bundle.reading_mismatch", _packets_of_another_command),
+    _sealed("reading of another register", "its number", "bundle.reading_mismatch", _reading_of_other_register),
+    _sealed("two of one name", "the calendar is called as the bill", "bundle.register_name", _two_of_one_name),
+    _sealed("billed by no class", "a register of another name", "bundle.register_name", _billed_by_no_class),
+    _sealed("time of another row", "the next row's place", "bundle.serve_span", _serve_of_another_row),
+    _sealed("time longer", "one ms more than served", "bundle.serve_span", _time_longer),
+    _sealed("work without energy", "an answer from nothing", "bundle.work_span", _work_without_energy),
+    _sealed("conversion short", "a link that ends within the answer", "bundle.conversion", _conversion_short),
+    _sealed("conversion elsewhere", "into another register", "bundle.conversion", _conversion_elsewhere),
+    _file("allocation beyond", "a part that leaves its link", "bundle.allocation_sum", _allocation_beyond),
+    _sealed("claim of another roof", "its register", "bundle.claim_missing", _claim_of_other_register),
+    _sealed("bill of other tokens", "at the right price", "bundle.bill_span", _bill_of_other_tokens),
 )

@@ -75,16 +75,17 @@ def put_packet(plain: Plain, number: str, raw: bytes) -> None:
     plain["rows"][int(number)]["row"] = (fixed + raw).hex()
 
 
-def reseal(plain: Plain, key: SigningKey, origin: str) -> Plain:
+def reseal(plain: Plain, key: SigningKey, origin: str, *, roots_kept: bool = False) -> Plain:
     """A log in which everything the bundle now says is sealed, proved and signed: only its meaning can be wrong.
 
-    Rows and facts that the bundle does not show are filled in with anything.
+    Rows and facts that the bundle does not show are filled in with anything. ``roots_kept``: readings go on naming
+    the packets they named.
     """
     for seq in sorted({row["fact"] for row in plain["rows"]}, key=int):
         _reseal_segment(plain, seq)
     for fact in plain["facts"]:
         body = json.loads(fact["body"])
-        if body["kind"] == "readings.verified":
+        if body["kind"] == "readings.verified" and not roots_kept:
             before = json.loads(fact_of(plain, str(int(fact["seq"]) - 1))["body"])
             edit_fact(plain, fact["seq"], packets_root=before["data"]["segment"]["root"])
     size = checkpoint.parse(plain["checkpoint"])[0].size

@@ -16,6 +16,7 @@ from penstock.journal.cutting import positions_of, tile_links
 from penstock.journal.fact import Entry, FactBody, Recorded
 from penstock.journal.formats import FORMATS
 from penstock.journal.kinds import KINDS
+from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
 from penstock.journal.kinds.compute import CreditsOffered
 from penstock.journal.kinds.ledger import RegisterOpened, WorkspaceOpened
 from penstock.journal.segment import Column, Columns
@@ -84,6 +85,7 @@ class SmallWorld:
         self._roofs_send()
         self._rack_works()
         self._pay()
+        self._anchor()
         self.record = StoredRecord(self.store, self._signed())
 
     @property
@@ -164,6 +166,11 @@ class SmallWorld:
         roofs = int(steps[1])
         shares = [roofs // 3, roofs // 3, roofs - 2 * (roofs // 3)]
         self._link("tariffs", self._tiles("first/paid/roofs", shares, [f"{roof}/tariff" for roof in ROOFS]))
+
+    def _anchor(self) -> None:
+        tree = self.store.tree()
+        facts = ChainAdopted(1_337, bytes(32), ()), CheckpointAnchored(len(tree), tree.root())
+        self._do("anchor", lambda _: [Entry(fact) for fact in facts])
 
     def _id(self, urn: str) -> int:
         return self.world.books.registers.id_of(urn)

@@ -283,8 +283,8 @@ class _Bundle:
         self.origin, self.size, root = self._open_checkpoint(pinned)
         for item in self.plain["facts"]:
             self._take_fact(item, root)
-        if self.facts[0].text("origin") != self.origin or self.facts[0].hash("log_key") != self.log_key:
-            raise VerificationError("bundle.log_key", "Fact 0 of the log names another origin or another key.")
+        if self.facts[0].text("origin") != self.origin:
+            raise VerificationError("bundle.log_key", "Fact 0 names another origin than the checkpoint.")
         for item in self.plain["rows"]:
             self._take_row(item)
 
@@ -581,6 +581,8 @@ class _Check:
             raise VerificationError("bundle.serve_span", "The time is not that of this request's own command and row.")
         if _length(serve, "target") != request["tokens"] or _length(serve, "source") != request["time_ms"]:
             raise VerificationError("bundle.serve_span", "Time or tokens are not those of the request.")
+        if not _length(work, "source"):
+            raise VerificationError("bundle.work_span", "The answer took no energy, so nothing leads back to a meter.")
         if work.fact.seq != request.fact.seq + 1 or _span(work, "target") != _span(serve, "source"):
             raise VerificationError("bundle.work_span", "The energy did not become the accelerator time of the answer.")
         return request, serve, work
@@ -598,7 +600,7 @@ class _Check:
             if row["target"] != work["source"] or any(mj != wh * MJ_PER_WH for wh, mj in sides):
                 raise VerificationError("bundle.conversion", "Wh and mJ do not stand at the same place of one scale.")
             start = _next(part, row, "target", start, "bundle.conversion")
-        if start != stop or not claims["convert"]:
+        if start != stop:
             raise VerificationError("bundle.conversion", "The conversions do not cover the answer's energy.")
         hour = self._check_allocations(claims["allocate"], rack, request, (first, last))
         self._check_meter(claims["meter"], meter, (first, last), hour)
@@ -616,7 +618,7 @@ class _Check:
             self._expect_register(row["target"], "Wh", rack.text("import_register"))
             start = _next(item, row, "target", start, "bundle.allocation_sum")
             hours.append(self._check_roof(item, row["source"], span, rack, request))
-        if start != stop or not hours:
+        if start != stop:
             raise VerificationError("bundle.allocation_sum", "The roofs' Wh do not come to the answer's.")
         return min(hour[0] for hour in hours), max(hour[1] for hour in hours)
 
