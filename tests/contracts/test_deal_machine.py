@@ -27,7 +27,7 @@ def run_periods(data: st.DataObject, pair: Pair, most: int = 3) -> None:
         wait = data.draw(st.sampled_from((-1, 0, 0, 3599, 3600, 10**6)))
         expiry = data.draw(st.sampled_from((U32, U32, end + max(wait, 0), end + max(wait, 0) + 1)))
         as_of = end + data.draw(st.sampled_from((0, 0, 0, -1, 1)))
-        report = Report(data.draw(st.tuples(measures, measures, measures)), max(as_of, 0), min(expiry, U32))
+        report = Report(data.draw(st.tuples(measures, measures, measures)), min(max(as_of, 0), U32), min(expiry, U32))
         closing = pair.close(report, max(end + wait, 1), data.draw(cash_amounts))
         assert closing is not None or wait < 3600  # once the grace is over nothing keeps a period from closing
         if data.draw(st.integers(0, 3)) == 0:
