@@ -426,6 +426,12 @@ def _payment_hidden(plain: Plain) -> None:
     plain["claims"]["pay"].pop()
 
 
+def _payment_short(plain: Plain) -> None:
+    part = plain["claims"]["pay"][0]
+    gone = row_fields(plain, part["row"])["source_stop"] - int(part["stop"]) + 1
+    edit_row(plain, part["row"], source_stop=-gone, target_stop=-gone)
+
+
 def _paid_twice(plain: Plain) -> None:
     plain["claims"]["pay"].append(plain["claims"]["pay"][-1])
 
@@ -570,8 +576,9 @@ def _opened(plain: Plain, number: int) -> str:
 
 
 def _two_of_one_name(plain: Plain) -> None:
-    rows = (row_fields(plain, _claim(plain, name)) for name in ("work", "bill"))
-    edit_fact(plain, _opened(plain, next(rows)["target"]), register="answers/billed")
+    one, other = (row_fields(plain, item["row"])["target"] for item in plain["claims"]["pay"][:2])
+    name = json.loads(fact_of(plain, _opened(plain, other))["body"])["data"]["register"]
+    edit_fact(plain, _opened(plain, one), register=name)
 
 
 def _billed_by_no_class(plain: Plain) -> None:
@@ -696,6 +703,7 @@ DAMAGES: tuple[Damage, ...] = (
     _sealed("price changed", "an offer at another price", "bundle.bill_span", _price_changed),
     _sealed("payment unequal", "one micro-dollar lost on the way", "bundle.pay_sum", _payment_unequal),
     _file("payment from nowhere", "the collection left out", "bundle.pay_sum", _payment_from_nowhere),
+    _sealed("payment short", "a link that ends within the answer", "bundle.pay_sum", _payment_short),
     _file("payment twice", "a payment listed twice", "bundle.pay_sum", _paid_twice),
     _file("payment hidden", "the last payment not claimed", "bundle.unused", _payment_hidden),
     _file("collected more", "one micro-dollar more in the summary", "bundle.answer_sum", _collected_more),
@@ -749,7 +757,7 @@ DAMAGES: tuple[Damage, ...] = (
     _sealed("instant twice", "two positions signed for one instant", "bundle.packet_malformed", _instant_twice),
     _sealed("packets of another command", "the root", "bundle.reading_mismatch", _packets_of_another_command),
     _sealed("reading of another register", "its number", "bundle.reading_mismatch", _reading_of_other_register),
-    _sealed("two of one name", "the calendar is called as the bill", "bundle.register_name", _two_of_one_name),
+    _sealed("two of one name", "two registers that are paid", "bundle.register_name", _two_of_one_name),
     _sealed("billed by no class", "a register of another name", "bundle.register_name", _billed_by_no_class),
     _sealed("time of another row", "the next row's place", "bundle.serve_span", _serve_of_another_row),
     _sealed("time longer", "one ms more than served", "bundle.serve_span", _time_longer),
