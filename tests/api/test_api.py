@@ -108,6 +108,28 @@ def test_a_deal_shows_its_terms_and_where_it_stands(browser: Browser) -> None:
     assert page["balances_usdc_micro"]["collect"] > 0 == row["periods"]
 
 
+def leaves(node: dict[str, Any]) -> list[str]:
+    below = [leaf for child in node["children"] for leaf in leaves(child)]
+    return below or [node["register"]]
+
+
+def test_an_answer_is_traced_to_the_roofs(browser: Browser) -> None:
+    found = browser.json("/answers/3/trace?rack=rack-1")
+    assert found == browser.json("/answers/3/trace")
+    assert (found["rack"], found["number"], found["back"]["unit"]) == ("rack-1", 3, "tokens")
+    assert {f"{roof}/export" for roof in ROOFS} >= set(leaves(found["back"])) != set()
+
+
+def test_an_answer_s_bundle_is_checked_offline(browser: Browser, tmp_path: Path) -> None:
+    from penstock.usecases.prove import verify_bundle_file
+
+    status, headers, body = browser.ask("/answers/3/bundle")
+    assert (status, headers["content-disposition"]) == (200, 'attachment; filename="answer-3.json"')
+    (tmp_path / "answer.json").write_bytes(body)
+    report = verify_bundle_file(tmp_path / "answer.json", KIT.LOG_KEY.public.hex())
+    assert (report["answer"], report["rack"]) == (3, "rack-1")
+
+
 def test_the_page_stands_without_scripts_or_strangers(browser: Browser) -> None:
     status, headers, body = browser.ask("/")
     html = body.decode()
@@ -187,6 +209,12 @@ BAD = [
     ("/deals/unknown", 404, "deal.unknown"),
     ("/deals/%2e%2e", 404, "deal.unknown"),
     (f"/deals/{'x' * 201}", 400, "api.parameter"),
+    ("/answers/-1/trace", 400, "api.parameter"),
+    ("/answers/x/bundle", 400, "api.parameter"),
+    ("/answers/999999/trace", 404, "trace.no_answer"),
+    ("/answers/999999/bundle", 404, "trace.no_answer"),
+    ("/answers/0/trace?rack=unknown", 404, "trace.no_rack"),
+    ("/answers/0/bundle?rack=unknown", 404, "bundle.no_rack"),
     ("/record/facts?start=-1", 400, "api.parameter"),
     ("/record/facts?start=5&stop=4", 400, "publish.range"),
     ("/record/facts?start=a", 400, "api.parameter"),

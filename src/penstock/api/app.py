@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from penstock import __version__
-from penstock.api import page, problem, record, state
+from penstock.api import answers, page, problem, record, state
 from penstock.api.glimpse import Glimpse
 from penstock.errors import Invalid
 from penstock.usecases.workspace import Workspace
@@ -33,8 +33,8 @@ def make_app(workspace: Workspace, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Fa
     """
     app = FastAPI(title="Penstock", version=__version__, docs_url=None, redoc_url=None)
     glimpse = Glimpse(workspace)
-    for router in (record.routes(glimpse), state.routes(glimpse), page.routes(glimpse)):
-        app.include_router(router)
+    for room in (record, state, answers, page):
+        app.include_router(room.routes(glimpse))
     problem.install(app)
 
     @app.middleware("http")

@@ -200,6 +200,37 @@ class DealPage(DealRow):
     next_after: int | None
 
 
+class TraceNode(Form):
+    """A span ``[start, stop)`` of a register, and what it came from or became.
+
+    ``part`` is what it accounts for of its parent [the parent's unit], ``gap`` what no child accounts for,
+    ``folded_part`` what the ``folded`` children not shown do [its own unit].
+    """
+
+    register_: str = Field(alias="register")
+    unit: str
+    start: int
+    stop: int
+    part: int
+    link: str | None
+    links: int
+    state: str
+    notes: list[str]
+    gap: int
+    folded: int
+    folded_part: int
+    children: list[TraceNode]
+
+
+class Trace(Form):
+    """An answer's tokens, back to the roofs and forward to the coupons."""
+
+    rack: str
+    number: int
+    back: TraceNode
+    forward: TraceNode
+
+
 After = Annotated[int, Query(ge=0, le=SEQ_END, description="Rows to pass over.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Rows to return.")]
 Seq = Annotated[int, Query(ge=0, le=SEQ_END)]

@@ -11,12 +11,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from penstock.api.glimpse import Glimpse
 from penstock.api.state import health_of, tally
-from penstock.energy.checks import EXPLAINED
+from penstock.energy.checks import PACKETS_EXPLAINED, READINGS_EXPLAINED
 from penstock.errors import NotFound
 
 STORY: Final = "story.html"
 _SHOWN: Final = 20
-_WHY: Final = {verdict.name.lower(): why for verdict, why in EXPLAINED.items()}
+_WHY: Final = {
+    verdict.name.lower(): why for why_of in (PACKETS_EXPLAINED, READINGS_EXPLAINED) for verdict, why in why_of.items()
+}
 
 
 def routes(glimpse: Glimpse) -> APIRouter:
