@@ -1,4 +1,4 @@
-"""Calls without a signature: answer them, name why they revert, and find the least gas they run with."""
+"""Calls without a signature: answer them, name why they revert, and find gas enough to run with."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from penstock.chain.rpc_params import CallParams
 from penstock.chain.tx import LEGACY, Tx
 from penstock.errors import Refused
 
+TOLERANCE: Final = 64
 _ERROR: Final = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC: Final = bytes.fromhex("4e487b71")  # Panic(uint256)
 _PANICS: Final = {
@@ -33,11 +34,11 @@ def answer(node: Node, params: CallParams, header: Header) -> bytes:
     return _succeeded(_run(node, params, header, header.state_root, params.gas or header.gas_limit)).output
 
 
-def least_gas(node: Node, params: CallParams, header: Header) -> int:
-    """The least gas limit with which the call succeeds, on top of block ``header`` in the next block's environment.
+def enough_gas(node: Node, params: CallParams, header: Header) -> int:
+    """A gas limit with which the call succeeds, on top of block ``header`` in the next block's environment.
 
-    By execution alone: a first run with all the gas says what it peaks at; if that much does not suffice (a callee sees
-    only 63/64 of what is left) the limit is found by bisection.
+    By execution alone: a first run with all the gas says what it peaks at. That much suffices unless a callee, which
+    sees only 63/64 of what is left, needs more: then bisection closes in to within 1/64 above the least.
 
     Raises:
         Refused: as `answer`.
@@ -45,11 +46,10 @@ def least_gas(node: Node, params: CallParams, header: Header) -> int:
     draft = node.next_header() if header.hash == node.head.hash else header.child(header.at_s, COINBASE)
     cap = min(params.gas or header.gas_limit, header.gas_limit)
     first = _succeeded(_run(node, params, draft, header.state_root, cap))
-    low = max(first.gas_peak, first.gas_used) - 1
-    high = low + 1
+    high = low = max(first.gas_peak, first.gas_used)
     while high < cap and _fails(node, params, draft, header.state_root, high):
         low, high = high, min(high + high // 32 + 2_300, cap)
-    while high - low > 1:
+    while high - low > high // TOLERANCE:
         middle = (low + high) // 2
         if _fails(node, params, draft, header.state_root, middle):
             low = middle

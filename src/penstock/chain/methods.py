@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from penstock.chain import rpc_params as p
 from penstock.chain.archive import MinedLog, MinedTx
-from penstock.chain.calls import answer, least_gas
+from penstock.chain.calls import answer, enough_gas
 from penstock.chain.fees import TIP_WEI, fee_history, gas_price
 from penstock.chain.filters import Filters
 from penstock.chain.header import Header
@@ -149,7 +149,7 @@ class Methods:
         return text(answer(self.node, p.call(call), header))
 
     def _estimate(self, call: object, reference: object = None) -> Json:
-        return hex(least_gas(self.node, p.call(call), self._at(reference)))
+        return hex(enough_gas(self.node, p.call(call), self._at(reference)))
 
     # fees
 

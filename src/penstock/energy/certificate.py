@@ -14,8 +14,9 @@ import numpy as np
 
 from penstock.energy.device import Standing
 from penstock.errors import Invalid
+from penstock.journal.cutting import ratio_down
 from penstock.journal.segment import Column
-from penstock.period import HOUR_US, SECOND_US
+from penstock.period import HOUR_US
 
 
 def interval_spans(
@@ -67,12 +68,12 @@ def _interval_ends(register: Column, at_us: Column, position_wh: Column, interva
     """Each register's whole position at every interval end that its readings reach, floors of even power."""
     first = np.r_[True, register[1:] != register[:-1]]
     at0, position0 = np.r_[0, at_us[:-1]], np.r_[0, position_wh[:-1]]
-    at0[first] = at_us[first] - (at_us[first] % interval_us == 0)  # a standing on an end is an end itself
+    at0[first] = at_us[first] // interval_us * interval_us - 1  # a standing stands for the start of its interval
     position0[first] = position_wh[first]
     ends = at_us // interval_us - at0 // interval_us
     row = np.repeat(np.arange(len(register)), ends)
     nth = np.arange(len(row)) - np.repeat(np.cumsum(ends) - ends, ends)
     end_us = (at0[row] // interval_us + 1 + nth) * interval_us
-    elapsed_s, whole_s = (end_us - at0[row]) // SECOND_US, np.maximum((at_us[row] - at0[row]) // SECOND_US, 1)
-    position = position0[row] + (position_wh[row] - position0[row]) * elapsed_s // whole_s
+    counted_wh = position_wh[row] - position0[row]
+    position = position0[row] + ratio_down(counted_wh, end_us - at0[row], at_us[row] - at0[row])
     return {"register": register[row], "at_us": end_us, "position": position}

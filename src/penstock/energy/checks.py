@@ -21,6 +21,7 @@ from penstock.energy.packet import Packet, packet_hash, parse
 from penstock.errors import Invalid
 from penstock.journal.segment import Column
 from penstock.period import SECOND_US
+from penstock.units import INT64_MAX
 
 RULES: Final = "checks/1"
 _SECONDS_PER_HOUR: Final = 3_600
@@ -47,13 +48,15 @@ class ReadingVerdict(IntEnum):
     OVER_CAPACITY = 3
 
 
-EXPLAINED: Final = {
+PACKETS_EXPLAINED: Final = {
     PacketVerdict.MALFORMED: "the bytes are not a packet of this format",
     PacketVerdict.UNKNOWN_DEVICE: "no such device is enrolled",
     PacketVerdict.BAD_SIGNATURE: "the enrolled key did not sign these bytes (forged or altered)",
     PacketVerdict.REPLAYED: "this sequence number was already received (replay)",
     PacketVerdict.GAP: "a sequence number is missing before this one",
     PacketVerdict.FORKED: "it does not name the hash of the packet before it",
+}
+READINGS_EXPLAINED: Final = {
     ReadingVerdict.TIME_BACKWARD: "its time does not come after the last accepted reading",
     ReadingVerdict.REGISTER_BACKWARD: "the register stood higher before; a real meter never goes back",
     ReadingVerdict.OVER_CAPACITY: "more energy than the device's capacity allows in that time",
@@ -160,7 +163,9 @@ def judge_readings(register: Column, at_us: Column, position_wh: Column, devices
 def _judge_step(at: Column, position: Column, at0: Column, position0: Column, capacity_w: Column) -> NDArray[np.uint8]:
     """Verdicts of steps from (at0, position0) to (at, position); one Wh of register quantum is allowed."""
     elapsed_s = (at - at0) // SECOND_US
-    over = (position - position0 - 1) * _SECONDS_PER_HOUR > capacity_w * elapsed_s
+    wraps = capacity_w > INT64_MAX // np.maximum(elapsed_s, 1)  # products stay within 63 bits, whatever was signed
+    allowed_wh = np.where(wraps, INT64_MAX, capacity_w * elapsed_s) // _SECONDS_PER_HOUR
+    over = position - position0 - 1 > allowed_wh
     return np.select(
         [at <= at0, position < position0, over],
         [ReadingVerdict.TIME_BACKWARD, ReadingVerdict.REGISTER_BACKWARD, ReadingVerdict.OVER_CAPACITY],

@@ -24,6 +24,16 @@ READINGS_MAX: Final = 4_096
 PACKET_BYTES_MAX: Final = 131_072
 _COSE_SIGN1: Final = 18
 _PROTECTED: Final = cbor2.dumps({1: -8}, canonical=True)
+UNREADABLE: Final = (
+    cbor2.CBORError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""All that hostile bytes make the CBOR decoder raise (its decimals, dates and shared values each in their own way)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +67,53 @@ def packet_hash(raw: bytes) -> bytes:
 
 def sign(packet: Packet, key: SigningKey) -> bytes:
     """The signed message of ``packet``."""
-    payload = cbor2.dumps(
-        [packet.device, packet.sequence, packet.previous, list(packet.at_us), list(packet.position_wh)], canonical=True
-    )
-    signature = key.sign(_to_be_signed(_PROTECTED, payload))
-    message = [_PROTECTED, {4: packet.device.encode()}, payload, signature]
-    return cbor2.dumps(cbor2.CBORTag(_COSE_SIGN1, message), canonical=True)
+    return _message(packet, key.sign(_to_be_signed(_payload(packet))))
 
 
 def parse(raw: bytes) -> SignedPacket:
     """Read a message without believing it.
 
+    A packet has one form: were another accepted, whoever carries it could change its hash, and with it the
+    device's chain, without breaking the signature.
+
     Raises:
-        Invalid: ``packet.malformed`` for anything but a well-formed packet of this format.
+        Invalid: ``packet.malformed`` for anything but a well-formed packet of this format, in its one form.
     """
     try:
         return _parse(raw)
-    except (cbor2.CBORError, ValueError, TypeError, UnicodeDecodeError, RecursionError, MemoryError, OverflowError):
+    except UNREADABLE:
         raise Invalid("packet.malformed", "This is not a signed packet of readings.") from None
 
 
 def _parse(raw: bytes) -> SignedPacket:
     if len(raw) > PACKET_BYTES_MAX:
         raise ValueError("too long")
-    tag = cbor2.loads(raw)
-    protected, unprotected, payload, signature = _expect(tag, cbor2.CBORTag).value
-    if tag.tag != _COSE_SIGN1 or protected != _PROTECTED or _expect(unprotected, dict).keys() != {4}:
-        raise ValueError("not COSE_Sign1 with EdDSA")
+    _, _, payload, signature = _expect(cbor2.loads(raw), cbor2.CBORTag).value
     device, sequence, previous, at_us, position_wh = cbor2.loads(_expect(payload, bytes))
     packet = Packet(
         _expect(device, str), _count(sequence), _expect(previous, bytes), _counts(at_us), _counts(position_wh)
     )
-    if unprotected[4] != packet.device.encode() or len(packet.previous) != len(FIRST):
-        raise ValueError("not the named device")
+    if len(packet.previous) != len(FIRST):
+        raise ValueError("not a hash")
     if not 0 < len(packet.at_us) == len(packet.position_wh) <= READINGS_MAX:
         raise ValueError("ragged readings")
-    return SignedPacket(packet, _to_be_signed(protected, payload), _expect(signature, bytes))
+    if _message(packet, _expect(signature, bytes)) != raw:
+        raise ValueError("not COSE_Sign1 with EdDSA by the named device, in the one form")
+    return SignedPacket(packet, _to_be_signed(payload), signature)
 
 
-def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
-    return cbor2.dumps(["Signature1", protected, b"", payload], canonical=True)
+def _payload(packet: Packet) -> bytes:
+    fields = [packet.device, packet.sequence, packet.previous, list(packet.at_us), list(packet.position_wh)]
+    return cbor2.dumps(fields, canonical=True)
+
+
+def _to_be_signed(payload: bytes) -> bytes:
+    return cbor2.dumps(["Signature1", _PROTECTED, b"", payload], canonical=True)
+
+
+def _message(packet: Packet, signature: bytes) -> bytes:
+    parts = [_PROTECTED, {4: packet.device.encode()}, _payload(packet), signature]
+    return cbor2.dumps(cbor2.CBORTag(_COSE_SIGN1, parts), canonical=True)
 
 
 def _expect(value: Any, kind: type) -> Any:

@@ -10,7 +10,6 @@ from penstock.keys import SigningKey
 from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.workspace import Workspace
 
-LOG_KEY_NAME = "penstock-log"
 
 
 def sign_checkpoint(workspace: Workspace, key: str, origin: str, log_key: SigningKey, at_us: int) -> CheckpointSigned:
@@ -18,7 +17,7 @@ def sign_checkpoint(workspace: Workspace, key: str, origin: str, log_key: Signin
     tree = workspace.tree()
     size = len(tree)
     checkpoint = Checkpoint(origin, size, tree.root(size))
-    signed = CheckpointSigned(size, checkpoint.root, sign(checkpoint, LOG_KEY_NAME, log_key))
+    signed = CheckpointSigned(size, checkpoint.root, sign(checkpoint, origin, log_key))
     receipt = workspace.submit(key, key.encode(), at_us, lambda _: [Entry(signed)])
     (row,) = workspace.facts(receipt.first_seq, receipt.first_seq + 1)
     if not isinstance(row.recorded.fact, CheckpointSigned):

@@ -95,7 +95,7 @@ class ChainDesk:
         return [each[1] for each in decoded if each is not None and each[0] == wanted]
 
     def _plan(self, act_id: str, target: bytes | None, data: bytes) -> None:
-        self._table.insert(OutboxRow(id=act_id, sender=self.key.address, target=target, data=data))
+        self._table.add([OutboxRow(id=act_id, sender=self.key.address, target=target, data=data)])
 
     def _settle(self, act_id: str, target: bytes | None, data: bytes) -> Receipt:
         self._plan(act_id, target, data)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from penstock.energy.checks import EXPLAINED, PacketVerdict, ReadingVerdict
-from penstock.errors import Corrupt
-from penstock.journal.kinds.capital import PeriodClosed
+from penstock.energy.checks import PACKETS_EXPLAINED, READINGS_EXPLAINED, PacketVerdict, ReadingVerdict
+from penstock.errors import Corrupt, NotFound
+from penstock.journal.kinds.capital import DealLaunched, PeriodClosed
+from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
 from penstock.journal.segment import Columns
 from penstock.journal.words import TITLE_STATES, Right
@@ -92,7 +93,7 @@ def _refused_packet(columns: Columns, at: int, names: list[str]) -> Row:
         "device": names[device] if device >= 0 else "unknown",
         "sequence": int(columns["sequence"][at]),
         "verdict": verdict.name.lower(),
-        "why": EXPLAINED[verdict],
+        "why": PACKETS_EXPLAINED[verdict],
     }
 
 
@@ -104,7 +105,7 @@ def _refused_reading(columns: Columns, received: Columns, at: int, names: list[s
         "device": names[int(received["device"][packet])],
         "sequence": int(received["sequence"][packet]),
         "verdict": verdict.name.lower(),
-        "why": EXPLAINED[verdict],
+        "why": READINGS_EXPLAINED[verdict],
         "position_wh": int(columns["position_wh"][at]),
     }
 
@@ -223,3 +224,31 @@ def balances(workspace: Workspace, deal: str) -> Row:
         return {one.name: world.books.ledger.balance(ids.id_of(account_of(deal, one.name))) for one in accounts}
 
     return workspace.read(look)
+
+
+def chain(workspace: Workspace) -> Row:
+    """The adopted chain, every known contract, the size of the last anchored checkpoint.
+
+    Raises:
+        NotFound: ``chain.none`` where the workspace has adopted no chain yet.
+    """
+    facts = [row.recorded.fact for row in workspace.facts()]
+    adopted = next((fact for fact in facts if isinstance(fact, ChainAdopted)), None)
+    if adopted is None:
+        raise NotFound("chain.none", "This workspace has adopted no chain yet.", hint="Run: penstock demo")
+    launched = [one for fact in facts if isinstance(fact, DealLaunched) for one in fact.contracts]
+    anchored = [fact.size for fact in facts if isinstance(fact, CheckpointAnchored)]
+    return {
+        "chain_id": adopted.chain_id,
+        "genesis": adopted.genesis.hex(),
+        "anchored": max(anchored, default=0),
+        "contracts": {one.name: "0x" + one.address.hex() for one in (*adopted.contracts, *launched)},
+    }
+
+
+def outbox(workspace: Workspace) -> list[Row]:
+    """The operator's transactions in the order planned."""
+    return [
+        {"id": row.id, "nonce": row.nonce, "state": row.state, "tx": (row.tx_hash or b"").hex(), "note": row.note}
+        for row in workspace.store.outbox.rows()
+    ]

@@ -60,6 +60,7 @@ def adopt_chain(workspace: Workspace, desk: ChainDesk, roles: Roles, at_us: int)
     operator = desk.address
     dollar = desk.deploy("Dollar", "Dollar", operator).address
     desk.deploy("Registry", "Registry", operator, operator)
+    desk.act("admit:operator", "Registry", "admit", _entry(Admission(operator, 840, 1, 0)))
     desk.deploy("Anchor", "Anchor", operator, list(roles.attesters), QUORUM)
     desk.deploy("Credit", "Credit", dollar, "")
     contracts = tuple(Deployed(name, desk.contract(name).address) for name in BASE)

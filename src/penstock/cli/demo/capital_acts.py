@@ -1,0 +1,244 @@
+"""Stages of the capital wing: launch, sell and pay period by period, withdraw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from penstock.capital.deal import Deal
+from penstock.capital.exact import close_period, unpaid
+from penstock.capital.measure import DEFINITION
+from penstock.capital.program import Program
+from penstock.capital.report import Report
+from penstock.chain.rpc import serve as serve_rpc
+from penstock.cli.demo.attesters import Attesters, attesters, wait_until
+from penstock.cli.demo.play import BUYER, CREDITS, DEAL, ORIGIN, RACK, TERMS, Stagehand
+from penstock.compute.credit import whole_credits
+from penstock.errors import Corrupt
+from penstock.journal.cutting import cut_down
+from penstock.journal.fact import Entry
+from penstock.journal.kinds.capital import ReportAttested
+from penstock.journal.kinds.compute import AnswersServed
+from penstock.keys import derive_seed
+from penstock.period import SECOND_US
+from penstock.usecases.anchor import anchor_checkpoint, sign_checkpoint
+from penstock.usecases.checkout import CreditClass, buy, open_class, redeem_by_receipt
+from penstock.usecases.close import close, pay_tariffs, pull
+from penstock.usecases.enrol import open_accounts
+from penstock.usecases.inspect import deal_periods
+from penstock.usecases.launch import QUORUM, Admission, admit, adopt_chain, launch, place, tranche_contract
+from penstock.usecases.originate import account_of, originate, recompile
+from penstock.usecases.sell import redeem, sell
+from penstock.usecases.withdraw import tranche_account
+from penstock.usecases.workspace import KEYS_FOLDER
+
+COLLATERAL_USDC_MICRO: Final = 200
+STOCK_CREDITS: Final = 1_000_000
+BUYER_FUNDS_USDC_MICRO: Final = 40_000_000_000
+HOLDERS_OF: Final = {"A": 1_000, "B": 40, "E": 10}
+US: Final = 840
+PROFESSIONAL: Final = 2
+ROOFS_PAYEE: Final = "roofs"
+TARIFFS: Final = "tariffs"
+
+
+def chain(hand: Stagehand) -> dict[str, Any]:
+    """The embedded chain starts and the shared contracts take their place."""
+    adopt_chain(hand.workspace, hand.desk, hand.cast.roles(), hand.week.start_us)
+    hand.desk.act("fund:buyer", "Dollar", "mint", hand.cast.chain_key(BUYER).address, BUYER_FUNDS_USDC_MICRO)
+    identity = hand.desk.identity
+    names = ("Dollar", "Registry", "Anchor", "Credit")
+    return {
+        "chain_id": identity.chain_id,
+        "genesis": identity.genesis.hex(),
+        "contracts": {name: "0x" + hand.desk.contract(name).address.hex() for name in names},
+        "block": hand.desk.client.head().number,
+    }
+
+
+def capital(hand: Stagehand) -> dict[str, Any]:
+    """The deal file is compiled, originated and launched; a thousand holders get their shares."""
+    start_us, text = hand.week.start_us, hand.settings.deal_text
+    hand.workspace.submit(
+        f"originate:{DEAL}", text.encode(), start_us, lambda world: originate(world, DEAL, text, (RACK,))
+    )
+    launch(hand.workspace, hand.desk, DEAL, hand.cast.roles(), start_us)
+    deal, program = deal_of(hand)
+    admissions = {tranche.name: _admissions(hand, tranche.name) for tranche in deal.tranches}
+    with hand.bar("placing shares", 2) as step:
+        admit(hand.desk, DEAL, admissions["A"])
+        step(1)
+        for tranche in deal.tranches:
+            place(hand.desk, tranche_contract(DEAL, tranche.name), admissions[tranche.name])
+        step(1)
+    hand.workspace.submit("tranche accounts", b"", start_us, lambda _: _tranche_accounts(deal))
+    return {
+        "deal": deal.name,
+        "address": "0x" + hand.desk.contract(DEAL).address.hex(),
+        "deal_hash": program.deal_hash.hex(),
+        "program_hash": program.program_hash.hex(),
+        "program_bytes": len(program.code),
+        "tranches": {tranche.name: tranche.face_usdc_micro for tranche in deal.tranches},
+        "holders": {tranche.name: HOLDERS_OF[tranche.name] for tranche in deal.tranches},
+    }
+
+
+def _tranche_accounts(deal: Deal) -> list[Entry]:
+    return open_accounts([*(tranche_account(DEAL, one.name) for one in deal.tranches), TARIFFS])
+
+
+def deal_of(hand: Stagehand) -> tuple[Deal, Program]:
+    """The deal and its program, compiled from the text the journal holds."""
+    return recompile(hand.workspace.read(lambda world: world.capital.deal(DEAL).originated))
+
+
+def _admissions(hand: Stagehand, tranche: str) -> list[Admission]:
+    """Holders of a tranche with their shares; all of its shares are placed."""
+    shares = shares_of(hand, tranche)
+    holders = hand.holders[: len(shares)]
+    return [Admission(one.key.address, US, PROFESSIONAL, shares[one.name]) for one in holders]
+
+
+def shares_of(hand: Stagehand, tranche: str) -> dict[str, int]:
+    """Each holder's shares of a tranche: weights from the seed, cut at floors, so that they sum to the supply."""
+    supply, count = hand.desk.view(tranche_contract(DEAL, tranche), "totalSupply"), HOLDERS_OF[tranche]
+    dice = np.random.Generator(
+        np.random.PCG64(int.from_bytes(derive_seed(hand.settings.seed, "shares", tranche), "big"))
+    )
+    cuts = cut_down(supply, dice.integers(10, 200, count))
+    return dict(zip((holder.name for holder in hand.holders), np.diff(cuts).tolist(), strict=False))
+
+
+def periods(hand: Stagehand) -> dict[str, Any]:
+    """Each day: credits bought and redeemed, the head anchored, three attesters vote, the waterfall runs."""
+    deal, program = deal_of(hand)
+    of = open_class(hand.desk, TERMS, hand.desk.contract(DEAL).address, COLLATERAL_USDC_MICRO)
+    with (
+        hand.bar("closing periods", len(hand.days)) as step,
+        serve_rpc(hand.node) as rpc,
+        attesters(
+            str(hand.settings.workspace), rpc, DEAL, hand.settings.workspace / KEYS_FOLDER, len(hand.days)
+        ) as running,
+    ):
+        for number in range(len(hand.days)):
+            _sell_day(hand, of, number)
+            _attest_day(hand, number, running)
+            _close_day(hand, deal, program, number)
+            step(1)
+        pids = running.pids
+    return {"periods": deal_periods(hand.workspace, DEAL), "attesters": pids, "quorum": QUORUM}
+
+
+def _sell_day(hand: Stagehand, of: CreditClass, number: int) -> None:
+    """The buyer refills its stock of credits; the credits of the day's answers are redeemed."""
+    day, buyer, submit = hand.days[number], hand.cast.chain_key(BUYER), hand.workspace.submit
+    if hand.recorded(f"redeem:{number}"):
+        return
+    book = hand.workspace.read(lambda world: world.compute.book(CREDITS))
+    bought = hand.recorded(f"sell:{number}")
+    wanted = STOCK_CREDITS - book.outstanding
+    if wanted and not bought:
+        buy(hand.desk, str(number), of, buyer, wanted, hand.desk.client.head().at_s)
+        submit(f"sell:{number}", b"", day.start_us, lambda world: sell(world, CREDITS, BUYER, wanted, day.start_us))
+    count = _credits_of_day(hand, number)
+    root = _work_root(hand, number)
+    redeem_by_receipt(hand.desk, str(number), of, buyer, count, root)
+    collect, rack = account_of(DEAL, "collect"), hand.rack
+    submit(
+        f"redeem:{number}",
+        root,
+        day.stop_us,
+        lambda world: redeem(world, CREDITS, rack, BUYER, count, root, collect, day),
+    )
+
+
+def _credits_of_day(hand: Stagehand, number: int) -> int:
+    """Credits whose last token was served by the end of a day, less those of the days before."""
+    delivered = hand.workspace.read(lambda world: list(world.capital.performance.delivered))
+    through = [sum(one.tokens for one in delivered[:stop]) for stop in (number, number + 1)]
+    before, after = (whole_credits(tokens, TERMS.tokens_per_credit) for tokens in through)
+    return after - before
+
+
+def _work_root(hand: Stagehand, number: int) -> bytes:
+    """The Merkle root of the day's answers: what the buyer signs for."""
+    receipt = hand.workspace.store.receipt(f"serve:{number}")
+    start = receipt.first_seq if receipt else 0
+    facts = (row.recorded.fact for row in hand.workspace.facts(start))
+    return next(fact.segment.root for fact in facts if isinstance(fact, AnswersServed))
+
+
+def _attest_day(hand: Stagehand, number: int, running: Attesters) -> None:
+    """Anchor the head, wait for the quorum, record what it said."""
+    day = hand.days[number]
+    if hand.recorded(f"report:{number}"):
+        return
+    checkpoint = sign_checkpoint(hand.workspace, f"checkpoint:{number}", ORIGIN, hand.cast.log_key, day.stop_us)
+    anchor_checkpoint(hand.workspace, hand.desk, checkpoint, day.stop_us)
+    wait_until(_accepted(hand, day.stop_us // SECOND_US), running)
+    report = _report(hand)
+    attested = ReportAttested(
+        deal=DEAL,
+        period=number,
+        as_of_us=report.as_of_s * SECOND_US,
+        measures=report.measures,
+        definition=DEFINITION,
+        log_size=checkpoint.size,
+        log_root=checkpoint.root,
+        quorum=QUORUM,
+        attesters=hand.cast.roles().attesters,
+    )
+    hand.workspace.submit(f"report:{number}", b"", day.stop_us, lambda _: [Entry(attested)])
+
+
+def _report(hand: Stagehand) -> Report:
+    return Report.from_word(hand.desk.view("Anchor", "report", hand.desk.contract(DEAL).address))
+
+
+def _accepted(hand: Stagehand, as_of_s: int) -> Iterator[bool]:
+    while True:
+        yield _report(hand).as_of_s >= as_of_s
+
+
+def _close_day(hand: Stagehand, deal: Deal, program: Program, number: int) -> None:
+    """Close on chain, run the same exactly, compare every word, record; tranches pull and accrue."""
+    at_us, submit = hand.days[number].stop_us, hand.workspace.submit
+    if not hand.recorded(f"close:{number}"):
+        address = hand.desk.contract(DEAL).address
+        balance = hand.desk.view("Dollar", "balanceOf", address)
+        state = hand.workspace.read(lambda world: world.capital.deal(DEAL).state)
+        report = _report(hand)
+        hand.desk.act(f"close:{number}", DEAL, "close")
+        closing = close_period(program.code, state, report, balance, hand.desk.client.head().at_s)
+        _compare(hand, closing.state.words)
+        submit(f"close:{number}", b"", at_us, lambda world: close(world, DEAL, program, closing))
+    submit(
+        f"tariffs:{number}",
+        b"",
+        at_us,
+        lambda world: pay_tariffs(world, DEAL, ROOFS_PAYEE, hand.days[number], "{}/tariff"),
+    )
+    for tranche in deal.tranches:
+        _pull(hand, program, tranche.name, number)
+
+
+def _compare(hand: Stagehand, words: tuple[int, ...]) -> None:
+    """Chain and exact engine agree word for word. Raises Corrupt ``deal.chain_differs``."""
+    on_chain = tuple(hand.desk.view(DEAL, "words", place) for place in range(len(words)))
+    if on_chain != words:
+        raise Corrupt("deal.chain_differs", "The chain and the exact engine disagree on a closed period.", deal=DEAL)
+
+
+def _pull(hand: Stagehand, program: Program, tranche: str, number: int) -> None:
+    key, at_us = f"pull:{tranche}:{number}", hand.days[number].stop_us
+    if hand.recorded(key):
+        return
+    amount = hand.workspace.read(lambda world: unpaid(world.capital.deal(DEAL).state, program.payee_lanes[tranche]))
+    if amount:
+        hand.desk.act(key, tranche_contract(DEAL, tranche), "pull")
+    target = tranche_account(DEAL, tranche)
+    hand.workspace.submit(
+        key, b"", at_us, lambda world: pull(world, DEAL, tranche, program, number, target, amount, HOLDERS_OF[tranche])
+    )

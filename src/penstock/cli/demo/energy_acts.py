@@ -1,0 +1,107 @@
+"""Stages of the energy wing: connect, meter, certify."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from penstock.cli.demo.demand import RACK as RACK_MODEL
+from penstock.cli.demo.demand import RACK_W
+from penstock.cli.demo.fleet import ZONE
+from penstock.cli.demo.play import BUYER, CREDITS, OPERATOR, RACK, TERMS, Stagehand
+from penstock.journal.formats import FORMATS, READINGS
+from penstock.journal.kinds.energy import ReadingsVerified
+from penstock.journal.segment import Columns
+from penstock.usecases.certify import certify
+from penstock.usecases.enrol import Producer, enrol_producers, enrol_rack, open_accounts
+from penstock.usecases.ingest import ingest
+from penstock.usecases.inspect import certificate_totals, metering, refusals
+from penstock.usecases.sell import offer
+from penstock.usecases.withdraw import WALLETS
+
+CELL: Final = "39.7,-105.2"
+_METER_SPARE_W: Final = 8_000
+
+
+def connect(hand: Stagehand) -> dict[str, Any]:
+    """120 rooftops, a rack and its investors take their addresses."""
+    start_us, submit = hand.week.start_us, hand.workspace.submit
+    names = [holder.name for holder in hand.holders]
+    submit("accounts", b"", start_us, lambda _: open_accounts(["servicer", *names], [WALLETS, BUYER]))
+    producers = [
+        Producer(
+            roof.name,
+            roof.key.public,
+            roof.size_w,
+            ZONE,
+            CELL,
+            start_us,
+            int(roof.plane.tilt_deg),
+            int(roof.plane.azimuth_deg),
+        )
+        for roof in hand.roofs
+    ]
+    submit("roofs", b"", start_us, lambda world: enrol_producers(world, producers))
+    rack_w = RACK_W + _METER_SPARE_W
+    key = hand.cast.rack_key.public
+    submit(
+        "rack",
+        b"",
+        start_us,
+        lambda _: enrol_rack(RACK, OPERATOR, ZONE, key, RACK_MODEL.accelerators, rack_w, start_us),
+    )
+    submit("offer", b"", start_us, lambda world: offer(world, TERMS))
+    sizes = [roof.size_w for roof in hand.roofs]
+    return {
+        "rooftops": len(sizes),
+        "capacity_w": sum(sizes),
+        "smallest_w": min(sizes),
+        "largest_w": max(sizes),
+        "rack_w": RACK_W,
+        "accelerators": RACK_MODEL.accelerators,
+        "holders": len(names),
+        "credit_class": CREDITS,
+    }
+
+
+def meter(hand: Stagehand) -> dict[str, Any]:
+    """A week of signed packets is judged, day by day; the planted ones have to be found."""
+    with hand.bar("verifying signed readings", len(hand.days)) as step:
+        for number in range(len(hand.days)):
+            if not hand.recorded(f"meter:{number}"):
+                _meter_day(hand, number)
+            step(1)
+    found = metering(hand.workspace)
+    return found | {"planted": len(hand.plan.kinds), "refusals": refusals(hand.workspace)}
+
+
+def _meter_day(hand: Stagehand, number: int) -> None:
+    at_us = hand.days[number].stop_us
+    raws = [raw for hour in hand.arrivals[number * 24 : (number + 1) * 24] for raw in hour]
+    hand.workspace.submit(f"meter:{number}", b"", at_us, lambda world: ingest(world, raws, at_us))
+
+
+def readings_of(hand: Stagehand, key: str) -> Columns:
+    """The reading columns that a recorded intake sealed."""
+    receipt = hand.workspace.store.receipt(key)
+    if receipt is None:
+        raise LookupError(key)
+    for row in hand.workspace.facts(receipt.first_seq, receipt.first_seq + receipt.facts):
+        if isinstance(row.recorded.fact, ReadingsVerified) and row.segment:
+            return hand.workspace.store.columns(row.segment, FORMATS[READINGS.name])
+    raise LookupError(key)
+
+
+def certificates(hand: Stagehand) -> dict[str, Any]:
+    """Every verified Wh gets its hourly certificate."""
+    with hand.bar("issuing hourly certificates", len(hand.days)) as step:
+        for number in range(len(hand.days)):
+            if not hand.recorded(f"certify:{number}"):
+                _certify_day(hand, number)
+            step(1)
+    return certificate_totals(hand.workspace)
+
+
+def _certify_day(hand: Stagehand, number: int) -> None:
+    readings = [readings_of(hand, f"meter:{number}")]
+    at_us = hand.days[number].stop_us
+    hand.workspace.submit(f"certify:{number}", b"", at_us, lambda world: certify(world, readings, ZONE))

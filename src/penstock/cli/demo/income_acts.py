@@ -1,0 +1,134 @@
+"""The stage where money reaches people: holders withdraw, the servicer is paid, tariffs go back to the roofs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from eth_account import Account
+
+from penstock.capital.exact import unpaid
+from penstock.capital.program import Program
+from penstock.chain.artefact import call_data
+from penstock.cli.demo.capital_acts import HOLDERS_OF, ROOFS_PAYEE, TARIFFS, deal_of, shares_of
+from penstock.cli.demo.cast import Holder
+from penstock.cli.demo.play import DEAL, Stagehand
+from penstock.errors import PenstockError
+from penstock.usecases.close import pull
+from penstock.usecases.launch import tranche_contract
+from penstock.usecases.withdraw import WALLETS, record_withdrawals, taken_by, tranche_account
+
+GAS_MOST: Final = 200_000
+BLOCK_OF: Final = 100
+SERVICER: Final = "servicer"
+
+
+def income(hand: Stagehand) -> dict[str, Any]:
+    """Every holder takes its income; the servicer and 120 roofs are paid."""
+    _, program = deal_of(hand)
+    tranches = [name for name in HOLDERS_OF if name in program.payee_lanes]
+    taken = {tranche: _withdraw_tranche(hand, tranche) for tranche in tranches}
+    _pay_servicer(hand, program)
+    roofs = _pay_roofs(hand, program)
+    return {
+        "holders": {tranche: sum(1 for amount in amounts.values() if amount) for tranche, amounts in taken.items()},
+        "withdrawn_usdc_micro": {tranche: sum(amounts.values()) for tranche, amounts in taken.items()},
+        "roofs_paid": len(roofs),
+        "tariff_usdc_micro": sum(roofs.values()),
+        "largest_tariff": max(roofs.items(), key=lambda item: item[1], default=("", 0)),
+    }
+
+
+def _withdraw_tranche(hand: Stagehand, tranche: str) -> dict[str, int]:
+    name = tranche_contract(DEAL, tranche)
+    names = {holder.key.address: holder.name for holder in hand.holders}
+    key = f"withdraw:{tranche}"
+    if not hand.recorded(key):
+        done = taken_by(hand.desk.events(name, "Withdrawn"), names)
+        waiting = [holder for holder in hand.holders[: HOLDERS_OF[tranche]] if holder.name not in done]
+        _send_withdrawals(hand, name, waiting if hand.desk.view(name, "accumulator") else [])
+    taken = taken_by(hand.desk.events(name, "Withdrawn"), names)
+    shares, source = shares_of(hand, tranche), tranche_account(DEAL, tranche)
+    at_us = hand.week.stop_us
+    hand.workspace.submit(
+        key, b"", at_us, lambda world: record_withdrawals(world, DEAL, tranche, source, shares, taken)
+    )
+    return taken
+
+
+def _send_withdrawals(hand: Stagehand, name: str, holders: Sequence[Holder]) -> None:
+    """Each holder's own transaction, many a block."""
+    contract = hand.desk.contract(name)
+    data = call_data(contract.artefact, "withdraw")
+    with hand.bar(f"withdrawing {name}", len(holders)) as step:
+        for start in range(0, len(holders), BLOCK_OF):
+            batch = holders[start : start + BLOCK_OF]
+            for answer in hand.node.send_many([_signed(hand, holder, contract.address, data) for holder in batch]):
+                if isinstance(answer, PenstockError):
+                    raise answer
+            step(len(batch))
+
+
+def _signed(hand: Stagehand, holder: Holder, target: bytes, data: bytes) -> bytes:
+    cap_wei, tip_wei = hand.desk.client.fees()
+    fields = {
+        "chainId": hand.desk.identity.chain_id,
+        "nonce": hand.desk.client.nonce(holder.key.address),
+        "gas": GAS_MOST,
+        "maxFeePerGas": cap_wei,
+        "maxPriorityFeePerGas": tip_wei,
+        "to": target,
+        "value": 0,
+        "data": data,
+    }
+    return bytes(Account.sign_transaction(fields, holder.key.secret).raw_transaction)
+
+
+def _pay_servicer(hand: Stagehand, program: Program) -> None:
+    """The servicer pulls its fees itself."""
+    lane, key = program.payee_lanes[SERVICER], "pull:servicer"
+    if hand.recorded(key):
+        return
+    amount = hand.workspace.read(lambda world: unpaid(world.capital.deal(DEAL).state, lane))
+    if hand.desk.view(DEAL, "unpaid", lane):
+        contract = hand.desk.contract(DEAL)
+        data = call_data(contract.artefact, "withdraw", lane)
+        hand.desk.client.transact(hand.cast.chain_key(SERVICER), contract.address, data)
+    last = len(hand.days) - 1
+    hand.workspace.submit(
+        key, b"", hand.week.stop_us, lambda world: pull(world, DEAL, SERVICER, program, last, WALLETS, amount, 1)
+    )
+
+
+def _pay_roofs(hand: Stagehand, program: Program) -> dict[str, int]:
+    """The operator pulls the roofs' lane and sends each roof its tariff of the week."""
+    lane, at_us, last = program.payee_lanes[ROOFS_PAYEE], hand.week.stop_us, len(hand.days) - 1
+    if not hand.recorded("pull:roofs"):
+        amount = hand.workspace.read(lambda world: unpaid(world.capital.deal(DEAL).state, lane))
+        hand.desk.act("pull:roofs", DEAL, "withdraw", lane)
+        hand.workspace.submit(
+            "pull:roofs", b"", at_us, lambda world: pull(world, DEAL, ROOFS_PAYEE, program, last, TARIFFS, amount, 120)
+        )
+    earned = hand.workspace.read(lambda world: _tariffs(world, [roof.name for roof in hand.roofs]))
+    if not hand.recorded("tariffs paid"):
+        for roof, amount in earned.items():
+            hand.desk.plan(f"tariff:{roof}", "Dollar", "transfer", hand.cast.roof_wallet(roof), amount)
+        hand.desk.settle()
+    sold = hand.workspace.read(lambda world: _sold(world, list(earned)))
+    hand.workspace.submit(
+        "tariffs paid", b"", at_us, lambda world: record_withdrawals(world, DEAL, ROOFS_PAYEE, TARIFFS, sold, earned)
+    )
+    return earned
+
+
+def _tariffs(world: Any, roofs: list[str]) -> dict[str, int]:
+    registers = world.books.registers
+    return {roof: int(registers.read[registers.id_of(f"{roof}/tariff")]) for roof in roofs}
+
+
+def _sold(world: Any, roofs: list[str]) -> dict[str, int]:
+    from penstock.journal.words import LinkKind
+
+    registers, allocated = world.books.registers, world.books.links[LinkKind.ALLOCATE]
+    exports = {roof: registers.id_of(f"{roof}/export") for roof in roofs}
+    return {roof: allocated.linked("source", one, 0, int(registers.read[one])) for roof, one in exports.items()}

@@ -1,0 +1,165 @@
+"""The play: the demo's stages in order, each resumable, each with the figures it shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from penstock.chain.client import ChainClient
+from penstock.chain.node import Genesis, Node
+from penstock.chain.provider import NodeProvider
+from penstock.cli.demo import demand
+from penstock.cli.demo.cast import Cast, Holder
+from penstock.cli.demo.fleet import Cloud, Roof, positions_wh, roofs
+from penstock.cli.demo.planted import Meter, Plan, packets
+from penstock.cli.demo.sunshine import Sunshine
+from penstock.cli.show import progress
+from penstock.journal.kinds.compute import CreditsOffered, RackRegistered
+from penstock.journal.kinds.ledger import WorkspaceOpened
+from penstock.keys import derive_seed
+from penstock.period import DAY_US, QUARTER_HOUR_US, Period, parse_iso
+from penstock.usecases.chain_desk import ChainDesk
+from penstock.usecases.workspace import CHAIN_FOLDER, KEYS_FOLDER, Workspace
+
+DEAL: Final = "first-light"
+RACK: Final = "rack-1"
+OPERATOR: Final = "operator"
+BUYER: Final = "buyer"
+CREDITS: Final = "answers"
+ORIGIN: Final = "penstock.example/first-light"
+EXPIRES_US: Final = parse_iso("2040-01-01T00:00:00Z")
+TERMS: Final = CreditsOffered(
+    CREDITS, OPERATOR, "modelled-70b", f"{CREDITS}/credits", 1_000, 2_600, 12_000_000, EXPIRES_US
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a play is about: where it lives, the seed, the week, and perhaps a cloud; ``quiet`` hides progress bars."""
+
+    workspace: Path
+    sunshine: Sunshine
+    seed: bytes
+    deal_text: str
+    cloud: Cloud | None = None
+    quiet: bool = False
+
+
+@dataclass(slots=True)
+class Stage:
+    """One stage as shown: its title, what it says, and how long it took [s of the wall clock]."""
+
+    name: str
+    title: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Stagehand:
+    """What all stages share: the open workspace, the chain, the cast and the fleet."""
+
+    def __init__(self, settings: Settings, workspace: Workspace, node: Node) -> None:
+        self.settings, self.workspace, self.node = settings, workspace, node
+        self.cast = Cast(settings.seed)
+        self.desk = ChainDesk(workspace, ChainClient(NodeProvider(node)), self.cast.chain_key(OPERATOR))
+
+    @property
+    def week(self) -> Period:
+        """The replayed week."""
+        return self.settings.sunshine.week
+
+    @property
+    def days(self) -> list[Period]:
+        """Its seven local days."""
+        return list(self.week.steps(DAY_US))
+
+    @cached_property
+    def roofs(self) -> tuple[Roof, ...]:
+        """The fleet."""
+        return roofs(self.settings.seed)
+
+    @cached_property
+    def holders(self) -> tuple[Holder, ...]:
+        """The investors."""
+        return self.cast.holders()
+
+    @cached_property
+    def meters(self) -> tuple[Meter, ...]:
+        """Every roof's readings for the week."""
+        at_us = self.settings.sunshine.start_us + QUARTER_HOUR_US
+        sun, cloud = self.settings.sunshine, self.settings.cloud
+        return tuple(Meter(roof.name, roof.key, at_us, positions_wh(roof, sun, cloud)) for roof in self.roofs)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Which bad packets go where."""
+        return Plan.draw(self.settings.seed, len(self.roofs), len(self.days) * 24)
+
+    @cached_property
+    def arrivals(self) -> list[list[bytes]]:
+        """Raw packets of all roofs, hour by hour, the planted ones among them."""
+        return packets(self.meters, self.plan, self.settings.seed)
+
+    @property
+    def rack(self) -> RackRegistered:
+        """The rack as registered."""
+        return self.workspace.read(lambda world: world.compute.racks[RACK])
+
+    def requests(self, day: int) -> demand.Demand:
+        """A day's modelled requests."""
+        return demand.requests(self.settings.seed, day, self.days[day])
+
+    def recorded(self, key: str) -> bool:
+        """Whether a command was recorded before."""
+        return self.workspace.store.receipt(key) is not None
+
+    @contextmanager
+    def bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A progress bar, unless the play is quiet."""
+        with progress(label, total, self.settings.quiet) as step:
+            yield step
+
+    def asked(self) -> bytes:
+        """What the play was asked for, as the input of its commands: another seed, week or cloud is another play."""
+        cloud = self.settings.cloud
+        said = f"{self.week}|{cloud.day if cloud else ''}|{cloud.percent if cloud else ''}"
+        return derive_seed(self.settings.seed, "asked", said, self.settings.deal_text)
+
+
+@contextmanager
+def stagehand(settings: Settings) -> Iterator[Stagehand]:
+    """Open the workspace and its chain, making both where there is none.
+
+    Raises:
+        Conflict: ``journal.key_reused`` where the workspace holds another play; Unavailable ``store.in_use``.
+    """
+    cast = Cast(settings.seed)
+    with ExitStack() as stack:
+        workspace = stack.enter_context(Workspace(settings.workspace))
+        (settings.workspace / CHAIN_FOLDER).mkdir(exist_ok=True)
+        genesis = Genesis(alloc=cast.funded(cast.holders()))
+        node = stack.enter_context(Node(genesis, settings.workspace / CHAIN_FOLDER / "chain.sqlite"))
+        hand = Stagehand(settings, workspace, node)
+        opened = WorkspaceOpened(ORIGIN, cast.log_key.public)
+        _open(hand, opened)
+        cast.save(settings.workspace / KEYS_FOLDER)
+        yield hand
+
+
+def _open(hand: Stagehand, opened: WorkspaceOpened) -> None:
+    from penstock.journal.fact import Entry
+
+    hand.workspace.submit("workspace", hand.asked(), hand.week.start_us, lambda _: [Entry(opened)])
+
+
+def perform(hand: Stagehand, acts: list[tuple[str, str, Callable[[Stagehand], dict[str, Any]]]]) -> Iterator[Stage]:
+    """Run the stages in order, yielding each as it is done."""
+    for name, title, act in acts:
+        began = time.monotonic()
+        figures = act(hand)
+        yield Stage(name, title, figures, time.monotonic() - began)

@@ -1,0 +1,119 @@
+"""The programme: reads what the demo needs, runs the stages in order, says what each did, writes the story."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from penstock.cli.demo import capital_acts, compute_acts, energy_acts, income_acts, proof_acts, spoken
+from penstock.cli.demo.fleet import Cloud
+from penstock.cli.demo.play import Settings, Stage, Stagehand, perform, stagehand
+from penstock.cli.demo.story import write_story
+from penstock.cli.demo.sunshine import find_file, read_week, week_of
+from penstock.cli.trace import plain
+from penstock.errors import Invalid, NotFound
+from penstock.trace.lineage import Node
+
+Act = tuple[str, str, Callable[[Stagehand], dict[str, Any]]]
+ACTS: Final[list[Act]] = [
+    ("chain", "A chain starts", capital_acts.chain),
+    ("connect", "Rooftops, a rack and investors connect", energy_acts.connect),
+    ("meter", "A week of signed readings is verified", energy_acts.meter),
+    ("certify", "Every verified Wh gets its hourly certificate", energy_acts.certificates),
+    ("serve", "The rack answers, only in hours it can match", compute_acts.answers),
+    ("launch", "The deal goes on chain", capital_acts.capital),
+    ("pay", "Answers are sold; each day the waterfall pays", capital_acts.periods),
+    ("income", "Holders withdraw; the roofs are paid", income_acts.income),
+    ("prove", "One answer is traced, proved and audited", proof_acts.proof),
+]
+STORY: Final = "story.html"
+DEAL_FILE: Final = Path("examples/deals/first.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command was asked for."""
+
+    workspace: Path
+    week: str
+    seed: str
+    cloud: str
+    deal: Path | None
+    data: Path | None
+
+
+def run(request: Request, as_json: bool) -> None:
+    """Run the demo and say what it did. Everything acknowledged survives an interruption; a repeat goes on."""
+    settings = _settings(request, quiet=as_json)
+    stages: list[Stage] = []
+    if not as_json:
+        spoken.opening(settings)
+    with stagehand(settings) as hand:
+        before = hand.workspace.store.size()
+        for number, stage in enumerate(perform(hand, ACTS), 1):
+            stages.append(stage)
+            if not as_json:
+                spoken.stage(number, len(ACTS), stage)
+        added = hand.workspace.store.size() - before
+        story = settings.workspace / STORY
+        write_story(story, settings, stages)
+    if as_json:
+        sys.stdout.write(json.dumps(_object(settings, stages, added, story), default=_plain) + "\n")
+    else:
+        spoken.closing(settings, stages, added, story)
+
+
+def _settings(request: Request, quiet: bool) -> Settings:
+    folders = (request.data,) if request.data else (Path(".data"), _project() / ".data")
+    file = request.deal or _first([DEAL_FILE, _project() / DEAL_FILE])
+    return Settings(
+        workspace=request.workspace,
+        sunshine=read_week(find_file(folders), week_of(request.week)),
+        seed=hashlib.sha256(request.seed.encode()).digest(),
+        deal_text=file.read_text(),
+        cloud=_cloud(request.cloud),
+        quiet=quiet,
+    )
+
+
+def _project() -> Path:
+    return Path(__file__).resolve().parents[4]
+
+
+def _first(files: list[Path]) -> Path:
+    for file in files:
+        if file.is_file():
+            return file
+    raise NotFound("demo.no_deal", "The demo's deal file is not here.", hint="Name one: --deal FILE")
+
+
+def _cloud(text: str) -> Cloud | None:
+    if not text:
+        return None
+    day, _, percent = text.partition("=")
+    if not percent.isdecimal() or int(percent) > 100:
+        raise Invalid("demo.cloud", "A cloud is a day and a percentage.", hint="Write: --cloud 2016-08-26=30")
+    cloud = Cloud(day, int(percent))
+    week_of(day)
+    return cloud
+
+
+def _object(settings: Settings, stages: list[Stage], added: int, story: Path) -> dict[str, Any]:
+    return {
+        "week": str(settings.sunshine.week),
+        "workspace": str(settings.workspace),
+        "facts_added": added,
+        "story": str(story),
+        "measured": "shape of AC power, NREL SERF East array (pvanalytics, MIT)",
+        "modelled": ["roof sizes and planes", "requests", "the rack's draw", "prices"],
+        "stages": {stage.name: {"seconds": round(stage.seconds, 3), **stage.figures} for stage in stages},
+    }
+
+
+def _plain(value: object) -> Any:
+    return plain(value) if isinstance(value, Node) else str(value)

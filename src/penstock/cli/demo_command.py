@@ -1,0 +1,28 @@
+"""`penstock demo`: one real week of sunshine, from the signed meter to the coupon and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penstock.cli.show import AsJson
+
+DEMO = Path("demo")
+WEEK = "2016-08-22"
+
+
+def demo(
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The folder it lives in; it survives.")] = DEMO,
+    week: Annotated[str, typer.Option(help="The Monday of the week to replay (measured July to October 2016).")] = WEEK,
+    seed: Annotated[str, typer.Option(help="Keys, fleet, demand and planted packets follow from it.")] = "first light",
+    cloud: Annotated[str, typer.Option(help="Cloud a day: 2016-08-26=30 leaves 30 % of its sunshine.")] = "",
+    deal: Annotated[Path | None, typer.Option(help="Another deal file.", exists=True)] = None,
+    data: Annotated[Path | None, typer.Option(help="Where the measured sunshine lies.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay the week: meter, certify, serve, sell, pay on chain, trace, prove. Run again: nothing is done twice."""
+    from penstock.cli.demo.programme import Request, run
+
+    run(Request(workspace, week, seed, cloud, deal, data), as_json)
