@@ -18,8 +18,9 @@ from penstock.journal.segment import Columns
 from penstock.journal.state import Books
 from penstock.journal.words import LinkKind, RegisterKind, Unit
 from penstock.span import Span
-from penstock.trace.lineage import Node, back, forward
+from penstock.trace.lineage import Node, back, forward, trees_of
 from penstock.trace.tree_text import amount, label, tree_lines
+from penstock.trace.walk import walk_all
 from penstock.units import MJ_PER_WH
 
 ROOFS = tuple(f"roof-{number}/export" for number in range(3))
@@ -189,6 +190,16 @@ def test_joined_links_count_and_cover_the_same() -> None:
     one, other = (back(chain.books, TOKENS, span, joined=joined, children_most=10_000) for joined in (True, False))
     assert sum(child.links for child in one.children) == len(other.children) > len(one.children)
     assert sum(child.quantity for child in one.children) == sum(child.quantity for child in other.children)
+
+
+def test_many_spans_at_once_give_the_trees_of_each() -> None:
+    chain = chain_of(8)
+    register = chain.books.registers.id_of(TOKENS)
+    starts, stops = (np.array([getattr(span, end) for span in chain.answers]) for end in ("start", "stop"))
+    found = walk_all(chain.books, np.full(len(starts), register), starts, stops, is_back=True)
+    together = trees_of(chain.books, found, {})
+    assert together == tuple(back(chain.books, TOKENS, span) for span in chain.answers)
+    assert len(together) > 5
 
 
 def test_an_unknown_register_is_refused() -> None:

@@ -136,7 +136,15 @@ def notes_of(facts: Iterable[Recorded], racks: Mapping[str, RackRegistered]) -> 
 
 def tree_of(books: Books, found: Walk, notes: Mapping[str, str], children_most: int = CHILDREN_MOST) -> Node:
     """A walk's pieces as a tree of nodes; children beyond ``children_most`` are folded into a sum."""
-    return _Builder(books, found, notes, children_most).node(0, 0)
+    return trees_of(books, found, notes, children_most)[0]
+
+
+def trees_of(
+    books: Books, found: Walk, notes: Mapping[str, str], children_most: int = CHILDREN_MOST
+) -> tuple[Node, ...]:
+    """As `tree_of`, one tree for each span of the walk's first level."""
+    builder = _Builder(books, found, notes, children_most)
+    return tuple(builder.node(0, row) for row in range(len(found.levels[0]["row"])))
 
 
 class _Builder:
@@ -144,6 +152,7 @@ class _Builder:
 
     def __init__(self, books: Books, found: Walk, notes: Mapping[str, str], children_most: int) -> None:
         self._books, self._walk, self._notes, self._most = books, found, notes, children_most
+        self._metered = {device.register for device in books.devices}
         self._states = [_states(books, level) for level in found.levels]
         self._bounds = [
             np.searchsorted(after["parent"], np.arange(len(level["row"]) + 1))
@@ -205,7 +214,7 @@ class _Builder:
         if not self._walk.is_back:
             paid = urn.endswith("/tariff") or "/paid/" in urn
             return "paid" if paid else _OPEN_ENDS[self._books.registers.unit(register)]
-        return "metered" if any(device.register == urn for device in self._books.devices) else "origin not linked"
+        return "metered" if urn in self._metered else "origin not linked"
 
 
 def _edges(kind: LinkKind, is_back: bool, quantity_wh: int, part_mj: int) -> Notes:

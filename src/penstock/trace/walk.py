@@ -29,7 +29,7 @@ _COLUMNS: Final = ("parent", "kind", "row", "links", "register", "start", "stop"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """Pieces by level; the first level is the span asked for.
+    """Pieces by level; the first level is the spans asked for.
 
     Columns of a level: ``parent`` (row of the level before), ``kind`` (``LINK_KINDS[kind]``), ``row`` (the link's
     number in its book, the first of ``links`` joined), ``register``, ``start``, ``stop`` and the part of the parent it
@@ -45,12 +45,27 @@ class Walk:
 def walk(
     books: Books, register: int, span: Span, *, is_back: bool, joined: bool = False, hops_most: int = HOPS_MOST
 ) -> Walk:
-    """Follow a span to all it came from, or to all it became. O(log n + k) a piece and hop, no loop over pieces.
+    """Follow one span; as `walk_all`."""
+    ends = (np.array([value]) for value in (register, span.start, span.stop))
+    return walk_all(books, *ends, is_back=is_back, joined=joined, hops_most=hops_most)
+
+
+def walk_all(
+    books: Books,
+    register: Ints,
+    start: Ints,
+    stop: Ints,
+    *,
+    is_back: bool,
+    joined: bool = False,
+    hops_most: int = HOPS_MOST,
+) -> Walk:
+    """Follow spans, a row each of the first level, to all they came from or became; no loop over pieces.
 
     Args:
         joined: neighbouring links of one parent that continue each other on both sides become one piece.
     """
-    levels = [_first(register, span)]
+    levels = [_first(register, start, stop)]
     while len(levels) <= hops_most:
         level = _hop(books, levels[-1], is_back)
         if not len(level["row"]):
@@ -59,9 +74,12 @@ def walk(
     return Walk(tuple(levels), is_back, False)
 
 
-def _first(register: int, span: Span) -> Level:
-    values = (-1, 0, -1, 1, register, span.start, span.stop, span.start, span.stop)
-    return {name: np.array([value], dtype=np.int64) for name, value in zip(_COLUMNS, values, strict=True)}
+def _first(register: Ints, start: Ints, stop: Ints) -> Level:
+    values = (-1, 0, -1, 1, register, start, stop, start, stop)
+    return {
+        name: np.broadcast_to(np.asarray(value, dtype=np.int64), len(register))
+        for name, value in zip(_COLUMNS, values, strict=True)
+    }
 
 
 def _hop(books: Books, level: Level, is_back: bool) -> Level:
