@@ -15,7 +15,7 @@ import pytest
 from penstock.usecases.own_chain import found_chain
 from penstock.usecases.workspace import Workspace
 
-RUN = "import typer; from penstock.cli.serve import serve; typer.run(serve)"
+PENSTOCK = (sys.executable, "-m", "penstock", "serve")
 WAIT_S = 60
 
 
@@ -25,14 +25,13 @@ def ask(url: str, body: dict[str, Any] | None = None) -> Any:
         return json.loads(answer.read())
 
 
-@pytest.mark.parametrize("with_chain", [True, False])
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("with_chain", "stop"), [(True, signal.SIGINT), (False, signal.SIGTERM)])
 def test_a_workspace_is_served_until_it_is_stopped(tmp_path: Path, with_chain: bool, stop: signal.Signals) -> None:
     path = tmp_path / "workspace"
     Workspace(path).store.close()
     if with_chain:
         found_chain(path, {bytes(20): 5}).close()
-    command = [sys.executable, "-c", RUN, "--workspace", str(path), "--port", "0", "--rpc-port", "0", "--json"]
+    command = [*PENSTOCK, "--workspace", str(path), "--port", "0", "--rpc-port", "0", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout
@@ -51,11 +50,9 @@ def test_a_workspace_is_served_until_it_is_stopped(tmp_path: Path, with_chain: b
 
 
 def test_a_folder_without_a_workspace_stays_without(tmp_path: Path) -> None:
-    run = "import sys, typer\nfrom penstock.cli.serve import serve\nfrom penstock.errors import NotFound\n"
-    run += "try:\n  typer.run(serve)\nexcept NotFound as error:\n  sys.exit(error.code)"
-    command = [sys.executable, "-c", run, "--workspace", str(tmp_path / "nowhere")]
+    command = [*PENSTOCK, "--workspace", str(tmp_path / "nowhere"), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
-    assert (done.returncode, done.stderr.strip()) == (1, "store.no_workspace")
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (4, "store.no_workspace")
     assert not (tmp_path / "nowhere").exists()
 
 

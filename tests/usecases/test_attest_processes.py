@@ -31,7 +31,6 @@ from penstock.api.running import serve_in_thread
 from penstock.chain.keystore import save_key
 from penstock.period import DAY_US
 
-ALONE = Path(__file__).with_name("attester_process.py")
 WORDS = "open sesame"
 PATIENCE_S = 120
 
@@ -65,7 +64,7 @@ def start(role: str, source: str, rpc: str, keys: Path, *more: str, words: str |
     options = ["--source", source, "--rpc", rpc, "--deal", DEAL, "--keys", str(keys), "--key", role, "--json", *more]
     secret = {} if words is None else {"PENSTOCK_PASSPHRASE": words}
     known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    command = [sys.executable, str(ALONE), *options]
+    command = [sys.executable, "-m", "penstock", "attest", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=known | secret)
 
 

@@ -28,7 +28,7 @@ def attest(
     ] = None,
     periods: Annotated[int, typer.Option(min=1, help="Stop after so many periods.")] = 1_000_000,
     follow: Annotated[bool, typer.Option("--follow", help="Wait for periods that are not ready yet.")] = False,
-    timeout: Annotated[float, typer.Option(min=0, help="With --follow: give up after so long without one [s].")] = 600,
+    timeout: Annotated[float, typer.Option(min=0, help="With --follow: seconds to wait for the next period.")] = 600,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:
     """Attest each period that is ready: recompute, compare, sign, vote. What does not agree is never signed."""

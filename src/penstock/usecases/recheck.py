@@ -86,7 +86,7 @@ class Recheck:
         """Check every period served since the last call: its figures, its meter and its links agree, to the unit.
 
         Raises:
-            Unverified: ``attest.figures_differ``; ``attest.verdicts_differ`` where packets stand without their readings.
+            Unverified: ``attest.figures_differ``; ``attest.verdicts_differ`` for packets without readings.
         """
         if self._readings is not None:
             raise _verdicts_differ(self.world.books.size)
