@@ -150,13 +150,18 @@ class ChainClient:
         base = int(self.ask("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
         return 2 * base + tip, tip
 
-    def sign(self, key: ChainKey, nonce: int, to: bytes | None, data: bytes, value: int = 0) -> Signed:
-        """Price and sign a transaction (EIP-1559); the same arguments on the same chain state give the same bytes."""
+    def sign(
+        self, key: ChainKey, nonce: int, to: bytes | None, data: bytes, value: int = 0, gas: int | None = None
+    ) -> Signed:
+        """Price and sign a transaction (EIP-1559); the same arguments on the same chain state give the same bytes.
+
+        ``gas`` is the limit; None estimates it, which refuses what would revert before it is sent.
+        """
         cap, tip = self.fees()
         terms: dict[str, Any] = {
             "chainId": int(self.ask("eth_chainId"), 16),
             "nonce": nonce,
-            "gas": self.estimate(key.address, to, data, value),
+            "gas": gas or self.estimate(key.address, to, data, value),
             "maxFeePerGas": cap,
             "maxPriorityFeePerGas": tip,
             "value": value,

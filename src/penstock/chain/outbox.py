@@ -129,15 +129,22 @@ class Outbox:
     Args:
         keys: the signing keys by sender address.
         finality: how many blocks on top make a block final; 0 on the embedded chain.
+        gas: the limit of every transaction; None estimates each, which costs a chain of ours two more executions.
     """
 
     def __init__(
-        self, table: OutboxTable[OutboxRow], client: ChainClient, keys: Mapping[bytes, ChainKey], finality: int = 0
+        self,
+        table: OutboxTable[OutboxRow],
+        client: ChainClient,
+        keys: Mapping[bytes, ChainKey],
+        finality: int = 0,
+        gas: int | None = None,
     ) -> None:
         self._table = table
         self._client = client
         self._keys = keys
         self._finality = finality
+        self._gas = gas
 
     def pump(self) -> list[str]:
         """Bring every row as far as it goes now; the ids of those that could not move, to be tried again.
@@ -168,7 +175,7 @@ class Outbox:
             raise Invalid("outbox.no_key", "No key signs for this sender.", sender=row.sender.hex(), id=row.id)
         nonce = self._next_nonce(row.sender)
         try:
-            signed = self._client.sign(key, nonce, row.target, row.data, row.value)
+            signed = self._client.sign(key, nonce, row.target, row.data, row.value, self._gas)
         except Refused as refused:
             return self._unsignable(row, refused)
         # Kept before the chain may see it: after a crash the same bytes go out, never another transaction.

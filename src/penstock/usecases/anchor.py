@@ -11,7 +11,6 @@ from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.workspace import Workspace
 
 
-
 def sign_checkpoint(workspace: Workspace, key: str, origin: str, log_key: SigningKey, at_us: int) -> CheckpointSigned:
     """Sign the tree as it stands and record the note; repeated under one ``key``, the first note comes back."""
     tree = workspace.tree()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from penstock.chain.artefact import Artefact, call_data, creation_data, event, load_artefact, result
 from penstock.chain.client import ChainClient, ChainIdentity, Receipt
@@ -12,6 +12,9 @@ from penstock.errors import NotFound, Refused, Unavailable
 from penstock.keys import ChainKey
 from penstock.store.ports import OutboxRow
 from penstock.usecases.workspace import Workspace
+
+GAS: Final = 16_000_000
+"""The limit of the desk's transactions: an unused rest costs nothing, an estimate two more executions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class ChainDesk:
     def __init__(self, workspace: Workspace, client: ChainClient, key: ChainKey) -> None:
         self.client, self.key = client, key
         self._table = workspace.store.outbox
-        self._outbox = Outbox(self._table, client, {key.address: key})
+        self._outbox = Outbox(self._table, client, {key.address: key}, gas=GAS)
         self._contracts: dict[str, Contract] = {}
         self._identity = client.identity()
 
@@ -104,13 +107,22 @@ class ChainDesk:
             self._outbox.pump()
             row = self._row(act_id)
         if row.state in ("reverted", "replaced"):
-            raise Refused("chain.act_refused", f"The chain refused: {row.note}.", id=act_id)
+            raise Refused("chain.act_refused", f"The chain refused: {self._reason(row)}.", id=act_id)
         receipt = self.client.receipt(row.tx_hash) if row.tx_hash else None
         if receipt is None:
             raise Unavailable(
                 "chain.pending", "The transaction is not mined yet.", hint="Run the same again.", id=act_id
             )
         return receipt
+
+    def _reason(self, row: OutboxRow) -> str:
+        """Why a transaction failed, in the contract's own words where the same call fails alike now."""
+        try:
+            if row.target is not None:
+                self.client.call(row.target, row.data, sender=row.sender)
+        except Refused as refused:
+            return refused.message
+        return row.note
 
     def _row(self, act_id: str) -> OutboxRow:
         return next(row for row in self._table.rows() if row.id == act_id)

@@ -46,12 +46,12 @@ def _devices(world: World) -> list[Row]:
     ]
 
 
-def metering(workspace: Workspace) -> Row:
-    """Totals of the intake: verdicts on packets and on readings, Wh counted."""
+def metering(workspace: Workspace, prefix: str = "") -> Row:
+    """Totals of the intake: verdicts on packets and on readings, Wh counted; of commands whose key has ``prefix``."""
     packets: Counter[str] = Counter()
     readings: Counter[str] = Counter()
     counted_wh = 0
-    for row in workspace.facts():
+    for row in (row for row in workspace.facts() if row.key.startswith(prefix)):
         match row.recorded.fact:
             case PacketsReceived() as received:
                 packets.update({tally.name: tally.count for tally in received.verdicts})

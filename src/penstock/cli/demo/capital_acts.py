@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from penstock.api.app import make_app
+from penstock.api.running import serve_in_thread
 from penstock.capital.deal import Deal
 from penstock.capital.exact import close_period, unpaid
 from penstock.capital.measure import DEFINITION
@@ -54,7 +56,6 @@ def chain(hand: Stagehand) -> dict[str, Any]:
         "chain_id": identity.chain_id,
         "genesis": identity.genesis.hex(),
         "contracts": {name: "0x" + hand.desk.contract(name).address.hex() for name in names},
-        "block": hand.desk.client.head().number,
     }
 
 
@@ -118,9 +119,8 @@ def periods(hand: Stagehand) -> dict[str, Any]:
     with (
         hand.bar("closing periods", len(hand.days)) as step,
         serve_rpc(hand.node) as rpc,
-        attesters(
-            str(hand.settings.workspace), rpc, DEAL, hand.settings.workspace / KEYS_FOLDER, len(hand.days)
-        ) as running,
+        serve_in_thread(make_app(hand.workspace)) as operator,
+        attesters(operator.url, rpc, DEAL, hand.settings.workspace / KEYS_FOLDER, len(hand.days)) as running,
     ):
         for number in range(len(hand.days)):
             _sell_day(hand, of, number)

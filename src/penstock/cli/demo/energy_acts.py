@@ -9,12 +9,13 @@ from penstock.cli.demo.demand import RACK_W
 from penstock.cli.demo.fleet import ZONE
 from penstock.cli.demo.play import BUYER, CREDITS, OPERATOR, RACK, TERMS, Stagehand
 from penstock.journal.formats import FORMATS, READINGS
-from penstock.journal.kinds.energy import ReadingsVerified
+from penstock.journal.kinds.energy import ReadingsVerified, TitlesIssued
 from penstock.journal.segment import Columns
+from penstock.journal.words import Right
 from penstock.usecases.certify import certify
 from penstock.usecases.enrol import Producer, enrol_producers, enrol_rack, open_accounts
 from penstock.usecases.ingest import ingest
-from penstock.usecases.inspect import certificate_totals, metering, refusals
+from penstock.usecases.inspect import metering, refusals
 from penstock.usecases.sell import offer
 from penstock.usecases.withdraw import WALLETS
 
@@ -70,7 +71,7 @@ def meter(hand: Stagehand) -> dict[str, Any]:
             if not hand.recorded(f"meter:{number}"):
                 _meter_day(hand, number)
             step(1)
-    found = metering(hand.workspace)
+    found = metering(hand.workspace, "meter:")
     return found | {"planted": len(hand.plan.kinds), "refusals": refusals(hand.workspace)}
 
 
@@ -98,7 +99,9 @@ def certificates(hand: Stagehand) -> dict[str, Any]:
             if not hand.recorded(f"certify:{number}"):
                 _certify_day(hand, number)
             step(1)
-    return certificate_totals(hand.workspace)
+    facts = (row.recorded.fact for row in hand.workspace.facts())
+    issued = [fact for fact in facts if isinstance(fact, TitlesIssued) and fact.right is Right.ATTRIBUTE]
+    return {"titles": sum(fact.segment.rows for fact in issued), "issued_wh": sum(fact.quantity for fact in issued)}
 
 
 def _certify_day(hand: Stagehand, number: int) -> None:
