@@ -86,14 +86,15 @@ def trace_reading(workspace: Workspace, register: str, start: int, stop: int) ->
     return workspace.read(look)
 
 
-def widest_answer(workspace: Workspace, rack: str, within: int = 4_000) -> int:
-    """The number of the answer, among the first ``within``, whose energy touches the most roofs: a good one to show."""
+def widest_answers(workspace: Workspace, rack: str, within: int = 4_000) -> list[int]:
+    """Numbers of the first ``within`` answers, those of the most tokens first: good ones to show."""
 
-    def look(world: World) -> int:
+    def look(world: World) -> list[int]:
         registered = world.compute.racks[rack]
         served = world.books.links[LinkKind.SERVE].columns()
         rows = np.flatnonzero(served["target"] == world.books.registers.id_of(registered.token_register))[:within]
-        return int(np.argmax(served["target_stop"][rows] - served["target_start"][rows]))
+        tokens = served["target_stop"][rows] - served["target_start"][rows]
+        return [int(number) for number in np.argsort(-tokens, kind="stable")]
 
     return workspace.read(look)
 

@@ -33,6 +33,7 @@ def income(hand: Stagehand) -> dict[str, Any]:
     return {
         "holders": {tranche: sum(1 for amount in amounts.values() if amount) for tranche, amounts in taken.items()},
         "withdrawn_usdc_micro": {tranche: sum(amounts.values()) for tranche, amounts in taken.items()},
+        "coupons_usdc_micro": {tranche: sorted(amounts.values()) for tranche, amounts in taken.items()},
         "roofs_paid": len(roofs),
         "tariff_usdc_micro": sum(roofs.values()),
         "largest_tariff": max(roofs.items(), key=lambda item: item[1], default=("", 0)),

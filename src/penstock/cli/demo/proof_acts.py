@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Final
 
+from penstock.cli.demo.by_hour import energy_by_hour, planted_at
 from penstock.cli.demo.play import DEAL, ORIGIN, RACK, Stagehand
+from penstock.trace.lineage import Node
+from penstock.trace.totals import flows
 from penstock.usecases.anchor import anchor_checkpoint, sign_checkpoint
 from penstock.usecases.audit import audit_workspace
 from penstock.usecases.inspect import balances, chain
-from penstock.usecases.prove import trace_answer, trace_reading, verify_bundle_file, widest_answer, write_bundle
+from penstock.usecases.prove import trace_answer, trace_reading, verify_bundle_file, widest_answers, write_bundle
 
 BUNDLE = "bundle.json"
+_TRIED: Final = 8
 
 
 def proof(hand: Stagehand) -> dict[str, Any]:
     """From one sold answer back to the roofs and the checkpoint on chain; from one reading forward to coupons."""
     checkpoint = sign_checkpoint(hand.workspace, "checkpoint:week", ORIGIN, hand.cast.log_key, hand.week.stop_us)
     anchor_checkpoint(hand.workspace, hand.desk, checkpoint, hand.week.stop_us)
-    number = widest_answer(hand.workspace, RACK)
-    origin, future = trace_answer(hand.workspace, RACK, number)
+    number, origin, future = _an_answer(hand)
     roof, start, stop = _a_reading(hand)
     became = trace_reading(hand.workspace, roof, start, stop)
     file = hand.settings.workspace / BUNDLE
@@ -37,7 +41,25 @@ def proof(hand: Stagehand) -> dict[str, Any]:
         "balances_usdc_micro": balances(hand.workspace, DEAL),
         "facts": audit.checked["facts"],
         "root": audit.root.hex(),
+        "hours": energy_by_hour(hand),
+        "planted_at": planted_at(hand),
+        "flows": hand.workspace.read(lambda world: [asdict(flow) for flow in flows(world.books)]),
+        "log_key": hand.cast.log_key.public.hex(),
     }
+
+
+def _an_answer(hand: Stagehand) -> tuple[int, Node, Node]:
+    """A large answer whose dollars reached tranche A, since the first of a day all go to the roofs; with its trace."""
+    numbers = widest_answers(hand.workspace, RACK)
+    for number in numbers[:_TRIED]:
+        origin, future = trace_answer(hand.workspace, RACK, number)
+        if _reaches(future, f"{DEAL}/paid/A"):
+            return number, origin, future
+    return numbers[0], *trace_answer(hand.workspace, RACK, numbers[0])
+
+
+def _reaches(node: Node, register: str) -> bool:
+    return node.register == register or any(_reaches(child, register) for child in node.children)
 
 
 def _a_reading(hand: Stagehand) -> tuple[str, int, int]:
