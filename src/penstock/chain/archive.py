@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-import rlp
 from eth_utils.crypto import keccak
 from lru import LRU
 from trie.hexary import HexaryTrie
 
 from penstock.chain.evm import EventLog, Outcome
 from penstock.chain.header import EMPTY_ROOT, Header, decode_header
+from penstock.chain.rlp_encode import Item, encode
 from penstock.chain.state_store import StateStore
 from penstock.chain.tx import Tx, decode
 from penstock.errors import Corrupt, Refused
@@ -62,8 +63,8 @@ class Entry:
     def receipt(self) -> bytes:
         """The receipt's consensus form (EIP-658, EIP-2718)."""
         m = self.mined
-        logs = [[address, [_word(topic) for topic in topics], data] for address, topics, data in self.logs]
-        body: bytes = rlp.encode([m.status, m.gas_cumulative, m.bloom, logs])
+        logs: list[Item] = [[address, [_word(topic) for topic in topics], data] for address, topics, data in self.logs]
+        body = encode([m.status, m.gas_cumulative, m.bloom, logs])
         return body if m.tx.type_id == 0 else bytes([m.tx.type_id]) + body
 
 
@@ -213,11 +214,11 @@ def ordered_root(items: Sequence[bytes]) -> bytes:
     if not items:
         return EMPTY_ROOT
     if len(items) == 1 and len(items[0]) > 32:  # one leaf, at the path of RLP(0)
-        return keccak(rlp.encode([b"\x20\x80", items[0]]))
+        return keccak(encode([b"\x20\x80", items[0]]))
     tree = HexaryTrie({}, EMPTY_ROOT)
     with tree.squash_changes() as draft:
         for index, item in enumerate(items):
-            draft[rlp.encode(index)] = item
+            draft[encode(index)] = item
     return tree.root_hash
 
 
@@ -226,10 +227,14 @@ def bloom(logs: Sequence[EventLog]) -> bytes:
     bits = 0
     for address, topics, _ in logs:
         for item in (address, *(_word(topic) for topic in topics)):
-            digest = keccak(item)
-            for at in (0, 2, 4):
-                bits |= 1 << (int.from_bytes(digest[at : at + 2], "big") & 2047)
+            bits |= _bloom_bits(item)
     return bits.to_bytes(256, "big")
+
+
+@lru_cache(maxsize=4_096)
+def _bloom_bits(item: bytes) -> int:
+    digest = keccak(item)
+    return sum({1 << (int.from_bytes(digest[at : at + 2], "big") & 2047) for at in (0, 2, 4)})
 
 
 def join_blooms(entries: Sequence[Entry]) -> bytes:

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from eth._utils.address import generate_contract_address
-from eth.abc import AtomicDatabaseAPI, ComputationAPI
+from eth.abc import AtomicDatabaseAPI, ComputationAPI, MessageAPI
 from eth.exceptions import Revert
 from eth.vm.execution_context import ExecutionContext
-from eth.vm.forks.prague.state import PragueState
+from eth.vm.forks.prague.state import PragueState, PragueTransactionExecutor
+from eth.vm.message import Message
 from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
+from eth_utils.logging import get_extended_debug_logger
 
 from penstock.chain.accounts import WarmAccounts
 from penstock.chain.header import Header
+from penstock.chain.opcodes import LeanPrague
 from penstock.chain.tx import Tx
 from penstock.errors import Refused
 
@@ -73,10 +76,29 @@ class Evm(Protocol):
         """
 
 
+class _Executor(PragueTransactionExecutor):
+    def build_evm_message(self, transaction: Any) -> MessageAPI:
+        """Buy the gas, take the nonce, and say what is called. The engine's own also words a line for an unread log."""
+        state, tx = cast(_State, self.vm_state), transaction
+        state.delta_balance(tx.sender, -tx.gas * state.get_gas_price(tx))
+        state.increment_nonce(tx.sender)
+        refund = self.calc_message_refund(tx)
+        gas = tx.gas - tx.intrinsic_gas
+        if not tx.to:
+            contract = generate_contract_address(Address(tx.sender), tx.nonce)
+            return Message(gas, tx.to, tx.sender, tx.value, b"", tx.data, create_address=contract, refund=refund)
+        code, delegate = self.get_code_at_address(tx.to)
+        delegated = delegate is not None
+        return Message(gas, tx.to, tx.sender, tx.value, tx.data, code, refund=refund, is_delegation=delegated)
+
+
 class _State(PragueState):
     """Prague, without leaving an empty account where nothing was paid (EIP-161), its accounts kept warm."""
 
-    account_db_class = WarmAccounts
+    account_db_class = WarmAccounts  # type: ignore[assignment]
+    transaction_executor_class = _Executor
+    computation_class = LeanPrague
+    logger = get_extended_debug_logger("eth.vm.state")  # the engine's property looks it up at every use
 
     def set_system_contracts(self) -> None:
         """Nothing: they are in the genesis or not at all, and looking for them costs two reads an execution."""
@@ -84,6 +106,26 @@ class _State(PragueState):
     def delta_balance(self, address: Address, delta: int) -> None:
         if delta:
             super().delta_balance(address, delta)
+
+    # One list of changes for accounts, slots, transient slots and warmth; the root moves only between transactions.
+
+    def snapshot(self) -> Any:
+        return self._account_db.record()
+
+    def revert(self, snapshot: Any) -> None:
+        self._account_db.discard(snapshot)
+
+    def commit(self, snapshot: Any) -> None:
+        """Nothing: what an outer checkpoint undoes is still on the list."""
+
+    def get_transient_storage(self, address: Address, slot: int) -> bytes:
+        return cast(WarmAccounts, self._account_db).get_transient(address, slot)
+
+    def set_transient_storage(self, address: Address, slot: int, value: bytes) -> None:
+        cast(WarmAccounts, self._account_db).set_transient(address, slot, value)
+
+    def clear_transient_storage(self) -> None:
+        """Nothing: `lock_changes` does it before every transaction."""
 
 
 class PragueEvm:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import rlp
 from eth_utils.crypto import keccak
 
+from penstock.chain.rlp_encode import encode
 from penstock.errors import Corrupt
 
 GAS_LIMIT: Final = 30_000_000
@@ -46,12 +47,12 @@ class Header:
     @cached_property
     def encoded(self) -> bytes:
         """The RLP of the 21 fields of a Prague header."""
-        fields = [
+        fields: list[bytes | int] = [
             self.parent_hash, EMPTY_UNCLES, self.coinbase, self.state_root, self.tx_root, self.receipt_root, self.bloom,
             0, self.number, self.gas_limit, self.gas_used, self.at_s, self.extra, ZERO_HASH, bytes(8), self.base_fee,
             EMPTY_ROOT, 0, 0, ZERO_HASH, EMPTY_REQUESTS,
         ]  # fmt: skip
-        return rlp.encode(fields)  # type: ignore[no-any-return]
+        return encode(fields)
 
     @cached_property
     def hash(self) -> bytes:

@@ -20,7 +20,7 @@ from penstock.chain.genesis import CHAIN_ID as CHAIN_ID
 from penstock.chain.genesis import COINBASE as COINBASE
 from penstock.chain.genesis import Genesis as Genesis
 from penstock.chain.genesis import open_chain
-from penstock.chain.header import Header, check_child
+from penstock.chain.header import Header, check_child, next_base_fee
 from penstock.chain.mempool import Mempool, admit
 from penstock.chain.state_store import StateStore
 from penstock.chain.tx import Tx, decode
@@ -143,7 +143,7 @@ class Node:
             tx = decode(raw, self.chain_id)
             view = self.view
             nonce, balance, code = view.nonce(tx.sender), view.balance(tx.sender), view.code(tx.sender)
-            admit(tx, nonce, balance, code, self.head.gas_limit, self.next_header().base_fee)
+            admit(tx, nonce, balance, code, self.head.gas_limit, next_base_fee(self.head))
             self.pool.add(tx)
         except PenstockError as refused:
             return refused

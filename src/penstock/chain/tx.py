@@ -16,6 +16,7 @@ from coincurve import PublicKey
 from eth.vm.forks.prague.transactions import Authorization
 from eth_utils.crypto import keccak
 
+from penstock.chain.rlp_encode import encode
 from penstock.errors import Invalid, Refused
 
 LEGACY, ACCESS_LIST, DYNAMIC_FEE, BLOB, SET_CODE = range(5)
@@ -106,7 +107,7 @@ def _legacy(parts: list[bytes], raw: bytes, chain_id: int) -> Tx:
     if v < 35:
         raise Refused("chain.unprotected", "only replay-protected (EIP-155) transactions allowed over RPC")
     _same_chain((v - 35) // 2, chain_id)
-    signed = rlp.encode([*parts[:6], _bytes(chain_id), b"", b""])
+    signed = encode([*parts[:6], chain_id, b"", b""])
     sender = _recover(signed, (v - 35) % 2, r, s)
     to, data = _address(parts[3]), _data(parts, 5, 9)
     return _checked(
@@ -125,7 +126,7 @@ def _typed(kind: int, parts: list[Any], raw: bytes, chain_id: int) -> Tx:
     extra = 1 if kind == SET_CODE else 0
     signature = [_uint(part) for part in parts[7 + fees + extra :]]
     parity, r, s = signature
-    sender = _recover(bytes([kind]) + rlp.encode(parts[:-3]), parity, r, s)
+    sender = _recover(bytes([kind]) + encode(parts[:-3]), parity, r, s)
     tx = Tx(
         sender, nonce, _uint(gas), _address(to), _uint(value), _only_bytes(data), kind, cap, tip,
         _accesses(access), _authorizations(parts[9]) if extra else (), chain_id, keccak(raw), raw, parity, r, s,
@@ -162,10 +163,6 @@ def _uint(part: bytes) -> int:
     if not isinstance(part, bytes) or part[:1] == b"\0":
         raise ValueError("an integer is minimal big-endian")
     return int.from_bytes(part, "big")
-
-
-def _bytes(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def _address(part: bytes) -> bytes:
