@@ -38,6 +38,10 @@ class RackModel:
         """Idle energy of one hour [mJ]."""
         return self.idle_w * MJ_PER_WH
 
+    def time_ms(self, tokens: Column) -> Column:
+        """Accelerator time of each answer [ms], rounded up to whole milliseconds."""
+        return -(-tokens * self.time_us_per_token // 1_000)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Service:
@@ -65,9 +69,10 @@ def serve(arrived_us: Column, tokens: Column, hour_us: Column, budget_wh: Column
     stop = np.searchsorted(arrived_us, hour_us + HOUR_US)
     cumulative = np.r_[0, np.cumsum(tokens, dtype=np.int64)]
     tokens_energy = np.maximum(budget_wh * MJ_PER_WH - model.idle_mj_per_hour, -1) // model.active_mj_per_token
-    tokens_time = np.full(len(hour_us), model.accelerators * MS_PER_HOUR * 1_000 // model.time_us_per_token)
     within_energy = _run_stop(cumulative, first, stop, tokens_energy)
-    last = np.minimum(within_energy, _run_stop(cumulative, first, stop, tokens_time))
+    cumulative_ms = np.r_[0, np.cumsum(model.time_ms(tokens), dtype=np.int64)]
+    hour_ms = np.full(len(hour_us), model.accelerators * MS_PER_HOUR)
+    last = np.minimum(within_energy, _run_stop(cumulative_ms, first, stop, hour_ms))
     refused_capacity = int(np.sum(within_energy - last))
     return Service(
         answered=_mark(len(tokens), first, last),
@@ -78,9 +83,9 @@ def serve(arrived_us: Column, tokens: Column, hour_us: Column, budget_wh: Column
     )
 
 
-def _run_stop(cumulative: Column, first: Column, stop: Column, tokens_most: Column) -> Column:
-    """Where the longest run from ``first`` ends whose tokens sum to no more than ``tokens_most``."""
-    end = np.searchsorted(cumulative, cumulative[first] + tokens_most, side="right") - 1
+def _run_stop(cumulative: Column, first: Column, stop: Column, most: Column) -> Column:
+    """Where the longest run from ``first`` ends whose tokens, or time, sum to no more than ``most``."""
+    end = np.searchsorted(cumulative, cumulative[first] + most, side="right") - 1
     return np.clip(end, first, stop)
 
 

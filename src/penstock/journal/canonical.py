@@ -15,12 +15,14 @@ import typing
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar, Union, cast
+from typing import Any, Final, TypeVar, Union, cast
 
 from penstock.errors import Invalid
 
 T = TypeVar("T")
 Plain = None | bool | str | list["Plain"] | dict[str, "Plain"]
+INT_BITS_MAX: Final = 4_096
+"""Far above any word of a chain, far below what makes decimal digits slow to read."""
 
 
 def to_plain(value: object) -> Plain:
@@ -29,7 +31,7 @@ def to_plain(value: object) -> Plain:
         return value
     if isinstance(value, str):
         return str(value)
-    if type(value) is int:
+    if type(value) is int and value.bit_length() <= INT_BITS_MAX:
         return str(value)
     if isinstance(value, bytes):
         return value.hex()
@@ -41,8 +43,12 @@ def to_plain(value: object) -> Plain:
 
 
 def dump(plain: Plain) -> bytes:
-    """The canonical bytes of plain values."""
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """The canonical bytes of plain values. Raises Invalid ``canonical.type`` for text with half a surrogate pair."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Invalid("canonical.type", "A fact's text is Unicode, without surrogates.") from None
 
 
 def load(raw: bytes) -> Plain:
@@ -52,10 +58,11 @@ def load(raw: bytes) -> Plain:
         Invalid: ``canonical.malformed``.
     """
     try:
-        plain = json.loads(raw, parse_int=_refuse_number, parse_float=_refuse_number)
-    except ValueError:
+        plain = json.loads(raw, parse_int=_refuse_number, parse_float=_refuse_number, parse_constant=_refuse_number)
+        canonical = dump(plain)
+    except (ValueError, RecursionError, Invalid):
         raise Invalid("canonical.malformed", "These bytes are not canonical JSON.") from None
-    if dump(plain) != raw:
+    if canonical != raw:
         raise Invalid("canonical.malformed", "These bytes are not in canonical form.")
     return cast(Plain, plain)
 
@@ -64,7 +71,7 @@ def from_plain(kind: type[T], plain: Plain) -> T:
     """Read a dataclass back; Invalid ``canonical.malformed`` where a field is missing, extra or of another type."""
     try:
         return cast(T, _reader(kind)(plain))
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except (TypeError, ValueError, KeyError, AttributeError, Invalid):
         raise Invalid("canonical.malformed", f"This is not a {kind.__name__}.") from None
 
 
@@ -114,7 +121,14 @@ def _expect(plain: Any, kind: type[T]) -> T:
 
 def _read_int(plain: Any) -> int:
     value = int(_expect(plain, str))
-    if str(value) != plain:
+    if to_plain(value) != plain:
+        raise ValueError(plain)
+    return value
+
+
+def _read_bytes(plain: Any) -> bytes:
+    value = bytes.fromhex(_expect(plain, str))
+    if value.hex() != plain:
         raise ValueError(plain)
     return value
 
@@ -123,5 +137,5 @@ _SCALARS: dict[Any, Callable[[Any], object]] = {
     int: _read_int,
     str: lambda plain: _expect(plain, str),
     bool: lambda plain: _expect(plain, bool),
-    bytes: lambda plain: bytes.fromhex(_expect(plain, str)),
+    bytes: _read_bytes,
 }

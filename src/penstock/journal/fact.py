@@ -74,8 +74,8 @@ class Kinds:
         kind = self._kinds.get(str(plain["kind"]))
         if kind is None:
             raise Invalid("fact.unknown_kind", f"There is no fact kind {plain['kind']!r}.", seq=seq)
-        data = self._upcast(kind, int(str(plain["v"])), plain["data"], seq)
-        return Recorded(seq, int(str(plain["at_us"])), from_plain(kind, data), body)
+        data = self._upcast(kind, from_plain(int, plain["v"]), plain["data"], seq)
+        return Recorded(seq, from_plain(int, plain["at_us"]), from_plain(kind, data), body)
 
     def _upcast(self, kind: type[FactBody], version: int, data: Plain, seq: int) -> Plain:
         while version < kind.VERSION:

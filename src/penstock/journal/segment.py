@@ -84,8 +84,11 @@ def _cast(fmt: SegmentFormat, name: str, column: Column) -> Column:
     if name == fmt.blob:
         return np.asarray(column, dtype=object)
     dtype = np.dtype(dict(fmt.fixed)[name])
-    cast = np.ascontiguousarray(column, dtype=dtype)
-    if not np.array_equal(cast, column):
+    try:
+        cast = np.ascontiguousarray(column, dtype=dtype)
+    except (OverflowError, TypeError, ValueError):
+        cast = np.empty(0, dtype)
+    if cast.ndim != 1 or not np.array_equal(cast, column):
         raise Invalid("segment.columns", f"{fmt.name}.{name} does not fit {dtype}.")
     return cast
 
@@ -134,4 +137,8 @@ def check_sealed(fmt: SegmentFormat, columns: Columns, ref: SegmentRef) -> None:
 
 
 def _sum_of(fmt: SegmentFormat, columns: Columns) -> int:
-    return int(columns[fmt.summed].sum(dtype=np.int64)) if fmt.summed else 0
+    """Exact, though the sum of int64 values may need more than 64 bits."""
+    if not fmt.summed:
+        return 0
+    column = columns[fmt.summed].astype(np.int64, copy=False)
+    return (int((column >> 32).sum()) << 32) + int((column & 0xFFFF_FFFF).sum())
