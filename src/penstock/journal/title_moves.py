@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[Any]
-BULK_MOVES: Final = 512
+BULK_MOVES: Final = 10_000
 BEYOND: Final = -1  # ``last`` of a move that ends outside the title in which it starts
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from penstock.chain.client import ChainClient
-from penstock.chain.node import Genesis, Node
+from penstock.chain.node import Node
 from penstock.chain.provider import NodeProvider
 from penstock.cli.demo import demand
 from penstock.cli.demo.cast import Cast, Holder
@@ -19,12 +19,14 @@ from penstock.cli.demo.fleet import Cloud, Roof, positions_wh, roofs
 from penstock.cli.demo.planted import Meter, Plan, packets
 from penstock.cli.demo.sunshine import Sunshine
 from penstock.cli.show import progress
+from penstock.journal.fact import Entry
 from penstock.journal.kinds.compute import CreditsOffered, RackRegistered
 from penstock.journal.kinds.ledger import WorkspaceOpened
 from penstock.keys import derive_seed
 from penstock.period import DAY_US, QUARTER_HOUR_US, Period, parse_iso
 from penstock.usecases.chain_desk import ChainDesk
-from penstock.usecases.workspace import CHAIN_FOLDER, KEYS_FOLDER, Workspace
+from penstock.usecases.own_chain import found_chain
+from penstock.usecases.workspace import KEYS_FOLDER, Workspace
 
 DEAL: Final = "first-light"
 RACK: Final = "rack-1"
@@ -141,9 +143,7 @@ def stagehand(settings: Settings) -> Iterator[Stagehand]:
     cast = Cast(settings.seed)
     with ExitStack() as stack:
         workspace = stack.enter_context(Workspace(settings.workspace))
-        (settings.workspace / CHAIN_FOLDER).mkdir(exist_ok=True)
-        genesis = Genesis(alloc=cast.funded(cast.holders()))
-        node = stack.enter_context(Node(genesis, settings.workspace / CHAIN_FOLDER / "chain.sqlite"))
+        node = stack.enter_context(found_chain(settings.workspace, cast.funded(cast.holders())))
         hand = Stagehand(settings, workspace, node)
         opened = WorkspaceOpened(ORIGIN, cast.log_key.public)
         _open(hand, opened)
@@ -152,8 +152,6 @@ def stagehand(settings: Settings) -> Iterator[Stagehand]:
 
 
 def _open(hand: Stagehand, opened: WorkspaceOpened) -> None:
-    from penstock.journal.fact import Entry
-
     hand.workspace.submit("workspace", hand.asked(), hand.week.start_us, lambda _: [Entry(opened)])
 
 

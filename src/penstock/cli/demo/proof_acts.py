@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
-from penstock.cli.demo.by_hour import energy_by_hour, planted_at
+import numpy as np
+
+from penstock.cli.demo.by_hour import energy_by_hour, hours_behind, planted_at
 from penstock.cli.demo.play import DEAL, ORIGIN, RACK, Stagehand
 from penstock.trace.lineage import Node
 from penstock.trace.totals import flows
@@ -23,7 +25,7 @@ def proof(hand: Stagehand) -> dict[str, Any]:
     checkpoint = sign_checkpoint(hand.workspace, "checkpoint:week", ORIGIN, hand.cast.log_key, hand.week.stop_us)
     anchor_checkpoint(hand.workspace, hand.desk, checkpoint, hand.week.stop_us)
     number, origin, future = _an_answer(hand)
-    roof, start, stop = _a_reading(hand)
+    roof, start, stop = _a_reading(hand, origin)
     became = trace_reading(hand.workspace, roof, start, stop)
     file = hand.settings.workspace / BUNDLE
     size = write_bundle(hand.workspace, RACK, number, file)
@@ -41,6 +43,7 @@ def proof(hand: Stagehand) -> dict[str, Any]:
         "balances_usdc_micro": balances(hand.workspace, DEAL),
         "facts": audit.checked["facts"],
         "root": audit.root.hex(),
+        "answer_hours": hours_behind(hand, origin),
         "hours": energy_by_hour(hand),
         "planted_at": planted_at(hand),
         "flows": hand.workspace.read(lambda world: [asdict(flow) for flow in flows(world.books)]),
@@ -62,8 +65,13 @@ def _reaches(node: Node, register: str) -> bool:
     return node.register == register or any(_reaches(child, register) for child in node.children)
 
 
-def _a_reading(hand: Stagehand) -> tuple[str, int, int]:
-    """The Wh that one roof exported in one quarter-hour around the first noon."""
-    meter = hand.meters[0]
-    noon = 12 * 4
-    return f"{meter.device}/export", int(meter.position_wh[noon - 1]), int(meter.position_wh[noon])
+def _a_reading(hand: Stagehand, origin: Node) -> tuple[str, int, int]:
+    """The Wh of the quarter-hour, and the roof, with which the traced answer's energy begins."""
+    leaf = _first_leaf(origin)
+    meter = next(meter for meter in hand.meters if f"{meter.device}/export" == leaf.register)
+    row = int(np.searchsorted(meter.position_wh, leaf.start, side="right"))
+    return leaf.register, int(meter.position_wh[row - 1]) if row else 0, int(meter.position_wh[row])
+
+
+def _first_leaf(node: Node) -> Node:
+    return _first_leaf(node.children[0]) if node.children else node
