@@ -72,7 +72,10 @@ def compile_contract(path: Path) -> dict[str, Any]:
 
 
 def compile_all(names: Sequence[str] = ()) -> dict[str, str]:
-    """File name to file content, for every contract or those named. Raises ``SystemExit`` for another compiler or too long a code."""
+    """File name to file content, for every contract or those named.
+
+    Raises ``SystemExit`` for another compiler or too long a code.
+    """
     if not vyper.__version__.startswith(COMPILER):
         raise SystemExit(f"vyper {COMPILER} is required, not {vyper.__version__}")
     files: dict[str, str] = {}

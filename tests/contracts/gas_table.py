@@ -45,9 +45,9 @@ def dollar_acts(scene: Scene) -> dict[str, Any]:
         terms = (payer.address, scene.at("spender"), 1_000_000, 0 if turn == "first" else 1, FAR_S)
         signed = permit(scene.chain, scene.dollar, payer, *terms)
         found[f"dollar permit, {turn}"] = send(act.permit(*terms[:3], FAR_S, *signed), relayer)
-    terms = (payer.address, scene.at("payee"), 1_000_000, 0, FAR_S, NONCE)
-    signed = authorization(scene.chain, scene.dollar, payer, "TransferWithAuthorization", *terms)
-    found["dollar transferWithAuthorization"] = send(act.transferWithAuthorization(*terms, *signed), relayer)
+    order = (payer.address, scene.at("payee"), 1_000_000, 0, FAR_S, NONCE)
+    signed = authorization(scene.chain, scene.dollar, payer, "TransferWithAuthorization", *order)
+    found["dollar transferWithAuthorization"] = send(act.transferWithAuthorization(*order, *signed), relayer)
     return found
 
 

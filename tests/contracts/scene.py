@@ -23,11 +23,15 @@ ROLES = ("sponsor", "agent", "trustee", "guardian")
 
 
 @cache
-def compiled(name: str) -> dict[str, Any]:
-    """A contract of this folder, compiled as the shipped ones are."""
+def compile_file(path: Path) -> dict[str, Any]:
+    """A contract that does not ship, compiled as the shipped ones are."""
     settings = Settings(evm_version="prague", optimize=OptimizationLevel.GAS, experimental_codegen=False)
-    source = (Path(__file__).parent / f"{name}.vy").read_text()
-    return dict(compile_code(source, settings=settings, output_formats=["abi", "bytecode"]))
+    return dict(compile_code(path.read_text(), settings=settings, output_formats=["abi", "bytecode"]))
+
+
+def compiled(name: str) -> dict[str, Any]:
+    """A contract of this folder."""
+    return compile_file(Path(__file__).parent / f"{name}.vy")
 
 
 def admission(address: str, *, investor_class: int = 1, expires_at_s: int = FAR_S) -> tuple[Any, ...]:

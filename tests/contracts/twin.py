@@ -62,6 +62,7 @@ class Twin:
     accumulator: int = 0
     dust: int = 0
     lane_unpaid: int = 0
+    settlements: int = 0
     pause_flag: bool = False
     paused_until_s: int = 0
 
@@ -96,6 +97,7 @@ class Twin:
     def settle(self, holder: str) -> None:
         one = self.holders[holder]
         one.credit, one.settled_at = self.owed(holder), self.accumulator
+        self.settlements += 1
 
     def paused(self) -> bool:
         return self.pause_flag and self.now_s < self.paused_until_s
@@ -107,12 +109,10 @@ class Twin:
         """Checks in the contract's order: single transfers ask the registry first, batches the balance."""
         total = sum(amount for _, amount in parts)
         one = self.holders[by]
-        checks = [lambda: require(one.balance >= total, "tranche.balance")]
-        checks += [lambda r=receiver: self._check_one(by, r, total, batch=True) for receiver, _ in parts]
-        if len(parts) == 1:
-            checks = [lambda: self._check_one(by, parts[0][0], total, batch=False)]
-        for check in checks:
-            check()
+        batch = len(parts) != 1
+        require(not batch or one.balance >= total, "tranche.balance")
+        for receiver, _ in parts:
+            self._check_one(by, receiver, total, batch=batch)
         self.settle(by)
         one.balance -= total
         for receiver, amount in parts:
