@@ -8,7 +8,7 @@ import typer
 
 from penstock.cli.show import HERE, AsJson, Workspace, emit, kwh, table
 
-app = typer.Typer(help="Granular certificates.", no_args_is_help=True)
+app = typer.Typer(help="Granular certificates.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")

@@ -9,7 +9,7 @@ import typer
 
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table, usdc
 
-app = typer.Typer(help="Deals: check, show, periods.", no_args_is_help=True)
+app = typer.Typer(help="Deals: check, show, periods.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import typer
 
 from penstock.cli.show import HERE, AsJson, Workspace, console, emit
 
-app = typer.Typer(help="Follow a unit through the whole chain.", no_args_is_help=True)
+app = typer.Typer(help="Follow a unit through the whole chain.", no_args_is_help=True, rich_markup_mode=None)
 RACK = "rack-1"
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from penstock.chain.artefact import Artefact, call_data, creation_data, event, load_artefact, result
 from penstock.chain.client import ChainClient, ChainIdentity, Receipt
+from penstock.chain.inbox import Cursor, poll, start
 from penstock.chain.outbox import Outbox
 from penstock.errors import NotFound, Refused, Unavailable
 from penstock.keys import ChainKey
 from penstock.store.ports import OutboxRow
 from penstock.usecases.workspace import Workspace
 
+FINALITY_BLOCKS: Final = 0
+"""The embedded chain has one builder: what it mined stays."""
 GAS: Final = 16_000_000
 """The limit of the desk's transactions: an unused rest costs nothing, an estimate two more executions."""
 
@@ -30,7 +34,7 @@ class ChainDesk:
 
     def __init__(self, workspace: Workspace, client: ChainClient, key: ChainKey) -> None:
         self.client, self.key = client, key
-        self._table = workspace.store.outbox
+        self._table, self._seen = workspace.store.outbox, workspace.store.observations
         self._outbox = Outbox(self._table, client, {key.address: key}, gas=GAS)
         self._contracts: dict[str, Contract] = {}
         self._identity = client.identity()
@@ -91,11 +95,22 @@ class ChainDesk:
         return values[0] if len(values) == 1 else values
 
     def events(self, name: str, wanted: str) -> list[dict[str, Any]]:
-        """Arguments of all events ``wanted`` of a known contract, oldest first."""
+        """Arguments of all final events ``wanted`` of a known contract, oldest first; the inbox is read to the head.
+
+        Raises:
+            Corrupt: ``chain.deep_reorg``. Conflict: ``chain.wrong_chain``.
+        """
+        self._read_inbox()
         contract = self.contract(name)
-        found = self.client.logs(0, self.client.head().number, [contract.address])
-        decoded = (event(contract.artefact, log.topics, log.data) for log in found)
+        seen = (log for log in self._seen.rows(final=True) if log.address == contract.address)
+        decoded = (event(contract.artefact, log.topics, log.data) for log in seen)
         return [each[1] for each in decoded if each is not None and each[0] == wanted]
+
+    def _read_inbox(self) -> None:
+        kept = self._seen.cursor()
+        cursor = Cursor.from_json(json.loads(kept)) if kept else start(self.client)
+        addresses = [contract.address for contract in self._contracts.values()]
+        self._seen.keep_cursor(json.dumps(poll(self.client, self._seen, cursor, addresses, FINALITY_BLOCKS).to_json()))
 
     def _plan(self, act_id: str, target: bytes | None, data: bytes) -> None:
         self._table.add([OutboxRow(id=act_id, sender=self.key.address, target=target, data=data)])
