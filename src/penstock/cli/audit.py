@@ -38,4 +38,4 @@ def verify(
     from penstock.usecases.prove import verify_bundle_file
 
     report = verify_bundle_file(bundle, log_key)
-    emit(report, as_json, lambda: table(f"{bundle.name} holds", ("what", "value"), list(report.items())))
+    emit(report, as_json, lambda: print("\n".join(report["text"])))

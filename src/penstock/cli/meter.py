@@ -55,4 +55,5 @@ def refused(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
 def _draw_status(found: dict[str, Any]) -> None:
     rows = [("packets " + name, count) for name, count in found["packets"].items()]
     rows += [("readings " + name, count) for name, count in found["readings"].items()]
-    table(f"{kwh(found['counted_wh'])} counted", ("what", "how many"), rows, right=(1,))
+    counted = ", ".join(f"{kwh(energy_wh)} {technology}" for technology, energy_wh in found["by_technology_wh"].items())
+    table(f"counted: {counted}", ("what", "how many"), rows, right=(1,))

@@ -41,12 +41,14 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]], ri
     """A table; columns named in ``right`` are numbers."""
     from rich.table import Table
 
-    drawn = Table(title=title, title_justify="left", title_style="bold")
+    drawn = Table()
     for place, head in enumerate(heads):
         drawn.add_column(head, justify="right" if place in right else "left", no_wrap=place in right)
     for row in rows:
         drawn.add_row(*[str(cell) for cell in row])
-    console().print(drawn)
+    out = console()
+    out.print(title, style="bold", soft_wrap=True)
+    out.print(drawn)
 
 
 @contextmanager

@@ -58,7 +58,11 @@ def metering(workspace: Workspace, prefix: str = "") -> Row:
             case ReadingsVerified() as verified:
                 readings.update({tally.name: tally.count for tally in verified.verdicts})
                 counted_wh += verified.counted_wh
-    return {"packets": dict(packets), "readings": dict(readings), "counted_wh": counted_wh}
+    by_technology: Counter[str] = Counter()
+    for device in devices(workspace):
+        by_technology[device["technology"]] += device["read_wh"]
+    found = {"packets": dict(packets), "readings": dict(readings), "counted_wh": counted_wh}
+    return found | {"by_technology_wh": dict(by_technology)}
 
 
 def refusals(workspace: Workspace) -> list[Row]:

@@ -134,4 +134,5 @@ def verify_bundle_file(file: Path, log_key: str = "") -> dict[str, Any]:
         "checked": dict(report.counts),
         "keys": list(report.keys),
         "assumptions": list(report.assumptions),
+        "text": report.lines(),
     }
