@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,7 @@ def test_steps_tile_a_period(start_us: int, length_us: int, step_us: int) -> Non
     steps = list(Period(start_us, start_us + length_us).steps(step_us))
     assert steps[0].start_us == start_us
     assert steps[-1].stop_us == start_us + length_us
-    assert all(one.stop_us == other.start_us for one, other in zip(steps, steps[1:], strict=False))
+    assert all(one.stop_us == other.start_us for one, other in pairwise(steps))
     assert all(one.stop_us - one.start_us == step_us for one in steps[:-1])
     assert 0 < steps[-1].stop_us - steps[-1].start_us <= step_us
 

@@ -25,8 +25,9 @@ def interval_spans(
     """Spans of whole intervals between accepted readings; only intervals that ended are there.
 
     Args:
-        register, at_us, position_wh: accepted readings, in time order within each register.
-        standings: each register's last accepted reading before these.
+        register, at_us, position_wh: accepted readings, in time order within each register; those at or before
+            the register's standing are passed over, so to hand over too many does no harm.
+        standings: how far each register's certificates reach, or the reading up to which it stood still since.
         interval_us: interval length [us], at most an hour.
 
     Returns:
@@ -54,20 +55,22 @@ def interval_spans(
 def _with_standings(
     register: Column, at_us: Column, position_wh: Column, standings: Mapping[int, Standing]
 ) -> tuple[Column, Column, Column]:
-    """The readings with each register's standing put before them, sorted by (register, time)."""
-    present = np.unique(register)
+    """The readings after each register's standing, with that put before them, sorted by (register, time)."""
+    present, place = np.unique(register, return_inverse=True)
     before = [standings[int(number)] for number in present]
-    register = np.r_[present, register]
-    at_us = np.r_[np.array([one.at_us for one in before], dtype=np.int64), at_us]
-    position_wh = np.r_[np.array([one.position_wh for one in before], dtype=np.int64), position_wh]
+    before_us = np.array([one.at_us for one in before], dtype=np.int64)
+    later = at_us > before_us[place]
+    register = np.r_[present, register[later]]
+    at_us = np.r_[before_us, at_us[later]]
+    position_wh = np.r_[np.array([one.position_wh for one in before], dtype=np.int64), position_wh[later]]
     order = np.lexsort((at_us, register))
     return register[order], at_us[order], position_wh[order]
 
 
 def _interval_ends(register: Column, at_us: Column, position_wh: Column, interval_us: int) -> dict[str, Column]:
     """Each register's whole position at every interval end that its readings reach, floors of even power."""
-    first = np.r_[True, register[1:] != register[:-1]]
-    at0, position0 = np.r_[0, at_us[:-1]], np.r_[0, position_wh[:-1]]
+    first = np.r_[True, register[1:] != register[:-1]][: len(register)]
+    at0, position0 = np.roll(at_us, 1), np.roll(position_wh, 1)
     at0[first] = at_us[first] // interval_us * interval_us - 1  # a standing stands for the start of its interval
     position0[first] = position_wh[first]
     ends = at_us // interval_us - at0 // interval_us

@@ -35,7 +35,8 @@ class Devices:
     """Every enrolled device, in order of enrolment, with its head; and every register's standing.
 
     ``register_ids`` are the journal's dense register numbers, aligned with ``enrolled``;
-    ``certified`` is where certificates of a register end: instant [us] and position [Wh].
+    ``certified`` is where certificates of a register end, or up to when it stood still since: instant [us] and
+    position [Wh].
     """
 
     enrolled: list[DeviceEnrolled] = field(default_factory=list)
@@ -84,6 +85,16 @@ class Devices:
             self.standings[int(columns["register"][row])] = Standing(
                 int(columns["at_us"][row]), int(columns["position_wh"][row])
             )
+        self._move_certified_at_rest(columns)
+
+    def _move_certified_at_rest(self, columns: Columns) -> None:
+        """Hours without energy need no certificate: where a register stood still, the next ones begin after that."""
+        numbers, place = np.unique(columns["register"], return_inverse=True)
+        certified_wh = np.array([self.certified[int(number)].position_wh for number in numbers], dtype=np.int64)
+        at_rest = (columns["verdict"] == 0) & (columns["position_wh"] == certified_wh[place])
+        for row in _last_rows(columns["register"], at_rest):
+            certified = self.certified[int(columns["register"][row])]
+            certified.at_us = int(columns["at_us"][row])
 
     def _move_certified(self, columns: Columns, interval_us: int) -> None:
         for row in _last_rows(columns["register"], np.ones(len(columns["register"]), dtype=np.bool_)):
