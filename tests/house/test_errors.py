@@ -19,14 +19,16 @@ def raised(tree: ast.AST) -> Iterator[tuple[str, str | None, int]]:
     """Kind, code (None where it is not a literal) and line of each error that a module makes.
 
     A function may be handed the code in a parameter named ``code``, and a dataclass may have a field of that name;
-    then whoever calls them in the module gives the literal.
+    then whoever calls them in the module gives the literal. What the verifier of bundles finds is handed on as it is:
+    its codes have a page of their own.
     """
     handed = dict(forwarders(tree))
+    elsewhere = set(handed_on(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         name = name_of(node.func)
-        if name in KINDS and node.args and not (handed and is_code(node.args[0])):
+        if name in KINDS and node.args and not (handed and is_code(node.args[0])) and node not in elsewhere:
             yield from ((name, code, node.lineno) for code in literals(node.args[0]))
         elif name in handed:
             place, kinds = handed[name]
@@ -50,6 +52,14 @@ def forwarders(tree: ast.AST) -> Iterator[tuple[str, tuple[int, set[str]]]]:
         kinds = {name_of(c.func) for c in calls if isinstance(c.args[0], form) and is_code(c.args[0])} & KINDS
         if "code" in names and kinds:
             yield node.name, (names.index("code"), kinds)
+
+
+def handed_on(tree: ast.AST) -> Iterator[ast.Call]:
+    """Calls that pass on the code of a ``VerificationError`` where it is caught."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler) and node.type and name_of(node.type) == "VerificationError":
+            calls = (call for call in ast.walk(node) if isinstance(call, ast.Call) and call.args)
+            yield from (call for call in calls if ast.unparse(call.args[0]) == f"{node.name}.code")
 
 
 def argument(call: ast.Call, place: int) -> ast.expr:
@@ -144,6 +154,10 @@ class Breach:
 def check(breach):
     raise Unverified(breach.code, 's')
 Breach('k.l')
+try:
+    verify(bundle)
+except verify.VerificationError as error:
+    raise Unverified(error.code, 's')
 raise Conflict(f'm.{self._side}_twice', 's')
 """
     assert sorted((kind, str(code)) for kind, code, _ in raised(ast.parse(source))) == [
@@ -160,3 +174,18 @@ raise Conflict(f'm.{self._side}_twice', 's')
 
 def test_a_code_from_elsewhere_is_no_literal() -> None:
     assert [code for _, code, _ in raised(ast.parse("raise Invalid(code, 's')"))] == [None]
+    caught = "try:\n    x()\nexcept {} as error:\n    raise Unverified(error.code, 's')"
+    assert [code for _, code, _ in raised(ast.parse(caught.format("OSError")))] == [None]
+    assert not list(raised(ast.parse(caught.format("VerificationError"))))
+
+
+def test_the_page_of_bundles_explains_exactly_the_codes_of_the_verifier(root: Path) -> None:
+    page = (root / "docs" / "bundle.md").read_text("utf-8")
+    source = (root / "src" / "penstock" / "trace" / "verify.py").read_text("utf-8")
+    listed = re.findall(r"^\| `(bundle\.\w+)` \| [^|]+ \|$", page, re.MULTILINE)
+    codes_of_verifier = {
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"bundle\.\w+", node.value)
+    }
+    assert listed == sorted(codes_of_verifier)
