@@ -20,9 +20,13 @@ def demo(
     cloud: Annotated[str, typer.Option(help="Cloud a day: 2016-08-26=30 leaves 30 % of its sunshine.")] = "",
     deal: Annotated[Path | None, typer.Option(help="Another deal file.", exists=True)] = None,
     data: Annotated[Path | None, typer.Option(help="Where the measured sunshine lies.")] = None,
+    roofs: Annotated[int, typer.Option(min=6, max=120, help="Fewer and larger roofs make a quicker play.")] = 120,
+    holders: Annotated[int, typer.Option(min=1, max=1_000, help="Fewer holders make a quicker play.")] = 1_000,
+    days: Annotated[int, typer.Option(min=1, max=7, help="Play only the week's first days.")] = 7,
     as_json: AsJson = False,
 ) -> None:
     """Replay the week: meter, certify, serve, sell, pay on chain, trace, prove. Run again: nothing is done twice."""
+    from penstock.cli.demo.play import Size
     from penstock.cli.demo.programme import Request, run
 
-    run(Request(workspace, week, seed, cloud, deal, data), as_json)
+    run(Request(workspace, week, seed, cloud, deal, data, Size(roofs, holders), days), as_json)

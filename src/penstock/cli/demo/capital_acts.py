@@ -39,7 +39,6 @@ from penstock.usecases.workspace import KEYS_FOLDER
 COLLATERAL_USDC_MICRO: Final = 200
 STOCK_CREDITS: Final = 1_000_000
 BUYER_FUNDS_USDC_MICRO: Final = 40_000_000_000
-HOLDERS_OF: Final = {"A": 1_000, "B": 40, "E": 10}
 US: Final = 840
 PROFESSIONAL: Final = 2
 ROOFS_PAYEE: Final = "roofs"
@@ -82,7 +81,7 @@ def capital(hand: Stagehand) -> dict[str, Any]:
         "program_hash": program.program_hash.hex(),
         "program_bytes": len(program.code),
         "tranches": {tranche.name: tranche.face_usdc_micro for tranche in deal.tranches},
-        "holders": {tranche.name: HOLDERS_OF[tranche.name] for tranche in deal.tranches},
+        "holders": {tranche.name: hand.settings.size.holders_of(tranche.name) for tranche in deal.tranches},
     }
 
 
@@ -104,7 +103,10 @@ def _admissions(hand: Stagehand, tranche: str) -> list[Admission]:
 
 def shares_of(hand: Stagehand, tranche: str) -> dict[str, int]:
     """Each holder's shares of a tranche: weights from the seed, cut at floors, so that they sum to the supply."""
-    supply, count = hand.desk.view(tranche_contract(DEAL, tranche), "totalSupply"), HOLDERS_OF[tranche]
+    supply, count = (
+        hand.desk.view(tranche_contract(DEAL, tranche), "totalSupply"),
+        hand.settings.size.holders_of(tranche),
+    )
     dice = np.random.Generator(
         np.random.PCG64(int.from_bytes(derive_seed(hand.settings.seed, "shares", tranche), "big"))
     )
@@ -238,7 +240,7 @@ def _pull(hand: Stagehand, program: Program, tranche: str, number: int) -> None:
     amount = hand.workspace.read(lambda world: unpaid(world.capital.deal(DEAL).state, program.payee_lanes[tranche]))
     if amount:
         hand.desk.act(key, tranche_contract(DEAL, tranche), "pull")
-    target = tranche_account(DEAL, tranche)
+    target, holders = tranche_account(DEAL, tranche), hand.settings.size.holders_of(tranche)
     hand.workspace.submit(
-        key, b"", at_us, lambda world: pull(world, DEAL, tranche, program, number, target, amount, HOLDERS_OF[tranche])
+        key, b"", at_us, lambda world: pull(world, DEAL, tranche, program, number, target, amount, holders)
     )

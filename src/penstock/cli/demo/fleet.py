@@ -21,6 +21,7 @@ ROOFS: Final = 120
 ZONE: Final = "US-PSCO"
 _DIFFUSE: Final = 0.2
 _SIZES_W: Final = (900, 2_900)
+"""Of the whole fleet's roofs; a smaller fleet has larger ones, so that the rack finds about as much energy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Cloud:
 def roofs(seed: bytes, count: int = ROOFS) -> tuple[Roof, ...]:
     """The fleet of a seed."""
     dice = np.random.Generator(np.random.PCG64(int.from_bytes(derive_seed(seed, "fleet"), "big")))
-    sizes = dice.integers(_SIZES_W[0] // 50, _SIZES_W[1] // 50, count) * 50
+    sizes = dice.integers(_SIZES_W[0] // 50, _SIZES_W[1] // 50, count) * 50 * ROOFS // count
     tilts, azimuths = dice.integers(10, 46, count), dice.integers(110, 251, count)
     return tuple(
         Roof(name, SigningKey(derive_seed(seed, "meter", name)), int(sizes[i]), Plane(int(tilts[i]), int(azimuths[i])))

