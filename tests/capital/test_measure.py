@@ -1,0 +1,86 @@
+"""Measures: a period's report, its arithmetic written out."""
+
+from __future__ import annotations
+
+import pytest
+from first_week import USDC, deal
+
+from penstock.capital.measure import VALID_S, Performance, fees_usdc_micro, report_of
+from penstock.errors import NotFound
+from penstock.journal.fact import FactBody, Recorded
+from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed, CreditsSold
+from penstock.journal.kinds.ledger import Transfer
+from penstock.journal.segment import SegmentRef
+from penstock.period import DAY_US, HOUR_US, Period, parse_iso
+
+START_US = parse_iso("2016-08-22T00:00:00-07:00")
+DAY = Period(START_US, START_US + DAY_US)
+NEXT = Period(DAY.stop_us, DAY.stop_us + DAY_US)
+COLLECT = "first/collect"
+REF = SegmentRef("request/1", 0, 0, b"")
+
+
+def served(start_us: int, energy_wh: int, tokens: int, length_us: int = HOUR_US) -> tuple[int, FactBody]:
+    fact = AnswersServed(REF, "rack", start_us, start_us + length_us, 1, tokens, energy_wh * 3_600_000, 0, 0, True)
+    return start_us + length_us, fact
+
+
+def released(at_us: int, micro: int, target: str = COLLECT) -> tuple[int, FactBody]:
+    transfer = Transfer("answers/escrow", target, micro, "answers delivered")
+    return at_us, CreditsRedeemed("answers", "buyer", 1, b"", (transfer,))
+
+
+def performance(*facts: tuple[int, FactBody]) -> Performance:
+    found = Performance()
+    for seq, (at_us, fact) in enumerate(facts):
+        found.apply(Recorded(seq, at_us, fact, b""), None)
+    return found
+
+
+def test_a_day_written_out() -> None:
+    """800,003 Wh and 2,000 USDC: roofs 800,003 * 0.08/1000 = 64.000240 USDC, servicer 40 USDC."""
+    found = performance(
+        served(START_US + 8 * HOUR_US, 500_001, 1_000),
+        served(START_US + 9 * HOUR_US, 300_002, 7),
+        released(START_US + 12 * HOUR_US, 1_500 * USDC),
+        released(DAY.stop_us, 500 * USDC + 1),
+        released(START_US + 12 * HOUR_US, 99 * USDC, "elsewhere"),
+        (START_US + 1, CreditsSold("answers", "buyer", 1, (Transfer("buyer", COLLECT, 5, "sold"),))),
+    )
+    report = report_of(deal(), found, COLLECT, DAY)
+    assert report.measures == (800_003, 2_000_000_001 - 64_000_240 - 40_000_000, 1_007)
+    assert report.as_of_s == DAY.stop_us // 1_000_000
+    assert report.expiry_s == report.as_of_s + VALID_S
+    assert report.is_fresh(DAY.stop_us // 1_000_000, report.as_of_s + VALID_S - 1)
+
+
+def test_fees_are_one_floor_each() -> None:
+    """0.08 USDC a kWh is 80 micro-dollars a Wh; the servicer's 40 USDC come on top."""
+    assert fees_usdc_micro(deal(), 0, 0) == 40 * USDC
+    assert fees_usdc_micro(deal(), 1, 10**12) == 40 * USDC + 80
+    assert fees_usdc_micro(deal(), 2**53 + 1, 0) == 40 * USDC + 80 * (2**53 + 1)
+
+
+@pytest.mark.parametrize(
+    ("at_us", "day"), [(DAY.start_us, None), (DAY.start_us + 1, DAY), (DAY.stop_us, DAY), (DAY.stop_us + 1, NEXT)]
+)
+def test_a_dollar_belongs_to_the_period_in_whose_last_instant_it_came(at_us: int, day: Period | None) -> None:
+    found = performance(released(at_us, 7))
+    assert [found.released_to(COLLECT, one) for one in (DAY, NEXT)] == [7 * (day == one) for one in (DAY, NEXT)]
+
+
+def test_energy_belongs_to_the_period_it_starts_in() -> None:
+    found = performance(served(DAY.start_us, 1, 10), served(DAY.stop_us - HOUR_US, 2, 20), served(DAY.stop_us, 4, 40))
+    assert (found.of(DAY).energy_wh, found.of(DAY).tokens) == (3, 30)
+    assert (found.of(NEXT).energy_wh, found.of(NEXT).tokens) == (4, 40)
+
+
+def test_without_revenue_the_cash_flow_is_below_zero() -> None:
+    report = report_of(deal(), performance(served(START_US, 1_000, 5)), COLLECT, DAY)
+    assert report.measures == (1_000, -40 * USDC - 80_000, 5)
+
+
+def test_a_period_in_which_nothing_was_served_has_no_report() -> None:
+    with pytest.raises(NotFound) as caught:
+        report_of(deal(), performance(served(NEXT.start_us, 1, 1), released(DAY.stop_us, 5)), COLLECT, DAY)
+    assert caught.value.code == "measure.nothing_served"
