@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PASSPHRASE: Final = "PENSTOCK_PASSPHRASE"  # noqa: S105 (the name of the variable, not what it holds)
 POLL_S: Final = 0.1
+ABANDONED: Final = 6
+"""Exit code when standard input has closed: that of Unavailable."""
 
 
 def attest(
@@ -29,9 +31,14 @@ def attest(
     periods: Annotated[int, typer.Option(min=1, help="Stop after so many periods.")] = 1_000_000,
     follow: Annotated[bool, typer.Option("--follow", help="Wait for periods that are not ready yet.")] = False,
     timeout: Annotated[float, typer.Option(min=0, help="With --follow: seconds to wait for the next period.")] = 600,
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", help="Stop when standard input closes: when whoever started it is gone.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:
     """Attest each period that is ready: recompute, compare, sign, vote. What does not agree is never signed."""
+    if until_eof:
+        _stop_at_eof()
     from penstock.usecases.anchor_rpc import AnchorChain, JsonRpc
     from penstock.usecases.attest import Attester
     from penstock.usecases.record_source import open_source
@@ -41,6 +48,19 @@ def attest(
     with VoteJournal(keys / f"{key.removesuffix('.json')}.votes") as votes:
         attester = Attester(open_source(source), AnchorChain(JsonRpc(rpc)), own, votes, deal)
         _run(attester, own, periods, timeout if follow else 0.0, as_json)
+
+
+def _stop_at_eof() -> None:
+    """End this process once its standard input ends, wherever it stands: votes are on disk before they are sent."""
+    import os
+    import threading
+
+    def watch() -> None:
+        while os.read(0, 4_096):
+            pass
+        os._exit(ABANDONED)
+
+    threading.Thread(target=watch, name="until-eof", daemon=True).start()
 
 
 def _key(folder: Path, name: str, passphrase_file: Path | None) -> ChainKey:

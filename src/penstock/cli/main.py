@@ -35,6 +35,7 @@ app.command("verify")(audit.verify)
 app.command("audit")(audit.audit)
 
 INTERRUPTED = 130
+STOPPED = "\nStopped. Everything acknowledged is kept; run the same command again to go on.\n"
 BROKEN_PIPE = 141
 
 
@@ -48,8 +49,12 @@ def run() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # Typer turns Ctrl-C into this exit, without a word
+            sys.stderr.write(STOPPED)
+        raise
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. Everything acknowledged is kept; run the same command again to go on.\n")
+        sys.stderr.write(STOPPED)
         sys.exit(INTERRUPTED)
 
 

@@ -50,8 +50,12 @@ def attesters(source: str, rpc: str, deal: str, keys: Path, periods: int) -> Ite
         for name in ATTESTERS:
             out, err = (logs / f"{name}.out").open("wb"), (logs / f"{name}.err").open("wb")
             opened += [out, err]
-            running[name] = subprocess.Popen(
-                _command(source, rpc, deal, keys, name, periods), stdout=out, stderr=err, env=_environment()
+            running[name] = subprocess.Popen(  # noqa: S603 (this very program)
+                _command(source, rpc, deal, keys, name, periods),
+                stdin=subprocess.PIPE,  # closes with this process, however it ends: then the attester ends too
+                stdout=out,
+                stderr=err,
+                env=_environment(),
             )
         yield Attesters(running, logs)
     finally:
@@ -59,14 +63,15 @@ def attesters(source: str, rpc: str, deal: str, keys: Path, periods: int) -> Ite
             if process.poll() is None:
                 process.terminate()
         for process in running.values():
-            process.wait()
+            process.communicate()
         for file in opened:
             file.close()
 
 
 def _command(source: str, rpc: str, deal: str, keys: Path, name: str, periods: int) -> list[str]:
     options = ["--source", source, "--rpc", rpc, "--deal", deal, "--keys", str(keys), "--key", name]
-    return [sys.executable, "-m", "penstock", "attest", *options, "--periods", str(periods), "--follow", "--json"]
+    options += ["--periods", str(periods), "--follow", "--until-eof", "--json"]
+    return [sys.executable, "-m", "penstock", "attest", *options]
 
 
 def _environment() -> dict[str, str]:

@@ -25,6 +25,7 @@ from penstock.journal.kinds.compute import CreditsOffered, RackRegistered
 from penstock.journal.kinds.ledger import WorkspaceOpened
 from penstock.keys import derive_seed
 from penstock.period import DAY_US, QUARTER_HOUR_US, Period, parse_iso
+from penstock.store.disk import disk_errors
 from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.own_chain import found_chain
 from penstock.usecases.workspace import KEYS_FOLDER, Workspace
@@ -154,8 +155,9 @@ def stagehand(settings: Settings) -> Iterator[Stagehand]:
         workspace = stack.enter_context(Workspace(settings.workspace))
         _open(workspace, settings, WorkspaceOpened(ORIGIN, cast.log_key.public))
         holders = cast.holders(settings.size.holders)
-        node = stack.enter_context(found_chain(settings.workspace, cast.funded(holders)))
-        cast.save(settings.workspace / KEYS_FOLDER)
+        with disk_errors():
+            node = stack.enter_context(found_chain(settings.workspace, cast.funded(holders)))
+            cast.save(settings.workspace / KEYS_FOLDER)
         yield Stagehand(settings, workspace, node)
 
 
@@ -177,8 +179,9 @@ def _asked(settings: Settings) -> bytes:
 
 
 def perform(hand: Stagehand, acts: list[tuple[str, str, Callable[[Stagehand], dict[str, Any]]]]) -> Iterator[Stage]:
-    """Run the stages in order, yielding each as it is done."""
+    """Run the stages in order, yielding each as it is done. Raises what they raise, and as `disk_errors`."""
     for name, title, act in acts:
         began = time.monotonic()
-        figures = act(hand)
+        with disk_errors():
+            figures = act(hand)
         yield Stage(name, title, figures, time.monotonic() - began)

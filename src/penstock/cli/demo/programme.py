@@ -19,6 +19,7 @@ from penstock.cli.demo.sunshine import find_file, read_week, week_of
 from penstock.cli.trace import plain
 from penstock.errors import Invalid, NotFound
 from penstock.period import DAY_US, Period
+from penstock.store.disk import disk_errors
 from penstock.trace.lineage import Node
 
 Act = tuple[str, str, Callable[[Stagehand], dict[str, Any]]]
@@ -67,7 +68,8 @@ def run(request: Request, as_json: bool) -> None:
                 spoken.stage(number, len(ACTS), stage)
         added = hand.workspace.store.size() - before
         story = settings.workspace / STORY
-        write_story(story, settings, stages)
+        with disk_errors():
+            write_story(story, settings, stages)
     if as_json:
         sys.stdout.write(json.dumps(_object(settings, stages, added, story), default=_plain) + "\n")
     else:
