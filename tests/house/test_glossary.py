@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from penstock.journal.kinds import KINDS
+
 ENTRY = re.compile(r"^\*\*(.+?)\*\* (.+)$", re.MULTILINE)
 MENTION = re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
 # The words the design itself fixes: without them the documents cannot be read.
@@ -48,3 +50,13 @@ def test_definitions_lean_on_defined_words(entries: list[tuple[str, str]]) -> No
     known = {bare(term) for term, _ in entries}
     loose = [f"{term}: {word}" for term, text in entries for word in MENTION.findall(text) if bare(word) not in known]
     assert not loose, f"in italics, but without an entry: {loose}"
+
+
+def test_what_facts_and_contracts_are_named_for_is_defined(root: Path, entries: list[tuple[str, str]]) -> None:
+    known = {bare(term) for term, _ in entries}
+    facts = {kind.KIND.split(".")[0] for kind in KINDS}
+    contracts = {path.stem for path in (root / "contracts").glob("*.vy")}
+    missing = [word for word in sorted(facts | contracts) if bare(word) not in known]
+    assert contracts
+    assert facts
+    assert not missing, f"define in GLOSSARY.md: {missing}"
