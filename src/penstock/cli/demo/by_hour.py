@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from penstock.cli.demo.play import Stagehand
 from penstock.energy.checks import ReadingVerdict
 from penstock.journal.words import TITLE_STATES, Right, TitleState
 from penstock.period import HOUR_US, iso
+from penstock.trace.lineage import Node
+from penstock.usecases.world import World
 
 Ints = NDArray[np.int64]
 
@@ -57,3 +60,22 @@ def _summed(hand: Stagehand, at_us: Ints, energy_wh: Ints) -> list[int]:
     total = np.zeros((hand.week.stop_us - hand.week.start_us) // HOUR_US, dtype=np.int64)
     np.add.at(total, (at_us - hand.week.start_us) // HOUR_US, energy_wh)
     return [int(one) for one in total]
+
+
+def hours_behind(hand: Stagehand, node: Node) -> list[str]:
+    """The hours in which the certified Wh at the ends of a lineage were generated."""
+    return hand.workspace.read(lambda world: sorted({hour for end in _ends(node) for hour in _hours(world, end)}))
+
+
+def _ends(node: Node) -> Iterator[Node]:
+    if not node.children:
+        yield node
+    for child in node.children:
+        yield from _ends(child)
+
+
+def _hours(world: World, node: Node) -> list[str]:
+    titles = world.books.titles[Right.ATTRIBUTE].columns()
+    ours = titles["register"] == world.books.registers.id_of(node.register)
+    inside = ours & (titles["start"] < node.stop) & (node.start < titles["stop"])
+    return [iso(int(at_us)) for at_us in np.unique(titles["interval_us"][inside])]

@@ -1,0 +1,1 @@
+"""The story's pictures: plain figures in, inline SVG out."""
