@@ -10,28 +10,24 @@ import numpy as np
 from penstock.api.app import make_app
 from penstock.api.running import serve_in_thread
 from penstock.capital.deal import Deal
-from penstock.capital.exact import close_period, unpaid
-from penstock.capital.measure import DEFINITION
 from penstock.capital.program import Program
-from penstock.capital.report import Report
 from penstock.chain.rpc import serve as serve_rpc
 from penstock.cli.demo.attesters import Attesters, attesters, wait_until
 from penstock.cli.demo.play import BUYER, CREDITS, DEAL, ORIGIN, RACK, TERMS, Stagehand
 from penstock.compute.credit import whole_credits
-from penstock.errors import Corrupt
 from penstock.journal.cutting import cut_down
 from penstock.journal.fact import Entry
-from penstock.journal.kinds.capital import ReportAttested
 from penstock.journal.kinds.compute import AnswersServed
 from penstock.keys import derive_seed
 from penstock.period import SECOND_US
 from penstock.usecases.anchor import anchor_checkpoint, sign_checkpoint
 from penstock.usecases.checkout import CreditClass, buy, open_class, redeem_by_receipt
-from penstock.usecases.close import close, pay_tariffs, pull
+from penstock.usecases.close import pay_tariffs
 from penstock.usecases.enrol import open_accounts
 from penstock.usecases.inspect import deal_periods
 from penstock.usecases.launch import QUORUM, Admission, admit, adopt_chain, launch, place, tranche_contract
 from penstock.usecases.originate import account_of, originate, recompile
+from penstock.usecases.pay_period import DealPeriod, accepted_report, close_on_chain, pull_income, record_report
 from penstock.usecases.sell import redeem, sell
 from penstock.usecases.withdraw import tranche_account
 from penstock.usecases.workspace import KEYS_FOLDER
@@ -125,9 +121,10 @@ def periods(hand: Stagehand) -> dict[str, Any]:
         attesters(operator.url, rpc, DEAL, hand.settings.workspace / KEYS_FOLDER, len(hand.days)) as running,
     ):
         for number in range(len(hand.days)):
+            period = DealPeriod(DEAL, program, number, hand.days[number].stop_us)
             _sell_day(hand, of, number)
-            _attest_day(hand, number, running)
-            _close_day(hand, deal, program, number)
+            _attest_day(hand, period, running)
+            _close_day(hand, deal, period)
             step(1)
         pids = running.pids
     return {"periods": deal_periods(hand.workspace, DEAL), "attesters": pids, "quorum": QUORUM}
@@ -172,75 +169,28 @@ def _work_root(hand: Stagehand, number: int) -> bytes:
     return next(fact.segment.root for fact in facts if isinstance(fact, AnswersServed))
 
 
-def _attest_day(hand: Stagehand, number: int, running: Attesters) -> None:
+def _attest_day(hand: Stagehand, period: DealPeriod, running: Attesters) -> None:
     """Anchor the head, wait for the quorum, record what it said."""
-    day = hand.days[number]
-    if hand.recorded(f"report:{number}"):
+    if hand.recorded(period.key("report")):
         return
-    checkpoint = sign_checkpoint(hand.workspace, f"checkpoint:{number}", ORIGIN, hand.cast.log_key, day.stop_us)
-    anchor_checkpoint(hand.workspace, hand.desk, checkpoint, day.stop_us)
-    wait_until(_accepted(hand, day.stop_us // SECOND_US), running)
-    report = _report(hand)
-    attested = ReportAttested(
-        deal=DEAL,
-        period=number,
-        as_of_us=report.as_of_s * SECOND_US,
-        measures=report.measures,
-        definition=DEFINITION,
-        log_size=checkpoint.size,
-        log_root=checkpoint.root,
-        quorum=QUORUM,
-        attesters=hand.cast.roles().attesters,
-    )
-    hand.workspace.submit(f"report:{number}", b"", day.stop_us, lambda _: [Entry(attested)])
-
-
-def _report(hand: Stagehand) -> Report:
-    return Report.from_word(hand.desk.view("Anchor", "report", hand.desk.contract(DEAL).address))
+    key, at_us = f"checkpoint:{period.number}", period.at_us
+    checkpoint = sign_checkpoint(hand.workspace, key, ORIGIN, hand.cast.log_key, at_us)
+    anchor_checkpoint(hand.workspace, hand.desk, checkpoint, at_us)
+    wait_until(_accepted(hand, at_us // SECOND_US), running)
+    record_report(hand.workspace, hand.desk, period, checkpoint)
 
 
 def _accepted(hand: Stagehand, as_of_s: int) -> Iterator[bool]:
     while True:
-        yield _report(hand).as_of_s >= as_of_s
+        yield accepted_report(hand.desk, DEAL).as_of_s >= as_of_s
 
 
-def _close_day(hand: Stagehand, deal: Deal, program: Program, number: int) -> None:
-    """Close on chain, run the same exactly, compare every word, record; tranches pull and accrue."""
-    at_us, submit = hand.days[number].stop_us, hand.workspace.submit
-    if not hand.recorded(f"close:{number}"):
-        address = hand.desk.contract(DEAL).address
-        balance = hand.desk.view("Dollar", "balanceOf", address)
-        state = hand.workspace.read(lambda world: world.capital.deal(DEAL).state)
-        report = _report(hand)
-        hand.desk.act(f"close:{number}", DEAL, "close")
-        closing = close_period(program.code, state, report, balance, hand.desk.client.head().at_s)
-        _compare(hand, closing.state.words)
-        submit(f"close:{number}", b"", at_us, lambda world: close(world, DEAL, program, closing))
-    submit(
-        f"tariffs:{number}",
-        b"",
-        at_us,
-        lambda world: pay_tariffs(world, DEAL, ROOFS_PAYEE, hand.days[number], "{}/tariff"),
+def _close_day(hand: Stagehand, deal: Deal, period: DealPeriod) -> None:
+    """The waterfall runs; the roofs' tariff is theirs; each tranche pulls and accrues."""
+    day, workspace = hand.days[period.number], hand.workspace
+    close_on_chain(workspace, hand.desk, period)
+    workspace.submit(
+        period.key("tariffs"), b"", day.stop_us, lambda world: pay_tariffs(world, DEAL, ROOFS_PAYEE, day, "{}/tariff")
     )
     for tranche in deal.tranches:
-        _pull(hand, program, tranche.name, number)
-
-
-def _compare(hand: Stagehand, words: tuple[int, ...]) -> None:
-    """Chain and exact engine agree word for word. Raises Corrupt ``deal.chain_differs``."""
-    on_chain = tuple(hand.desk.view(DEAL, "words", place) for place in range(len(words)))
-    if on_chain != words:
-        raise Corrupt("deal.chain_differs", "The chain and the exact engine disagree on a closed period.", deal=DEAL)
-
-
-def _pull(hand: Stagehand, program: Program, tranche: str, number: int) -> None:
-    key, at_us = f"pull:{tranche}:{number}", hand.days[number].stop_us
-    if hand.recorded(key):
-        return
-    amount = hand.workspace.read(lambda world: unpaid(world.capital.deal(DEAL).state, program.payee_lanes[tranche]))
-    if amount:
-        hand.desk.act(key, tranche_contract(DEAL, tranche), "pull")
-    target, holders = tranche_account(DEAL, tranche), hand.settings.size.holders_of(tranche)
-    hand.workspace.submit(
-        key, b"", at_us, lambda world: pull(world, DEAL, tranche, program, number, target, amount, holders)
-    )
+        pull_income(workspace, hand.desk, period, tranche.name, hand.settings.size.holders_of(tranche.name))

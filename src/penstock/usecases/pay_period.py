@@ -1,0 +1,107 @@
+"""Pay a period: what the quorum attested is recorded, the waterfall runs on chain and exactly, payees pull.
+
+Every act bears the deal's and the period's number as its key, so whatever dies in between is taken up again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from penstock.capital.exact import close_period, unpaid
+from penstock.capital.measure import DEFINITION
+from penstock.capital.program import Program
+from penstock.capital.report import Report
+from penstock.errors import Corrupt
+from penstock.journal.fact import Entry
+from penstock.journal.kinds.capital import ReportAttested
+from penstock.journal.kinds.ledger import CheckpointSigned
+from penstock.period import SECOND_US
+from penstock.usecases.chain_desk import ChainDesk
+from penstock.usecases.close import close, pull
+from penstock.usecases.launch import tranche_contract
+from penstock.usecases.withdraw import tranche_account
+from penstock.usecases.workspace import Workspace
+
+SEATS: Final = 16
+"""Seats of an attester set, as the contract ``Anchor`` has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DealPeriod:
+    """A period of a deal to pay: its number, from 0, and the instant its facts bear [us]."""
+
+    deal: str
+    program: Program
+    number: int
+    at_us: int
+
+    def key(self, act: str) -> str:
+        """The key of one act on this period."""
+        return f"{act}:{self.deal}:{self.number}"
+
+
+def accepted_report(desk: ChainDesk, deal: str) -> Report:
+    """The latest report of a deal that a quorum signed, as the chain holds it; `Report.missing` before the first."""
+    return Report.from_word(desk.view("Anchor", "report", desk.contract(deal).address))
+
+
+def record_report(workspace: Workspace, desk: ChainDesk, period: DealPeriod, checkpoint: CheckpointSigned) -> None:
+    """Record the accepted report of a period; ``checkpoint`` is the anchored one it was computed from."""
+    report = accepted_report(desk, period.deal)
+    attested = ReportAttested(
+        deal=period.deal,
+        period=period.number,
+        as_of_us=report.as_of_s * SECOND_US,
+        measures=report.measures,
+        definition=DEFINITION,
+        log_size=checkpoint.size,
+        log_root=checkpoint.root,
+        quorum=desk.view("Anchor", "quorum"),
+        attesters=_seated(desk),
+    )
+    workspace.submit(period.key("report"), b"", period.at_us, lambda _: [Entry(attested)])
+
+
+def _seated(desk: ChainDesk) -> tuple[bytes, ...]:
+    """The accounts of the attesters, by seat; seats count from 1 and may be empty."""
+    seats = (bytes.fromhex(desk.view("Anchor", "attester_at", seat)[2:]) for seat in range(1, SEATS + 1))
+    return tuple(account for account in seats if any(account))
+
+
+def close_on_chain(workspace: Workspace, desk: ChainDesk, period: DealPeriod) -> None:
+    """Close a period on chain, run the same program exactly, compare every word of both, record it.
+
+    Raises:
+        Corrupt: ``deal.chain_differs``. Refused: ``chain.act_refused``, ``deal.period_open``, ``deal.report_awaited``.
+    """
+    deal, program, key = period.deal, period.program, period.key("close")
+    if workspace.store.receipt(key) is not None:
+        return
+    balance = desk.view("Dollar", "balanceOf", desk.contract(deal).address)
+    state = workspace.read(lambda world: world.capital.deal(deal).state)
+    report = accepted_report(desk, deal)
+    desk.act(key, deal, "close")
+    closing = close_period(program.code, state, report, balance, desk.client.head().at_s)
+    words = closing.state.words
+    if tuple(desk.view(deal, "words", place) for place in range(len(words))) != words:
+        raise Corrupt("deal.chain_differs", "The chain and the exact engine disagree on a closed period.", deal=deal)
+    workspace.submit(key, b"", period.at_us, lambda world: close(world, deal, program, closing))
+
+
+def pull_income(workspace: Workspace, desk: ChainDesk, period: DealPeriod, tranche: str, holders: int) -> None:
+    """A tranche pulls its lane and accrues it to all its holders in one transaction; recorded once a period."""
+    deal, program, key = period.deal, period.program, period.key(f"pull:{tranche}")
+    if workspace.store.receipt(key) is not None:
+        return
+    lane = program.payee_lanes[tranche]
+    amount = workspace.read(lambda world: unpaid(world.capital.deal(deal).state, lane))
+    if amount:
+        desk.act(key, tranche_contract(deal, tranche), "pull")
+    target = tranche_account(deal, tranche)
+    workspace.submit(
+        key,
+        b"",
+        period.at_us,
+        lambda world: pull(world, deal, tranche, program, period.number, target, amount, holders),
+    )
