@@ -1,7 +1,7 @@
 """The engine's frequent instructions in fewer steps: nine in ten of a contract's are among them.
 
-Each does the plain case at once: the gas is there, the stack holds integers enough, memory is long enough. In every
-other case, errors included, it has changed nothing and hands over to the engine's own instruction.
+Each does the plain case at once: the gas is there, the stack holds what is wanted, as integers. In every other
+case, errors included, it has changed nothing and hands over to the engine's own instruction.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.opcode_values import JUMPDEST, PUSH1, PUSH32
+from eth_hash.auto import keccak
 
 Instruction = Callable[[Any], None]
 _MAX: Final = 2**256 - 1
@@ -172,28 +173,88 @@ def _destinations(code: bytes) -> frozenset[int]:
 
 def _load(own: Any) -> Instruction:
     def run(computation: Any) -> None:
-        values, meter, memory = computation._stack.values, computation._gas_meter, computation._memory._bytes
-        if meter.gas_remaining < 3 or not values or type(values[-1]) is not int or values[-1] + 32 > len(memory):
+        values = computation._stack.values
+        if not values or type(values[-1]) is not int or not _reach(computation, values[-1], 32, 3):
             own(computation)
             return
-        meter.gas_remaining -= 3
         at = values[-1]
-        values[-1] = int.from_bytes(memory[at : at + 32], "big")
+        values[-1] = int.from_bytes(computation._memory._bytes[at : at + 32], "big")
 
     return run
 
 
 def _store(own: Any) -> Instruction:
     def run(computation: Any) -> None:
-        values, meter, memory = computation._stack.values, computation._gas_meter, computation._memory._bytes
-        if meter.gas_remaining < 3 or len(values) < 2 or type(values[-1]) is not int or values[-1] + 32 > len(memory):
+        values = computation._stack.values
+        if len(values) < 2 or type(values[-1]) is not int or not _reach(computation, values[-1], 32, 3):
+            own(computation)
+            return
+        at, value = values.pop(), values.pop()
+        word = value.to_bytes(32, "big") if type(value) is int else value.rjust(32, b"\0")
+        computation._memory._bytes[at : at + 32] = word
+
+    return run
+
+
+def _hash(own: Any) -> Instruction:
+    def run(computation: Any) -> None:
+        values = computation._stack.values
+        if not _integers(values, 2) or not _reach(computation, values[-1], values[-2], 30 + 6 * _words(values[-2])):
+            own(computation)
+            return
+        at, size = values.pop(), values[-1]
+        values[-1] = int.from_bytes(keccak(bytes(computation._memory._bytes[at : at + size])), "big")
+
+    return run
+
+
+def _copy_code(own: Any) -> Instruction:
+    def run(computation: Any) -> None:
+        values = computation._stack.values
+        if not _integers(values, 3) or not _reach(computation, values[-1], values[-3], 3 + 3 * _words(values[-3])):
+            own(computation)
+            return
+        to, at, size = values.pop(), values.pop(), values.pop()
+        copied = computation.code._raw_code_bytes[at : at + size].ljust(size, b"\0")
+        computation._memory._bytes[to : to + size] = copied
+
+    return run
+
+
+def _load_input(own: Any) -> Instruction:
+    def run(computation: Any) -> None:
+        values, meter, data = computation._stack.values, computation._gas_meter, computation.msg.data
+        if meter.gas_remaining < 3 or not _integers(values, 1) or values[-1] + 32 > len(data):
             own(computation)
             return
         meter.gas_remaining -= 3
-        at, value = values.pop(), values.pop()
-        memory[at : at + 32] = value.to_bytes(32, "big") if type(value) is int else value.rjust(32, b"\0")
+        at = values[-1]
+        values[-1] = int.from_bytes(data[at : at + 32], "big")
 
     return run
+
+
+def _integers(values: list[Any], count: int) -> bool:
+    """Whether the stack's top ``count`` are there and integers."""
+    return len(values) >= count and all(type(value) is int for value in values[-count:])
+
+
+def _words(size: int) -> int:
+    return (size + 31) // 32
+
+
+def _reach(computation: Any, at: int, size: int, cost: int) -> bool:
+    """Pay ``cost`` and for memory from ``at`` on, and have it; False, with nothing changed, where the gas lacks."""
+    meter, have = computation._gas_meter, len(computation._memory._bytes) // 32
+    want = _words(at + size) if size else 0
+    if want > have:
+        cost += 3 * (want - have) + want * want // 512 - have * have // 512
+    if meter.gas_remaining < cost:
+        return False
+    meter.gas_remaining -= cost
+    if want > have:
+        computation._memory.extend(at, size)
+    return True
 
 
 def _lean(own: dict[int, Any]) -> dict[int, Any]:
@@ -203,14 +264,9 @@ def _lean(own: dict[int, Any]) -> dict[int, Any]:
     lean |= {0x7F + depth: _dup(own[0x7F + depth], depth) for depth in range(1, 17)}
     lean |= {0x8F + depth: _swap(own[0x8F + depth], depth) for depth in range(1, 17)}
     single = {
-        0x15: _is_zero,
-        0x50: _pop,
-        0x51: _load,
-        0x52: _store,
-        0x56: _jump,
-        0x57: _jump_if,
-        0x5B: _jump_destination,
-    }
+        0x15: _is_zero, 0x20: _hash, 0x35: _load_input, 0x39: _copy_code, 0x50: _pop, 0x51: _load, 0x52: _store,
+        0x56: _jump, 0x57: _jump_if, 0x5B: _jump_destination,
+    }  # fmt: skip
     return own | lean | {code: make(own[code]) for code, make in single.items()}
 
 
