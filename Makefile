@@ -28,7 +28,7 @@ setup: .venv/.ready node_modules/.ready .data/.ready
 demo: setup   ## run the whole chain on bundled data into WORKSPACE (default: demo); DEMO_ARGS pass through
 	$(BIN)/penstock demo --workspace $(WORKSPACE) $(DEMO_ARGS)
 
-serve: setup  ## serve the console and the API for WORKSPACE on loopback; SERVE_ARGS pass through
+serve: setup  ## serve page, API and chain of WORKSPACE on loopback; SERVE_ARGS pass through
 	$(BIN)/penstock serve --workspace $(WORKSPACE) $(SERVE_ARGS)
 
 test: setup   ## run the tests on WORKERS processes (default: 2); TEST_ARGS pass through
