@@ -14,6 +14,7 @@ from penstock.capital.program import Program
 from penstock.chain.rpc import serve as serve_rpc
 from penstock.cli.demo.attesters import Attesters, attesters, wait_until
 from penstock.cli.demo.play import BUYER, CREDITS, DEAL, ORIGIN, RACK, TERMS, Stagehand
+from penstock.cli.demo.waterfall import floor_of
 from penstock.compute.credit import whole_credits
 from penstock.journal.cutting import cut_down
 from penstock.journal.fact import Entry
@@ -127,7 +128,14 @@ def periods(hand: Stagehand) -> dict[str, Any]:
             _close_day(hand, deal, period)
             step(1)
         pids = running.pids
-    return {"periods": deal_periods(hand.workspace, DEAL), "attesters": pids, "quorum": QUORUM}
+    return {
+        "periods": deal_periods(hand.workspace, DEAL),
+        "attesters": pids,
+        "quorum": QUORUM,
+        "collect": deal.accounts[0].name,
+        "senior": deal.tranches[0].name,
+        "floor": floor_of(deal),
+    }
 
 
 def _sell_day(hand: Stagehand, of: CreditClass, number: int) -> None:

@@ -15,8 +15,8 @@ from penstock.capital.language import load_deal
 from penstock.cli.demo import look_through
 from penstock.cli.demo.pictures import coupons, days, sankey, walk, week
 from penstock.cli.demo.pictures.svg import clock
-from penstock.cli.demo.play import RACK, Settings, Stage
-from penstock.cli.demo.waterfall import Paid, days_paid, floor_of, local_day, paid_at_all, payees
+from penstock.cli.demo.play import Settings, Stage
+from penstock.cli.demo.waterfall import Paid, days_paid, local_day, paid_at_all, payees
 from penstock.cli.show import kwh, usdc
 from penstock.journal.words import LinkKind
 from penstock.period import iso, parse_iso
@@ -48,22 +48,22 @@ def render(settings: Settings, figures: Figures) -> str:
 
 def view(settings: Settings, figures: Figures) -> dict[str, Any]:
     """Everything the page shows: the figures themselves, what follows from them, and the pictures."""
-    deal = load_deal(settings.deal_text)
-    paid = days_paid(figures["pay"]["periods"], deal.accounts[0].name, deal.tranches[0].name)
+    deal, pay = load_deal(settings.deal_text), figures["pay"]
+    paid = days_paid(pay["periods"], pay["collect"], pay["senior"])
     facts = _derived(figures, paid)
     return {
         **figures,
         **facts,
+        "span_word": "one week" if len(paid) == 7 else f"{len(paid)} day{'s' if len(paid) > 1 else ''}",
         "weekdays": f"{local_day(iso(settings.sunshine.week.start_us))} to {_last_day(settings)}",
         "year": iso(settings.sunshine.week.start_us)[:4],
         "cloud": settings.cloud,
-        "deal": deal,
-        "rack_name": RACK,
-        "floor": floor_of(deal),
+        "floor": pay["floor"],
+        "cure": max((test.cure for test in deal.tests), default=0),
         "paid": paid,
         "payees": payees(paid),
         "shown_payees": paid_at_all(paid),
-        "pictures": _pictures(settings, figures, paid, floor_of(deal), facts),
+        "pictures": _pictures(settings, figures, paid, facts),
         "hop_rows": look_through.rows(figures["prove"]),
         "reading_lines": list(tree_lines(figures["prove"]["reading_forward"])),
     }
@@ -101,9 +101,7 @@ def _refused_rows(refusals: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
     return [(verdict, count, why) for (verdict, why), count in found.items()]
 
 
-def _pictures(
-    settings: Settings, figures: Figures, paid: list[Paid], floor: float | None, facts: dict[str, Any]
-) -> dict[str, Any]:
+def _pictures(settings: Settings, figures: Figures, paid: list[Paid], facts: dict[str, Any]) -> dict[str, Any]:
     sun, proof = settings.sunshine, figures["prove"]
     factor = settings.cloud.factor(sun.start_us) if settings.cloud else np.ones(len(sun.start_us))
     quorum = f"on a report {figures['pay']['quorum']} of {len(figures['pay']['attesters'])} attesters signed"
@@ -114,7 +112,7 @@ def _pictures(
         "answers": days.answers(figures["serve"]["days"]),
         "sankey": sankey.sankey(_stream(figures, facts)),
         "waterfall": days.waterfall(paid, paid_at_all(paid)),
-        "cover": days.cover(paid, floor),
+        "cover": days.cover(paid, figures["pay"]["floor"]),
         "coupons": [coupons.coupons(taken, name) for name, taken in figures["income"]["coupons_usdc_micro"].items()],
         "walk": walk.look_through(hops, f"Answer {proof['answer']}, from its roofs to its coupons"),
     }

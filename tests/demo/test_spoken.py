@@ -1,0 +1,92 @@
+"""What the demo says on the terminal: nothing cut, no colour when piped, every figure where it belongs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import told
+
+from penstock.cli.demo import spoken
+
+FOLDER = Path("demo")
+
+
+def say(capsys: pytest.CaptureFixture[str], change: dict[str, dict[str, object]] | None = None) -> str:
+    stages = told.stages(FOLDER)
+    spoken.opening(told.settings(FOLDER))
+    for number, stage in enumerate(stages, 1):
+        stage.figures |= (change or {}).get(stage.name, {})
+        spoken.stage(number, len(stages), stage)
+    spoken.closing(told.settings(FOLDER), stages, 12, FOLDER / "story.html")
+    return capsys.readouterr().out
+
+
+def test_no_line_is_wide_or_cut_and_none_has_colour(capsys: pytest.CaptureFixture[str]) -> None:
+    out = say(capsys)
+    wide = [line for line in out.splitlines() if len(line) > spoken.WIDTH and "penstock " not in line]
+    assert wide == []
+    assert "…" not in out
+    assert "\x1b" not in out
+
+
+def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("roofs", "servicer", "A", "B", "E")
+    steps = [told.step("collect", f"paid/{name}", 1, 9_999_999_999) for name in names]
+    steps += [told.step("collect", name, 1, 999_990_000) for name in ("dsra", "trap")]
+    periods = [{**told.periods()[1], "inflow_usdc_micro": 99_999_990_000, "steps": steps}]
+    spoken.stage(7, 9, told.Stage("pay", "x", {**told.stages(FOLDER)[6].figures, "periods": periods}))
+    lines = capsys.readouterr().out.splitlines()
+    row = next(line for line in lines if line.startswith("  Tue 23 Aug"))
+    head = next(line for line in lines if "DSCR" in line)
+    assert head.split() == ["day", "state", "DSCR", "in", "roofs", "servicer", "A", "dsra", "B", "trap", "E"]
+    assert row.count("9,999.99") == 6
+    assert max(len(line) for line in lines) <= 120
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "measured the shape of the power: 15-minute AC power of NREL's SERF East array",
+        "modelled roof sizes and planes, the requests, the rack's draw, all prices",
+        "1 bad packets were planted, 1 refused: kept, marked, never counted",
+        f"bad_signature 1 {told.WHY}",
+        "48 hourly certificates over 4.8 kWh",
+        "in all 20 60 1,300.0 14 2",
+        "Mon 22 Aug normal 1.50 2,000.00 80.00 1,000.00 500.00 0.00 420.00",
+        "Tue 23 Aug lock-up 0.77 800.00 30.00 1,000.00 0.00 0.00 0.00",
+        "lock-up on Tue 23 Aug, cover below 1.20 or not yet cured",
+        "on Tue 23 Aug the reserve paid A $230.00",
+        "holders of A 150 1.00 75.50 150.00 11,325.00",
+        "verifies offline, 77,431 bytes: 39 facts in the log",
+        "audit clean: the five laws over 1,851 facts",
+        "energy 3.9 % of what the answers earned",
+        "12 facts added; run it again and none will be",
+        "penstock trace answer 7 -w demo",
+        "penstock verify demo/bundle.json",
+        "penstock serve -w demo",
+    ],
+)
+def test_it_says(capsys: pytest.CaptureFixture[str], sentence: str) -> None:
+    assert sentence in re.sub(r"\s+", " ", say(capsys))
+
+
+def test_dollars_in_are_said_to_equal_dollars_out_only_where_they_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "; equal to the micro-dollar" in re.sub(r"\s+", " ", say(capsys))
+    short = {"prove": {"balances_usdc_micro": {"collect": 0, "dsra": 269_999_999, "trap": 0}}}
+    assert "NOT EQUAL to the micro-dollar" in re.sub(r"\s+", " ", say(capsys, short))
+
+
+def test_findings_of_the_audit_are_shouted(capsys: pytest.CaptureFixture[str]) -> None:
+    audit = {"clean": False, "checked": {"facts": 2}, "findings": [{}]}
+    assert "1 FINDINGS" in say(capsys, {"prove": {"audit": audit}})
+
+
+def test_a_name_from_a_file_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "[bold]First[/bold] [x:" in say(capsys, {"launch": {"deal": "[bold]First[/bold] [x"}})
+
+
+def test_a_repeat_says_that_nothing_was_added(capsys: pytest.CaptureFixture[str]) -> None:
+    spoken.closing(told.settings(FOLDER), told.stages(FOLDER), 0, FOLDER / "story.html")
+    assert "0 facts added; all were there already" in capsys.readouterr().out

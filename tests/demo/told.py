@@ -1,0 +1,195 @@
+"""A play of two days as figures, made by hand: what the stages would say, small enough to check by eye."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from penstock.cli.demo.play import Settings, Stage
+from penstock.cli.demo.sunshine import OFFSET_US, Sunshine
+from penstock.journal.words import LinkKind, Unit
+from penstock.period import DAY_US, HOUR_US, QUARTER_HOUR_US, Period, iso, parse_iso
+from penstock.trace.lineage import Node
+
+START_US = parse_iso("2016-08-22T00:00:00Z") - OFFSET_US
+WEEK = Period(START_US, START_US + 2 * DAY_US)
+DEAL = Path(__file__).parents[2] / "examples" / "deals" / "first.yaml"
+WHY = "the enrolled key did not sign these bytes (forged or altered)"
+
+
+def settings(folder: Path) -> Settings:
+    """Two days of a triangular sun."""
+    start_us = np.arange(WEEK.start_us, WEEK.stop_us, QUARTER_HOUR_US)
+    hour = (start_us - WEEK.start_us) % DAY_US / HOUR_US
+    power_w = np.clip(4_000 - np.abs(hour - 12) * 700, 0, None)
+    return Settings(folder, Sunshine(WEEK, start_us, power_w), bytes(32), DEAL.read_text())
+
+
+def stages(folder: Path) -> list[Stage]:
+    """The stages as performed."""
+    return [Stage(name, f"Title of {name}", figures, 0.5) for name, figures in _figures(folder).items()]
+
+
+def step(source: str, target: str, due: int, paid: int) -> dict[str, Any]:
+    """A cash step of a closed period [micro-dollars]."""
+    return {
+        "source": f"first-light/{source}",
+        "target": f"first-light/{target}",
+        "due_usdc_micro": due,
+        "paid_usdc_micro": paid,
+    }
+
+
+NORMAL = [
+    step("collect", "paid/roofs", 80_000_000, 80_000_000),
+    step("collect", "paid/A", 400_000_000, 400_000_000),
+    step("dsra", "paid/A", 0, 0),
+    step("collect", "paid/A", 600_000_000, 600_000_000),
+    step("collect", "dsra", 500_000_000, 500_000_000),
+    step("trap", "collect", 0, 0),
+    step("collect", "paid/E", 420_000_000, 420_000_001),
+]
+LOCKED = [
+    step("collect", "paid/roofs", 30_000_000, 30_000_000),
+    step("collect", "paid/A", 400_000_000, 400_000_000),
+    step("collect", "paid/A", 600_000_000, 370_000_000),
+    step("dsra", "paid/A", 230_000_000, 230_000_000),
+    step("collect", "trap", 0, 0),
+]
+
+
+def periods() -> list[dict[str, Any]]:
+    """A normal day, then one in lock-up that the reserve helps over."""
+    return [
+        _period(0, "normal", 2_000_000_001, [900_000, 1_500_000_000, 40], NORMAL),
+        _period(1, "lockup", 800_000_000, [400_000, 770_000_000, 20], LOCKED),
+    ]
+
+
+def _period(number: int, state: str, inflow: int, measures: list[int], steps: list[dict[str, Any]]) -> dict[str, Any]:
+    stop = iso(WEEK.start_us + (number + 1) * DAY_US)
+    return {
+        "period": number,
+        "stop": stop,
+        "state": state,
+        "inflow_usdc_micro": inflow,
+        "measures": measures,
+        "quorum": 2,
+        "attesters": 3,
+        "steps": steps,
+    }
+
+
+def back(roof: str = "roof-001") -> Node:
+    """An answer's tokens back to two roofs."""
+    ends = (
+        Node(f"{roof}/export", Unit.WH, 10, 12, 2, LinkKind.ALLOCATE, state="claimed", notes=("metered",)),
+        Node("roof-002/export", Unit.WH, 0, 1, 1, LinkKind.ALLOCATE, state="claimed", notes=("metered",)),
+    )
+    meter = Node("rack-1/import", Unit.WH, 5, 8, 10_000_000, LinkKind.CONVERT, children=ends)
+    energy = Node("rack-1/energy", Unit.MJ, 18_000_000, 28_000_000, 50, LinkKind.WORK, children=(meter,))
+    time = Node("rack-1/calendar", Unit.MS, 100, 150, 40, LinkKind.SERVE, children=(energy,))
+    return Node("rack-1/tokens", Unit.TOKENS, 60, 100, 40, notes=("modelled",), children=(time,))
+
+
+def forward() -> Node:
+    """An answer's tokens forward to tranche A."""
+    paid = Node("first-light/paid/A", Unit.USDC_MICRO, 7, 111, 104, LinkKind.PAY, notes=("paid",))
+    collect = Node("first-light/collect", Unit.USDC_MICRO, 156, 260, 104, LinkKind.PAY, children=(paid,))
+    billed = Node("answers/billed", Unit.USDC_MICRO, 156, 260, 40, LinkKind.BILL, children=(collect,))
+    return Node("rack-1/tokens", Unit.TOKENS, 60, 100, 40, children=(billed,))
+
+
+def _figures(folder: Path) -> dict[str, dict[str, Any]]:
+    noon = iso(WEEK.start_us + 12 * HOUR_US)
+    day = {"tokens": 30, "energy_wh": 650_000, "refused_energy": 7, "refused_capacity": 1}
+    hours = [
+        {"hour": iso(WEEK.start_us + n * HOUR_US), "certified_wh": 100, "claimed_wh": 90, "drawn_wh": 90}
+        for n in range(48)
+    ]
+    work = {"link": LinkKind.WORK, "is_loss": False, "quantity_in": 3_600_000 * 4_000}
+    idle = {"link": LinkKind.WORK, "is_loss": True, "quantity_in": 3_600_000 * 320}
+    refusal = {"at": noon, "device": "roof-001", "sequence": 12, "verdict": "bad_signature", "why": WHY}
+    verified = {
+        "roofs": 2,
+        "checked": {"facts in the log": 39},
+        "keys": ["meter roof-001: aa"],
+        "assumptions": ["The rack is modelled."],
+    }
+    return {
+        "chain": {"chain_id": 743100, "genesis": "5b" * 32, "contracts": {"Anchor": "0x" + "ab" * 20}},
+        "connect": {
+            "rooftops": 2,
+            "capacity_w": 4_000,
+            "smallest_w": 1_500,
+            "largest_w": 2_500,
+            "rack_w": 132_000,
+            "accelerators": 72,
+            "holders": 150,
+            "credit_class": "answers",
+        },
+        "meter": {
+            "packets": {"accepted": 96, "bad_signature": 1},
+            "readings": {"accepted": 384},
+            "counted_wh": 4_800,
+            "planted": 1,
+            "refusals": [refusal],
+        },
+        "certify": {"titles": 48, "issued_wh": 4_800},
+        "serve": {
+            "answers": 20,
+            "tokens": 60,
+            "energy_wh": 4_320,
+            "turned_away": 16,
+            "idle_mj": 3_600_000 * 320,
+            "days": [{"day": iso(one.start_us), "answers": 10, **day} for one in WEEK.steps(DAY_US)],
+        },
+        "launch": {
+            "deal": "First Light",
+            "address": "0x" + "cd" * 20,
+            "deal_hash": "c8" * 32,
+            "program_hash": "2d" * 32,
+            "program_bytes": 416,
+            "tranches": {"A": 2_000_000_000_000, "E": 0},
+            "holders": {"A": 150, "E": 2},
+        },
+        "pay": {
+            "periods": periods(),
+            "attesters": {f"attester-{n}": 7_000_000 + n for n in (1, 2, 3)},
+            "quorum": 2,
+            "collect": "collect",
+            "senior": "A",
+            "floor": 1.2,
+        },
+        "income": {
+            "holders": {"A": 150, "E": 2},
+            "withdrawn_usdc_micro": {"A": 2_000_000_000, "E": 420_000_001},
+            "coupons_usdc_micro": {
+                "A": sorted(range(1_000_000, 151_000_000, 1_000_000)),
+                "E": [20_000_000, 400_000_001],
+            },
+            "roofs_paid": 2,
+            "tariff_usdc_micro": 110_000_000,
+            "largest_tariff": ("roof-001", 80_000_000),
+        },
+        "prove": {
+            "answer": 7,
+            "back": back(),
+            "forward": forward(),
+            "answer_hours": [noon],
+            "reading": {"register": "roof-001/export", "start": 10, "stop": 12},
+            "reading_forward": Node("roof-001/export", Unit.WH, 10, 12, 2, state="claimed"),
+            "bundle": {"file": str(folder / "bundle.json"), "bytes": 77_431, "verified": verified},
+            "audit": {"clean": True, "checked": {"facts": 1_851}, "findings": []},
+            "anchored": 1_849,
+            "balances_usdc_micro": {"collect": 0, "dsra": 270_000_000, "trap": 0},
+            "facts": 1_851,
+            "root": "53" * 32,
+            "log_key": "2a" * 32,
+            "hours": hours,
+            "planted_at": [{"hour": noon, "device": "roof-001", "kind": "forged"}],
+            "flows": [work, idle],
+        },
+    }
