@@ -8,7 +8,6 @@ are int64 columns whose name ends in the unit (``_wh``, ``_mj``, ``_ms``,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import total_ordering
 from typing import ClassVar, Final, Self
 
 from penstock.errors import Invalid
@@ -17,7 +16,6 @@ MJ_PER_WH: Final = 3_600_000
 INT64_MAX: Final = 2**63 - 1
 
 
-@total_ordering
 @dataclass(frozen=True, slots=True, eq=True)
 class Quantity:
     """A whole count of one unit. Sums and comparisons only within the unit.
@@ -49,6 +47,15 @@ class Quantity:
 
     def __lt__(self, other: Self) -> bool:
         return self.count < self._of(other)
+
+    def __le__(self, other: Self) -> bool:
+        return self.count <= self._of(other)
+
+    def __gt__(self, other: Self) -> bool:
+        return self.count > self._of(other)
+
+    def __ge__(self, other: Self) -> bool:
+        return self.count >= self._of(other)
 
     def __mul__(self, times: int) -> Self:
         return type(self)(self.count * times)

@@ -23,8 +23,8 @@ Readings = dict[int, list[tuple[int, int]]]
 
 def spans(readings: Readings, standings: dict[int, Standing], interval_us: int = HOUR_US) -> list[Row]:
     rows = [(register, at, wh) for register, series in readings.items() for at, wh in series]
-    columns = (column([row[i] for row in rows], "int32" if i == 0 else "int64") for i in range(3))
-    found = interval_spans(*columns, standings, interval_us)
+    register, at_us, position_wh = (column([row[i] for row in rows], "int64" if i else "int32") for i in range(3))
+    found = interval_spans(register, at_us, position_wh, standings, interval_us)
     return list(zip(*(found[name].tolist() for name in ("register", "start", "stop", "interval_us")), strict=True))
 
 

@@ -58,7 +58,7 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
     """Instances at random."""
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
-        return st.one_of(any_of(arm) if arm is not type(None) else st.none() for arm in typing.get_args(kind))
+        return st.one_of(*(any_of(arm) if arm is not type(None) else st.none() for arm in typing.get_args(kind)))
     if origin is tuple:
         return st.lists(any_of(typing.get_args(kind)[0]), max_size=3).map(tuple)
     scalars: dict[Any, st.SearchStrategy[Any]] = {

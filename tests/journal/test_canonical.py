@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import Invalid
-from penstock.journal.canonical import dump, from_plain, load, to_plain
+from penstock.journal.canonical import Plain, dump, from_plain, load, to_plain
 from penstock.journal.fact import FactBody, encode
 from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.energy import DeviceEnrolled
@@ -210,9 +210,10 @@ def test_a_field_of_another_type_is_refused(field: str, value: Any) -> None:
 def test_fields_missing_or_extra_are_refused() -> None:
     fields = to_plain(enrolled())
     assert isinstance(fields, dict)
-    for other in (fields | {"more": "1"}, {name: fields[name] for name in list(fields)[1:]}, [], None, "d"):
+    others: list[Plain] = [fields | {"more": "1"}, {name: fields[name] for name in list(fields)[1:]}, [], None, "d"]
+    for other in others:
         with pytest.raises(Invalid):
-            from_plain(DeviceEnrolled, other)  # type: ignore[arg-type]
+            from_plain(DeviceEnrolled, other)
 
 
 @dataclass(frozen=True)

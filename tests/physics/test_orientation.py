@@ -14,6 +14,12 @@ GOLDEN = (39.742, -105.173)
 SOUTH, EAST, WEST, FLAT = Plane(30, 180), Plane(30, 90), Plane(30, 270), Plane(0, 180)
 
 
+def times(day: str, count: int) -> Floats:
+    """``count`` even steps over a day of Golden's [s since 1970]."""
+    steps = np.arange(count, dtype=np.float64) * (86_400 / count)
+    return np.asarray(steps + parse_iso(f"{day}T00:00:00-07:00") / 1e6, dtype=np.float64)
+
+
 def at(text: str) -> Floats:
     return np.array([parse_iso(text) / 1e6])
 
@@ -52,17 +58,16 @@ def test_at_solar_noon_a_flat_plane_sees_the_suns_elevation(day: str, elevation_
 
 
 def test_a_vertical_wall_to_the_north_sees_no_winter_sun() -> None:
-    times = np.arange(96) * 900.0 + parse_iso("2016-12-21T00:00:00-07:00") / 1e6
-    assert not incidence_cosine(times, *GOLDEN, Plane(90, 0)).any()
-    assert incidence_cosine(times, *GOLDEN, Plane(90, 180)).max() > 0.8
+    winter = times("2016-12-21", 96)
+    assert not incidence_cosine(winter, *GOLDEN, Plane(90, 0)).any()
+    assert incidence_cosine(winter, *GOLDEN, Plane(90, 180)).max() > 0.8
 
 
 def test_days_have_their_hours() -> None:
     """At the equinox the sun is up for twelve hours, at 39.7 degrees north in June for about fifteen."""
 
     def hours(day: str) -> float:
-        times = np.arange(1_440) * 60.0 + parse_iso(f"{day}T00:00:00-07:00") / 1e6
-        return float((incidence_cosine(times, *GOLDEN, FLAT) > 0).sum()) / 60
+        return float((incidence_cosine(times(day, 1_440), *GOLDEN, FLAT) > 0).sum()) / 60
 
     assert hours("2016-03-20") == pytest.approx(12, abs=0.2)
     assert hours("2016-06-21") == pytest.approx(14.9, abs=0.3)
@@ -79,22 +84,22 @@ def test_a_cosine_is_one(unix_s: float, latitude: float, longitude: float, plane
 
 @given(st.floats(0, 1), st.lists(st.floats(0, 5_000), min_size=24, max_size=24))
 def test_the_same_plane_keeps_its_power_where_the_sun_stands_well(diffuse: float, watts: list[float]) -> None:
-    power, times = np.array(watts), np.arange(24) * 3600.0 + parse_iso("2016-08-22T00:00:00-07:00") / 1e6
-    carried = carry_power(power, times, *GOLDEN, SOUTH, SOUTH, diffuse)
-    well = incidence_cosine(times, *GOLDEN, SOUTH) >= 0.25
+    power, day = np.array(watts), times("2016-08-22", 24)
+    carried = carry_power(power, day, *GOLDEN, SOUTH, SOUTH, diffuse)
+    well = incidence_cosine(day, *GOLDEN, SOUTH) >= 0.25
     assert well.sum() >= 8
     assert carried[well] == pytest.approx(power[well])
     assert np.all(carried <= power * (1 + 1e-12))
 
 
 def test_all_diffuse_light_is_alike_for_every_plane() -> None:
-    power, times = np.full(24, 1_000.0), np.arange(24) * 3600.0 + parse_iso("2016-08-22T00:00:00-07:00") / 1e6
-    assert carry_power(power, times, *GOLDEN, SOUTH, EAST, 1.0) == pytest.approx(power)
+    power, day = np.full(24, 1_000.0), times("2016-08-22", 24)
+    assert carry_power(power, day, *GOLDEN, SOUTH, EAST, 1.0) == pytest.approx(power)
 
 
 def test_a_plane_gains_where_it_faces_the_sun_and_never_beyond_its_bound() -> None:
-    power, times = np.full(2, 1_000.0), np.concatenate([at(MORNING), at(AFTERNOON)])
-    east = carry_power(power, times, *GOLDEN, SOUTH, EAST, 0.2)
+    power, both = np.full(2, 1_000.0), np.concatenate([at(MORNING), at(AFTERNOON)])
+    east = carry_power(power, both, *GOLDEN, SOUTH, EAST, 0.2)
     assert east[0] > 1_000 > east[1]
     assert east.max() <= 1_000 * (0.2 + 0.8 * 1.5)
     assert carry_power(power, np.repeat(at(NIGHT), 2), *GOLDEN, SOUTH, EAST, 0.2) == pytest.approx([200, 200])

@@ -12,10 +12,11 @@ MIXED = {
     "Wh(1) + Usdc(1)": "operator",
     "Tokens(1) - Ms(1)": "operator",
     "Mj(1) < Wh(1)": "operator",
+    "Mj(1) >= Wh(1)": "operator",
     "Wh(1) * 0.5": "operator",
     "Wh(1.0)": "arg-type",
 }
-FINE = ("Wh(1) + Wh(1)", "Usdc(2) * 3", "Mj(1) < Wh(1).to_mj()")
+FINE = ("Wh(1) + Wh(1)", "Usdc(2) * 3", "Mj(1) < Wh(1).to_mj()", "Ms(1) <= Ms(2)", "Ms(1) > Ms(2)", "Ms(1) >= Ms(2)")
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,10 @@ from functools import cache
 from typing import Any, Final, TypeVar, Union, cast
 
 from penstock.errors import Invalid
+from penstock.journal.exact_text import INT_BITS_MAX
 
 T = TypeVar("T")
 Plain = None | bool | str | list["Plain"] | dict[str, "Plain"]
-INT_BITS_MAX: Final = 4_096
-"""Far above any word of a chain, far below what makes decimal digits slow to read."""
 
 
 def to_plain(value: object) -> Plain:
@@ -38,15 +37,15 @@ def to_plain(value: object) -> Plain:
     if isinstance(value, tuple):
         return [to_plain(item) for item in value]
     if dataclasses.is_dataclass(value):
-        return {name: to_plain(getattr(value, name)) for name in _field_names(type(value))}
+        kind: Any = type(value)
+        return {name: to_plain(getattr(value, name)) for name in _field_names(kind)}
     raise Invalid("canonical.type", f"A fact holds no {type(value).__name__}.")
 
 
 def dump(plain: Plain) -> bytes:
     """The canonical bytes of plain values. Raises Invalid ``canonical.type`` for text with half a surrogate pair."""
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     try:
-        return text.encode()
+        return _ENCODER.encode(plain).encode()
     except UnicodeEncodeError:
         raise Invalid("canonical.type", "A fact's text is Unicode, without surrogates.") from None
 
@@ -58,7 +57,7 @@ def load(raw: bytes) -> Plain:
         Invalid: ``canonical.malformed``.
     """
     try:
-        plain = json.loads(raw, parse_int=_refuse_number, parse_float=_refuse_number, parse_constant=_refuse_number)
+        plain = _DECODER.decode(raw.decode())
         canonical = dump(plain)
     except (ValueError, RecursionError, Invalid):
         raise Invalid("canonical.malformed", "These bytes are not canonical JSON.") from None
@@ -70,13 +69,19 @@ def load(raw: bytes) -> Plain:
 def from_plain(kind: type[T], plain: Plain) -> T:
     """Read a dataclass back; Invalid ``canonical.malformed`` where a field is missing, extra or of another type."""
     try:
-        return cast(T, _reader(kind)(plain))
+        return cast(T, _reader(cast(Any, kind))(plain))
     except (TypeError, ValueError, KeyError, AttributeError, Invalid):
         raise Invalid("canonical.malformed", f"This is not a {kind.__name__}.") from None
 
 
 def _refuse_number(text: str) -> Plain:
     raise ValueError(text)
+
+
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_DECODER: Final = json.JSONDecoder(
+    parse_int=_refuse_number, parse_float=_refuse_number, parse_constant=_refuse_number
+)
 
 
 @cache

@@ -1,0 +1,105 @@
+"""Certify: each verified Wh once, in its hour, to its owner."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_plant import DAYS, ROOFS, ZONE, Plant, signed
+
+from penstock.energy.packet import FIRST
+from penstock.errors import PenstockError, Refused
+from penstock.journal.kinds.energy import TitlesIssued
+from penstock.journal.segment import Columns
+from penstock.journal.words import Right
+from penstock.period import HOUR_US
+from penstock.usecases.certify import certify
+from penstock.usecases.ingest import ingest
+
+
+def test_a_day_is_certified_once_for_each_right(plant: Plant) -> None:
+    attribute, energy = plant.facts(plant.certified(0))
+    assert isinstance(attribute, TitlesIssued)
+    assert isinstance(energy, TitlesIssued)
+    assert (attribute.right, energy.right) == (Right.ATTRIBUTE, Right.ENERGY)
+    assert attribute.segment == energy.segment
+    assert attribute.quantity == sum(plant.read_wh(f"{name}/export") for name in ROOFS)
+    assert attribute.zone == ZONE
+
+
+def test_titles_tile_each_register_in_daylight_hours_and_belong_to_the_owner(plant: Plant) -> None:
+    plant.certified(0)
+    books = plant.world.books
+    titles = books.titles[Right.ATTRIBUTE].columns()
+    hours = (titles["interval_us"] - DAYS[0].start_us) // HOUR_US
+    assert set(hours.tolist()) == set(range(6, 18))
+    for name in ROOFS:
+        mine = titles["register"] == books.registers.id_of(f"{name}/export")
+        start, stop = titles["start"][mine], titles["stop"][mine]
+        assert start[0] == 0
+        assert start[1:].tolist() == stop[:-1].tolist()
+        assert stop[-1] == plant.read_wh(f"{name}/export")
+        assert set(titles["holder"][mine].tolist()) == {books.accounts.id_of(name)}
+        assert (np.diff(titles["interval_us"][mine]) == HOUR_US).all()
+
+
+def test_a_second_issue_of_the_same_readings_is_refused(plant: Plant) -> None:
+    columns = plant.columns(plant.ingested(0), 1)
+    plant.do("once", lambda world: certify(world, [columns], ZONE))
+    before = plant.world.books.digest()
+    with pytest.raises(Refused) as caught:
+        plant.do("twice", lambda world: certify(world, [columns], ZONE))
+    assert caught.value.code == "certificate.nothing"
+    assert plant.world.books.digest() == before
+
+
+def test_the_same_readings_twice_in_one_act_are_certified_once(plant: Plant) -> None:
+    columns = plant.columns(plant.ingested(0), 1)
+    attribute, _ = plant.facts(plant.do("both", lambda world: certify(world, [columns, columns], ZONE)))
+    assert isinstance(attribute, TitlesIssued)
+    assert attribute.quantity == sum(plant.read_wh(f"{name}/export") for name in ROOFS)
+
+
+def test_day_by_day_or_both_days_at_once_the_titles_are_the_same(plant: Plant, lived: Plant) -> None:
+    parts = [plant.columns(plant.ingested(day), 1) for day in (0, 1)]
+    plant.do("both", lambda world: certify(world, parts, ZONE))
+    at_once, by_day = (each.world.books.titles[Right.ATTRIBUTE].columns() for each in (plant, lived))
+    assert len(_ends(at_once)) == 2 * 12 * len(ROOFS)
+    assert _ends(at_once) == _ends(by_day)
+
+
+def _ends(titles: Columns) -> dict[tuple[int, int], int]:
+    """Where each (register, hour)'s titles end, however they were cut since."""
+    found: dict[tuple[int, int], int] = {}
+    for register, stop, hour in zip(*(titles[n].tolist() for n in ("register", "stop", "interval_us")), strict=True):
+        found[register, hour] = max(stop, found.get((register, hour), 0))
+    return found
+
+
+def test_readings_that_were_refused_are_not_certified(plant: Plant) -> None:
+    at_us = [DAYS[0].start_us + quarter * 900_000_000 for quarter in (1, 2, 3, 4)]
+    raws = signed("roof-a", at_us, [100, 9_999_999, 50, 200], 0, FIRST)
+    columns = plant.columns(plant.do("some", lambda world: ingest(world, raws, DAYS[0].stop_us)), 1)
+    attribute, _ = plant.facts(plant.do("certify", lambda world: certify(world, [columns], ZONE)))
+    assert isinstance(attribute, TitlesIssued)
+    assert attribute.quantity == 200
+
+
+def test_nothing_to_certify_is_refused(plant: Plant) -> None:
+    at_us = [DAYS[0].start_us + 900_000_000]
+    night = plant.columns(plant.do("night", lambda w: ingest(w, plant.packets[:1], DAYS[0].stop_us)), 1)
+    rack = plant.columns(
+        plant.do("rack reads", lambda w: ingest(w, signed("rack-1", at_us, [5], 0, FIRST), DAYS[0].stop_us)), 1
+    )
+    bad = plant.columns(plant.do("bad", lambda w: ingest(w, [b"x"], DAYS[0].stop_us)), 1)
+    for columns in ([night], [rack], [bad], [night, rack, bad]):
+        with pytest.raises(Refused) as caught:
+            plant.do("certify", lambda world, columns=columns: certify(world, columns, ZONE))  # type: ignore[misc]
+        assert caught.value.code == "certificate.nothing"
+
+
+def test_what_the_meter_never_counted_is_not_certified(plant: Plant) -> None:
+    columns = dict(plant.columns(plant.ingested(0), 1))
+    columns["position_wh"] = columns["position_wh"] * 2
+    with pytest.raises(PenstockError) as caught:
+        plant.do("too much", lambda world: certify(world, [columns], ZONE))
+    assert caught.value.code == "titles.beyond_meter"

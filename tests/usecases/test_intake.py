@@ -1,0 +1,86 @@
+"""Intake: a file of packets is recorded once; what is no file of packets is refused whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cbor2
+import pytest
+from small_plant import Plant, roof_packets
+
+from penstock.errors import Invalid, NotFound, PenstockError
+from penstock.usecases.intake import ingest_file, packets_in
+from penstock.usecases.workspace import Workspace
+
+PACKETS = roof_packets(1)[:16]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A closed workspace with the plant enrolled."""
+    plant = Plant(tmp_path / "ws").enrolled()
+    plant.workspace.store.close()
+    return tmp_path / "ws"
+
+
+def size_of(folder: Path) -> int:
+    with Workspace(folder, read_only=True) as opened:
+        return opened.store.size()
+
+
+def test_packets_come_out_as_they_went_in() -> None:
+    odd = [b"\x05", b"\x9f\x01\xff", cbor2.dumps({"a": 1})]
+    for packets in ([], PACKETS, [*odd, PACKETS[0]]):
+        assert packets_in(b"".join(packets)) == packets
+
+
+@pytest.mark.parametrize("tail", [b"\x82\x01", PACKETS[0][:-1], b"\x1c", b"\x5b" + b"\x7f" * 8, b"\x81" * 2_000])
+def test_what_is_no_sequence_is_refused_at_its_byte(tail: bytes) -> None:
+    with pytest.raises(Invalid) as caught:
+        packets_in(PACKETS[0] + tail)
+    assert caught.value.code == "meter.not_a_sequence"
+    assert caught.value.ids == {"at_byte": str(len(PACKETS[0]))}
+
+
+def test_a_file_is_recorded_once(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "packets.cbor"
+    file.write_bytes(b"".join([*PACKETS, b"\x05", PACKETS[3]]))
+    first = ingest_file(folder, file)
+    assert first == {
+        "packets": 18,
+        "packets accepted": 16,
+        "packets malformed": 1,
+        "packets replayed": 1,
+        "readings accepted": 64,
+    }
+    size = size_of(folder)
+    copy = tmp_path / "copy.cbor"
+    copy.write_bytes(file.read_bytes())
+    assert ingest_file(folder, file) == ingest_file(folder, copy) == first
+    assert size_of(folder) == size
+
+
+def test_a_file_that_is_no_sequence_records_nothing(folder: Path, tmp_path: Path) -> None:
+    size = size_of(folder)
+    file = tmp_path / "packets.cbor"
+    file.write_bytes(b"".join(PACKETS) + b"\x82\x01")
+    with pytest.raises(Invalid):
+        ingest_file(folder, file)
+    assert size_of(folder) == size
+
+
+def test_another_file_with_the_same_packets_counts_nothing_twice(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "packets.cbor"
+    file.write_bytes(b"".join(PACKETS))
+    ingest_file(folder, file)
+    file.write_bytes(b"".join(PACKETS[:5]))
+    assert ingest_file(folder, file) == {"packets": 5, "packets replayed": 5}
+
+
+def test_without_a_workspace_nothing_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "packets.cbor"
+    file.write_bytes(PACKETS[0])
+    with pytest.raises(PenstockError):
+        ingest_file(tmp_path / "packets.cbor" / "ws", file)
+    with pytest.raises((NotFound, FileNotFoundError)):
+        ingest_file(tmp_path / "ws", tmp_path / "no such file")
