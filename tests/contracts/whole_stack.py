@@ -40,6 +40,7 @@ from penstock.chain.typed_data import (
 
 USDC = 10**6
 NEVER_S = 2**32 - 1
+EXPIRY_S = 2**33 + 1  # fixed, for it enters ids and so signatures, whose zero bytes are cheaper
 SHARES = 50_000_000 * 10**6
 DEFINITION = b"\x0d" * 32
 SKU, WORK_ROOT = b"\x51" * 32, b"\x77" * 32
@@ -55,7 +56,7 @@ interface Deal:
 
 @external
 @view
-def held(dollar: address, places: DynArray[address, 64]) -> uint256:
+def held(dollar: address, places: DynArray[address, 2048]) -> uint256:
     total: uint256 = 0
     for place: address in places:
         total += staticcall IERC20(dollar).balanceOf(place)
@@ -133,6 +134,7 @@ class Stack:
     holders: dict[str, Holders]
     state: DealState
     roles: set[str] = field(default_factory=set)
+    others: list[str] = field(default_factory=list)  # who may hold dollars besides contracts and roles
     minted: int = 0
     size: int = 0
     class_id: int = 0
@@ -162,8 +164,8 @@ class Stack:
     def count_cash(self) -> None:
         """No dollar is made or lost: all contracts and people together hold what was minted."""
         contracts = (self.credit, self.deal, self.anchor, self.registry, self.dollar, *self.tranches.values())
-        places = [one.address for one in contracts] + [self.at(role) for role in sorted(self.roles)]
-        assert self.census.functions.held(self.dollar.address, places).call() == self.minted
+        places = {one.address for one in contracts} | {self.at(role) for role in [*self.roles]} | set(self.others)
+        assert self.census.functions.held(self.dollar.address, sorted(places)).call() == self.minted
 
     def mint(self, receiver: str, amount_usdc_micro: int) -> None:
         self.minted += amount_usdc_micro
@@ -171,14 +173,13 @@ class Stack:
 
     # ------------------------------------------------------------ compute credits
 
-    def open_class(self, price_usdc_micro: int, capacity: int, life_s: int = 10**9) -> None:
+    def open_class(self, price_usdc_micro: int, capacity: int, expiry_s: int = EXPIRY_S) -> None:
         """A class backed by a quarter of its price."""
         each = price_usdc_micro // 4
         self.price_usdc_micro = price_usdc_micro
         self.mint(self.at("provider"), each * capacity)
         self.do(self.dollar.functions.approve(self.credit.address, each * capacity), "provider")
-        expiry = self.chain.now() + life_s
-        terms = (SKU, 1000, price_usdc_micro, each, expiry, self.deal.address, capacity, each * capacity)
+        terms = (SKU, 1000, price_usdc_micro, each, expiry_s, self.deal.address, capacity, each * capacity)
         receipt = self.do(self.credit.functions.open(*terms), "provider")
         self.class_id = int(self.credit.events.Opened().process_receipt(receipt, errors=DISCARD)[0]["args"]["id"])
 
@@ -209,12 +210,12 @@ class Stack:
 
     # ------------------------------------------------------------ attestation
 
-    def publish(self) -> None:
+    def publish(self) -> Receipt:
         """Anchor a checkpoint of one leaf more."""
         size, old = self.size + 1, self.size
         proof = consistency_proof(old, LEAVES[:size]) if old else []
-        self.do(self.anchor.functions.publish(size, tree_root(LEAVES[:size]), old, proof), "operator")
         self.size = size
+        return self.do(self.anchor.functions.publish(size, tree_root(LEAVES[:size]), old, proof), "operator")
 
     @property
     def end_s(self) -> int:
