@@ -79,7 +79,7 @@ def _hop(level: Sequence[Node], when: str, quorum: str) -> Hop:
 
 def _short(note: str) -> str:
     """A note in the width of a picture; the table has it whole."""
-    return "whole Wh; neighbours share the edges" if note.startswith("whole Wh") else note
+    return "whole Wh, edges shared" if note.startswith("whole Wh") else note
 
 
 def _part(node: Node) -> Part:
