@@ -79,9 +79,7 @@ def _refuse_number(text: str) -> Plain:
 
 
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-_DECODER: Final = json.JSONDecoder(
-    parse_int=_refuse_number, parse_float=_refuse_number, parse_constant=_refuse_number
-)
+_DECODER: Final = json.JSONDecoder(parse_int=_refuse_number, parse_float=_refuse_number, parse_constant=_refuse_number)
 
 
 @cache

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 from penstock.errors import Conflict, Invalid, Unavailable
-from penstock.journal.canonical import dump, from_plain, to_plain
-from penstock.journal.fact import Entry, Kinds, Recorded, encode
+from penstock.journal.canonical import dump, to_plain
+from penstock.journal.fact import Entry, Kinds, Recorded
 from penstock.journal.segment import Columns, check_columns
 from penstock.store.ports import NewFact, OutboxRow, RecordedCommand, Store, Write
 from penstock.usecases.replay import AnyWorld, replay, segment_ref
@@ -72,9 +72,9 @@ _Waiting = Waiting[tuple[Command[Any], bytes], Answer]
 class _Group(Generic[W]):
     """Commands decided and applied but not yet committed, with the answers they get once they are."""
 
-    def __init__(self, world: W, first_seq: int, recorded: dict[str, RecordedCommand]) -> None:
+    def __init__(self, world: W, first_seq: int, known: Iterable[RecordedCommand]) -> None:
         self.world, self.seq = world, first_seq
-        self.recorded = recorded
+        self.receipts = {each.key: (each.input_hash, Receipt(each.key, each.first_seq, each.facts)) for each in known}
         self.writes: list[Write] = []
         self.answers: list[tuple[_Waiting, Answer]] = []
 
@@ -91,7 +91,6 @@ class Sequencer(Generic[W]):
 
     def __init__(self, store: Store, fresh_world: Callable[[], W], kinds: Kinds) -> None:
         self._store, self._fresh_world, self._kinds = store, fresh_world, kinds
-        self._known = frozenset(kinds)
         self._turns: Turns[tuple[Command[Any], bytes], Answer] = Turns()
         self._lock = threading.Lock()
         self._world: W | None = None
@@ -171,7 +170,7 @@ class Sequencer(Generic[W]):
 
     def _decide_all(self, taken: Sequence[_Waiting]) -> _Group[W]:
         known = self._store.receipts([item.work[0].key for item in taken])
-        group = _Group(self._live(), self._store.size(), known)
+        group = _Group(self._live(), self._store.size(), known.values())
         for item in taken:
             try:
                 answer: Answer = self._decide(group, item)
@@ -185,33 +184,31 @@ class Sequencer(Generic[W]):
 
     def _decide(self, group: _Group[W], item: _Waiting) -> Receipt:
         command, input_hash = item.work
-        before = group.recorded.get(command.key)
+        before = group.receipts.get(command.key)
         if before:
-            return _repeat(before, input_hash)
-        entries = command.decide(group.world)
-        recorded = [self._record(entry, command.at_us, seq) for seq, entry in enumerate(entries, group.seq)]
-        columns = [_checked_columns(entry) for entry in entries]
-        facts = [_new_fact(entry, fact) for entry, fact in zip(entries, recorded, strict=True)]
+            return _repeat(*before, input_hash)
+        recorded, columns, facts = self._record(command.decide(group.world), command.at_us, group.seq)
         outbox = command.outbox(recorded) if callable(command.outbox) else command.outbox
         _apply(group.world, recorded, columns)  # last: what raises above has changed nothing
+        receipt = Receipt(command.key, group.seq, len(facts))
         if facts or outbox:
             group.writes.append(Write(command.key, input_hash, facts, outbox))
         if facts:
-            group.recorded[command.key] = RecordedCommand(command.key, input_hash, group.seq, len(facts))
+            group.receipts[command.key] = (input_hash, receipt)
             group.seq += len(facts)
-        return Receipt(command.key, group.seq - len(facts), len(facts))
+        return receipt
 
-    def _record(self, entry: Entry, at_us: int, seq: int) -> Recorded:
-        """The fact as a replay will read it: what cannot be read back must never stand."""
-        kind = type(entry.fact)
-        if kind not in self._known:
-            raise Invalid("journal.unknown_kind", f"{kind.__name__} is no kind of fact here.")
-        fact = from_plain(kind, to_plain(entry.fact))
-        return Recorded(seq, at_us, fact, encode(fact, at_us))
-
-
-def _new_fact(entry: Entry, recorded: Recorded) -> NewFact:
-    return NewFact(recorded.fact.KIND, recorded.at_us, recorded.body, entry.segment)
+    def _record(
+        self, entries: Sequence[Entry], at_us: int, first_seq: int
+    ) -> tuple[list[Recorded], list[Columns | None], list[NewFact]]:
+        """What the world applies, and what the store takes; one pass, for a group is a thousand of these."""
+        recorded, columns, facts = [], [], []
+        for seq, entry in enumerate(entries, first_seq):
+            made = self._kinds.record(entry.fact, at_us, seq)
+            recorded.append(made)
+            columns.append(_checked_columns(entry))
+            facts.append(NewFact(made.fact.KIND, at_us, made.body, entry.segment))
+        return recorded, columns, facts
 
 
 def hash_input(value: Any) -> bytes:
@@ -225,11 +222,11 @@ def hash_input(value: Any) -> bytes:
     return hashlib.sha256(dump({"act": type(value).__name__, "data": to_plain(value)})).digest()
 
 
-def _repeat(before: RecordedCommand, input_hash: bytes) -> Receipt:
-    if before.input_hash != input_hash:
+def _repeat(recorded_hash: bytes, receipt: Receipt, input_hash: bytes) -> Receipt:
+    if recorded_hash != input_hash:
         hint = "Use a new key for a new command."
-        raise Conflict("journal.key_reused", "This key was used for another command.", hint=hint, key=before.key)
-    return Receipt(before.key, before.first_seq, before.facts, repeated=True)
+        raise Conflict("journal.key_reused", "This key was used for another command.", hint=hint, key=receipt.key)
+    return replace(receipt, repeated=True)
 
 
 def _apply(world: AnyWorld, recorded: Sequence[Recorded], columns: Sequence[Columns | None]) -> None:
