@@ -1,4 +1,4 @@
-"""The six contracts together on both nodes: from a paid answer to a holder's dollars, each figure as its twin has it."""
+"""The six contracts together on both nodes: from a paid answer to a holder's dollars, figures as their twins have them."""
 
 from __future__ import annotations
 
@@ -34,14 +34,18 @@ PLAYS = {
     "first": (
         FIRST,
         USDC,
-        (day(2400, 3000, "normal"), day(1200, 2040, "lockup"), day(700, 1200, "lockup"), day(2400, 3100, "lockup"))
-        + (day(2413, 3300, "normal"),),
+        (
+            *(day(2400, 3000, "normal"), day(1200, 2040, "lockup"), day(700, 1200, "lockup")),
+            *(day(2400, 3100, "lockup"), day(2413, 3300, "normal")),
+        ),
     ),
     "yardstick": (
         YARDSTICK,
         1000 * USDC,
-        (month(4000, 2000, "normal"), month(1501, 2000, "normal"), month(1200, 900, "lockup"))
-        + (month(1500, 2000, "lockup"), month(1500, 2000, "normal"), month(1503, 500, "accel")),
+        (
+            *(month(4000, 2000, "normal"), month(1501, 2000, "normal"), month(1200, 900, "lockup")),
+            *(month(1500, 2000, "lockup"), month(1500, 2000, "normal"), month(1503, 500, "accel")),
+        ),
     ),
 }
 

@@ -48,8 +48,8 @@ def test_a_thousand_holders_are_paid_in_one_transaction(chain: Chain) -> None:
     stack.open_class(USDC, 10_000)
     stack.mint(stack.at("buyer"), 7_213 * USDC)
     accrued = 0
-    for number, credits in enumerate((2_400, 2_400, 2_413)):
-        stack.sell(credits, number)
+    for number, count in enumerate((2_400, 2_400, 2_413)):
+        stack.sell(count, number)
         stack.publish()
         stack.attest(stack.statement(3_000_000, 2_000 * USDC))
         stack.close()
