@@ -1,4 +1,4 @@
-"""The six contracts together on both nodes: from a paid answer to a holder's dollars, figures as their twins have them."""
+"""The six contracts together on both nodes: from a paid answer to a holder's dollars, each figure as in its twin."""
 
 from __future__ import annotations
 
