@@ -33,3 +33,7 @@ class MalformedDeal(Invalid):
             hint="Mend each line named; docs/deal-language.md explains every word.",
             mistakes="\n".join(str(mistake) for mistake in self.mistakes),
         )
+
+    def to_json(self) -> dict[str, object]:
+        """As every error, by its kind in the tree."""
+        return super().to_json() | {"error": Invalid.__name__}

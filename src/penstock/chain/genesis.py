@@ -45,7 +45,12 @@ def open_chain(genesis: Genesis, path: Path | None, evm: Evm) -> StateStore:
         return _found(genesis, StateStore(None), evm)
     if not path.exists():
         if path.with_name(path.name + "-wal").exists():
-            raise Corrupt("chain.store_damaged", "The chain's log is there but its file is not.", path=path)
+            raise Corrupt(
+                "chain.store_damaged",
+                "The chain's log is there but its file is not.",
+                hint="Restore the chain folder from a backup.",
+                path=path,
+            )
         return place(_found(genesis, new_file(path), evm), path)
     store = open_file(path)
     try:
@@ -76,12 +81,26 @@ def _recognise(genesis: Genesis, store: StateStore, evm: Evm) -> None:
     archive = Archive(store, genesis.chain_id)
     first, head = archive.header(0), archive.head()
     if first is None or head is None:
-        raise Corrupt("chain.store_damaged", "The chain's file has no genesis or no head.", path=store.path)
+        raise Corrupt(
+            "chain.store_damaged",
+            "The chain's file has no genesis or no head.",
+            hint="Restore the chain folder from a backup.",
+            path=store.path,
+        )
     meta = store.row("select v from meta where k = 'chain_id'")
     wanted = _first_block(genesis, StateStore(None), evm).hash
     if first.hash != wanted or meta != (str(genesis.chain_id).encode(),):
         raise Conflict(
-            "chain.wrong_chain", "The file holds another chain.", found=first.hash.hex(), wanted=wanted.hex()
+            "chain.wrong_chain",
+            "The file holds another chain.",
+            hint="Its genesis or its file was exchanged: put the right one back.",
+            found=first.hash.hex(),
+            wanted=wanted.hex(),
         )
     if head.state_root not in store:
-        raise Corrupt("chain.store_damaged", "The head's state is missing.", number=head.number)
+        raise Corrupt(
+            "chain.store_damaged",
+            "The head's state is missing.",
+            hint="Restore the chain folder from a backup.",
+            number=head.number,
+        )

@@ -73,7 +73,12 @@ class Node:
     def _head(self) -> Header:
         head = self.archive.head()
         if head is None:
-            raise Corrupt("chain.store_damaged", "The chain's file has no head.", path=self._store.path)
+            raise Corrupt(
+                "chain.store_damaged",
+                "The chain's file has no head.",
+                hint="Restore the chain folder from a backup.",
+                path=self._store.path,
+            )
         return head
 
     def _restore(self) -> None:

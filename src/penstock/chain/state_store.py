@@ -156,7 +156,12 @@ def _look_over(store: StateStore) -> None:
     (verdict,) = store.sql.execute("pragma quick_check(1)").fetchone()
     store.sql.execute("begin")
     if verdict != "ok":
-        raise Corrupt("chain.store_damaged", f"The chain's file is damaged: {verdict}.", path=store.path)
+        raise Corrupt(
+            "chain.store_damaged",
+            f"The chain's file is damaged: {verdict}.",
+            hint="Restore the chain folder from a backup.",
+            path=store.path,
+        )
 
 
 def new_file(path: Path) -> StateStore:
@@ -203,6 +208,14 @@ def _damage_named() -> Iterator[None]:
             raise Unavailable("chain.store_in_use", "Another process has this chain open.") from failed
         if "full" in str(failed) or "disk I/O" in str(failed):
             raise Unavailable("chain.store_io", f"The chain's file cannot be written: {failed}.") from failed
-        raise Corrupt("chain.store_damaged", f"The chain's file is damaged: {failed}.") from failed
+        raise Corrupt(
+            "chain.store_damaged",
+            f"The chain's file is damaged: {failed}.",
+            hint="Restore the chain folder from a backup.",
+        ) from failed
     except sqlite3.DatabaseError as damaged:
-        raise Corrupt("chain.store_damaged", f"The chain's file is damaged: {damaged}.") from damaged
+        raise Corrupt(
+            "chain.store_damaged",
+            f"The chain's file is damaged: {damaged}.",
+            hint="Restore the chain folder from a backup.",
+        ) from damaged

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli.show import HERE, AsJson, Workspace, emit, table
+from penstock.cli.show import HERE, AsJson, Workspace, console, emit, table
+
+if TYPE_CHECKING:
+    from penstock.journal.finding import Finding
 
 
 def audit(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
@@ -17,16 +21,23 @@ def audit(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
 
     found = audit_workspace(workspace)
     if found.findings:
-        rows = [(one.law, one.code, one.message) for one in found.findings]
-        emit(found.to_json(), as_json, lambda: table(f"{len(rows)} findings", ("law", "code", "what"), rows))
+        emit(found.to_json(), as_json, lambda: _list(found.findings))
         if as_json:
             raise typer.Exit(Corrupt.exit_code)
         raise Corrupt(
-            "audit.findings", f"The audit found {len(rows)} breaches.", hint="Restore a backup; see docs/errors.md."
+            "audit.findings", "The record or its books are damaged.", hint="Restore a backup; see docs/errors.md."
         )
     emit(
         found.to_json(), as_json, lambda: table("clean", ("checked", "count"), list(found.checked.items()), right=(1,))
     )
+
+
+def _list(findings: Sequence[Finding]) -> None:
+    say = console().print
+    for one in findings:
+        where = ", ".join(f"{name} {value}" for name, value in one.ids)
+        law = f"law {one.law}" if one.law else "record"
+        say(f"{law}: {one.message} [{one.code}: {where}]", markup=False, soft_wrap=True)
 
 
 def verify(

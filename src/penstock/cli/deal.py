@@ -20,7 +20,7 @@ def check(
     from penstock.capital.compile import compile_deal
     from penstock.capital.language import load_deal
 
-    deal = load_deal(file.read_text())
+    deal = load_deal(read_text(file))
     program = compile_deal(deal)
     found = {
         "deal": deal.name,
@@ -55,6 +55,16 @@ def periods(
     with Opened(workspace, read_only=True) as opened:
         rows = deal_periods(opened, deal)
     emit({"deal": deal, "periods": rows}, as_json, lambda: _draw_periods(rows))
+
+
+def read_text(file: Path) -> str:
+    """The text of a deal file. Raises Invalid ``deal.unread``."""
+    from penstock.errors import Invalid
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid("deal.unread", f"The deal file cannot be read: {error}.", file=file) from None
 
 
 def _look(workspace: Path) -> list[dict[str, Any]]:

@@ -63,8 +63,9 @@ def _say(error: PenstockError) -> None:
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps(error.to_json()) + "\n")
         return
-    sys.stderr.write(f"{error}\n")
-    for mistake in getattr(error, "mistakes", ()):
+    mistakes = getattr(error, "mistakes", ())
+    sys.stderr.write(f"{error.message} [{error.code}]\n" if mistakes else f"{error}\n")
+    for mistake in mistakes:
         sys.stderr.write(f"  {mistake}\n")
     if error.hint:
         sys.stderr.write(f"→ {error.hint}\n")

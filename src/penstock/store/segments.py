@@ -49,7 +49,8 @@ class SegmentFolder:
         """
         raw = self._mapped(digest)
         if hashlib.sha256(raw).hexdigest() != digest:
-            raise Corrupt("store.segment_torn", "A segment's bytes are not those that were sealed.", segment=digest)
+            sentence, hint = "A segment's bytes are not those that were sealed.", "Restore the file from a backup."
+            raise Corrupt("store.segment_torn", sentence, hint=hint, segment=digest)
         return from_parquet(raw, fmt, digest)
 
     def sweep(self, named: Iterable[str]) -> int:

@@ -54,7 +54,7 @@ class SqliteStore:
         Raises:
             Unavailable: ``store.in_use``, ``store.disk_full``, ``store.disk_failed``, ``store.unreadable``.
             NotFound: ``store.no_workspace`` when reading.
-            Invalid: ``store.schema`` where another version of the program wrote it.
+            Invalid: ``store.schema`` where another version of the program wrote it, ``store.no_folder``.
         """
         if not read_only:
             return cls._open_to_write(path, at_point)
@@ -65,7 +65,7 @@ class SqliteStore:
     @classmethod
     def _open_to_write(cls, path: Path, at_point: AtPoint) -> Self:
         with disk_errors():
-            (path / SEGMENTS).mkdir(parents=True, exist_ok=True)
+            _make_folder(path / SEGMENTS)
             sync_folder(path.parent)
             lease = Lease(path / LEASE)
         try:
@@ -192,6 +192,14 @@ class SqliteStore:
     def _meta(self, name: str) -> str:
         query = select(META.c.value).where(META.c.name == name)
         return str(self._sql.read(lambda connection: connection.scalar(query)))
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        sentence = f"This cannot be a workspace's folder: {error.strerror}."
+        raise Invalid("store.no_folder", sentence, hint="Name another folder.", path=path.parent) from None
 
 
 def _make_tables(connection: Connection) -> None:

@@ -21,6 +21,11 @@ def has_chain(workspace: Path) -> bool:
     return (workspace / CHAIN_FOLDER / GENESIS_FILE).is_file()
 
 
+def chain_file(workspace: Path) -> Path:
+    """The file of the workspace's chain."""
+    return workspace / CHAIN_FOLDER / NODE_FILE
+
+
 def found_chain(workspace: Path, alloc: Mapping[bytes, int]) -> Node:
     """Open the workspace's chain, founding it with ``alloc`` (address to balance [wei]) where there is none yet.
 
@@ -43,7 +48,7 @@ def open_chain(workspace: Path) -> Node:
     folder = workspace / CHAIN_FOLDER
     if not has_chain(workspace):
         raise NotFound("chain.none_here", "This workspace has no chain of its own.", hint="Run: penstock demo")
-    return Node(_read(folder / GENESIS_FILE), folder / NODE_FILE)
+    return Node(_read(folder / GENESIS_FILE), chain_file(workspace))
 
 
 def _write(path: Path, genesis: Genesis) -> None:
@@ -67,4 +72,9 @@ def _read(path: Path) -> Genesis:
         alloc = {bytes.fromhex(address): int(wei) for address, wei in body["alloc"].items()}
         return Genesis(alloc, int(body["chain_id"]), int(body["at_s"]), int(body["gas_limit"]))
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise Corrupt("chain.genesis_damaged", "The chain's genesis cannot be read.", path=path) from None
+        raise Corrupt(
+            "chain.genesis_damaged",
+            "The chain's genesis cannot be read.",
+            hint="Restore the chain folder from a backup.",
+            path=path,
+        ) from None

@@ -19,7 +19,7 @@ from penstock.cli.demo.fleet import ROOFS, Cloud, Roof, positions_wh, roofs
 from penstock.cli.demo.planted import Meter, Plan, packets
 from penstock.cli.demo.sunshine import Sunshine
 from penstock.cli.show import progress
-from penstock.errors import Conflict
+from penstock.errors import Conflict, Corrupt
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.compute import CreditsOffered, RackRegistered
 from penstock.journal.kinds.ledger import WorkspaceOpened
@@ -27,7 +27,7 @@ from penstock.keys import derive_seed
 from penstock.period import DAY_US, QUARTER_HOUR_US, Period, parse_iso
 from penstock.store.disk import disk_errors
 from penstock.usecases.chain_desk import ChainDesk
-from penstock.usecases.own_chain import found_chain
+from penstock.usecases.own_chain import chain_file, found_chain
 from penstock.usecases.workspace import KEYS_FOLDER, Workspace
 
 DEAL: Final = "first-light"
@@ -148,17 +148,27 @@ def stagehand(settings: Settings) -> Iterator[Stagehand]:
     """Open the workspace and its chain, making both where there is none.
 
     Raises:
-        Conflict: ``demo.other_play`` where the workspace holds another. Unavailable: ``store.in_use``.
+        Conflict: ``demo.other_play`` where the workspace holds another. Corrupt: ``chain.lost``. Unavailable:
+            ``store.in_use``. As `found_chain`.
     """
     cast = Cast(settings.seed)
     with ExitStack() as stack:
         workspace = stack.enter_context(Workspace(settings.workspace))
         _open(workspace, settings, WorkspaceOpened(ORIGIN, cast.log_key.public))
+        _check_chain(workspace)
         holders = cast.holders(settings.size.holders)
         with disk_errors():
             node = stack.enter_context(found_chain(settings.workspace, cast.funded(holders)))
             cast.save(settings.workspace / KEYS_FOLDER)
         yield Stagehand(settings, workspace, node)
+
+
+def _check_chain(workspace: Workspace) -> None:
+    """A chain that was acted on must not be founded anew."""
+    acted = any(row.tx_hash for row in workspace.store.outbox.rows())
+    if acted and not chain_file(workspace.path).exists():
+        hint = "Restore the chain folder from a backup, or name another workspace."
+        raise Corrupt("chain.lost", "The chain that this workspace acted on is gone.", hint=hint, path=workspace.path)
 
 
 def _open(workspace: Workspace, settings: Settings, opened: WorkspaceOpened) -> None:

@@ -18,7 +18,7 @@ from penstock.cli.demo.suited import check_suited, read_deal
 from penstock.cli.demo.sunshine import find_file, read_week, week_of
 from penstock.cli.trace import plain
 from penstock.errors import Invalid, NotFound
-from penstock.period import DAY_US, Period
+from penstock.period import DAY_US, Period, iso
 from penstock.store.disk import disk_errors
 from penstock.trace.lineage import Node
 
@@ -38,6 +38,7 @@ STORY: Final = "story.html"
 DEAL_FILE: Final = Path("examples/deals/first.yaml")
 MONDAY: Final = "2016-08-22"
 """The day on which the project's own deal starts."""
+LAST_START: Final = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +84,18 @@ def _settings(request: Request, quiet: bool) -> Settings:
         workspace=request.workspace,
         sunshine=read_week(find_file(folders), week),
         seed=hashlib.sha256(request.seed.encode()).digest(),
-        deal_text=read_deal(request.deal, week) if request.deal else _own_deal(request.week, week),
+        deal_text=read_deal(request.deal, week) if request.deal else _own_deal(week),
         cloud=_cloud(request.cloud, week),
         quiet=quiet,
         size=request.size,
     )
 
 
-def _own_deal(monday: str, week: Period) -> str:
+def _own_deal(week: Period) -> str:
     """The deal that comes with the project, its calendar moved to the week that is played."""
+    monday = iso(week.start_us)[:10]
+    if int(monday[8:]) > LAST_START:
+        raise Invalid("demo.week", f"A deal starts on a day up to the {LAST_START}th.", hint="Name an earlier Monday.")
     own = _first([DEAL_FILE, _project() / DEAL_FILE]).read_text()
     text = own.replace(f"starts: {MONDAY}T", f"starts: {monday}T")
     check_suited(text, week)

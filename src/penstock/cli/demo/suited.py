@@ -11,6 +11,7 @@ from penstock.capital.deal import Deal
 from penstock.capital.exact import period_bounds
 from penstock.capital.language import load_deal
 from penstock.capital.program import Program
+from penstock.cli.deal import read_text
 from penstock.cli.demo.play import HOLDERS_OF
 from penstock.errors import Invalid
 from penstock.period import DAY_US, SECOND_US, Period
@@ -24,13 +25,10 @@ def read_deal(file: Path, week: Period) -> str:
     """The text of a deal that can be played over ``week``.
 
     Raises:
-        Invalid: ``deal.malformed`` with every mistake and its line, ``demo.deal_unread``, ``demo.deal_unsuited``.
+        Invalid: ``deal.malformed`` with every mistake and its line, ``deal.unread``, ``demo.deal_unsuited``.
         Refused: what the chain cannot hold, as `compile_deal`.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid("demo.deal_unread", f"The deal file cannot be read: {error}.", file=file) from None
+    text = read_text(file)
     check_suited(text, week)
     return text
 

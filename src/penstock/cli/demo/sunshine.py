@@ -68,7 +68,10 @@ def read_week(file: Path, week: Period) -> Sunshine:
     wanted = np.arange(week.start_us, week.stop_us, QUARTER_HOUR_US)
     if not np.array_equal(start_us, wanted):
         raise Invalid(
-            "demo.week_incomplete", f"The file does not hold every quarter-hour of {week}.", start=iso(week.start_us)
+            "demo.week_incomplete",
+            f"The file does not hold every quarter-hour of {week}.",
+            hint="Measured are July to October 2016; name a Monday with --week.",
+            start=iso(week.start_us),
         )
     return Sunshine(week, start_us, np.clip(power_w, 0, None))
 
