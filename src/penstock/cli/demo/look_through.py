@@ -14,8 +14,8 @@ from penstock.trace.tree_text import amount
 
 _HOPS: Final = {
     "/export": ("roofs", "certified, then claimed", "sun", "each roof's own meter (Ed25519)"),
-    "/import": ("rack's meter", "same hour; the draw is modelled", "sun", "the rack's own meter (Ed25519)"),
-    "/energy": ("share of the energy", "by tokens, after idle; modelled", "work", "the operator's signed journal"),
+    "/import": ("rack's meter", "same hour; draw modelled", "sun", "the rack's own meter (Ed25519)"),
+    "/energy": ("share of the energy", "by tokens; modelled", "work", "the operator's signed journal"),
     "/calendar": ("accelerator time", "", "work", "the operator's signed journal"),
     "/tokens": ("the answer", "", "work", "the operator's signed journal"),
     "/billed": ("billed", "at the credit's price", "money", "the buyer's receipt (EIP-712)"),
