@@ -93,6 +93,24 @@ def test_time_is_the_limit() -> None:
     assert (done.refused_energy, done.refused_capacity) == (0, 2)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "answered"),
+    [
+        ([3_600_000], [True]),
+        ([3_600_001], [False]),
+        ([3_599_999, 1], [True, True]),
+        ([3_599_999, 2], [True, False]),
+        ([3_599_999, 2, 1], [True, False, False]),
+    ],
+)
+def test_time_is_the_limit_to_the_millisecond(tokens: list[int], answered: list[bool]) -> None:
+    """A token takes a millisecond of the one accelerator; the first request that does not fit ends the hour."""
+    model = RackModel(idle_w=150, active_mj_per_token=1, accelerators=1, time_us_per_token=1_000)
+    done = run([(i, count) for i, count in enumerate(tokens)], {0: 10**6}, model)
+    assert done.answered.tolist() == answered
+    assert done.refused_capacity == answered.count(False)
+
+
 def test_answers_fit_an_hour_in_whole_milliseconds() -> None:
     """An answer of 1,000.001 ms takes 1,001: 3,596 of them fill an hour of one accelerator, not 3,599."""
     model = RackModel(idle_w=150, active_mj_per_token=1, accelerators=1, time_us_per_token=1)

@@ -76,12 +76,15 @@ def _ends(titles: Columns) -> dict[tuple[int, int], int]:
 
 
 def test_readings_that_were_refused_are_not_certified(plant: Plant) -> None:
-    at_us = [DAYS[0].start_us + quarter * 900_000_000 for quarter in (1, 2, 3, 4)]
-    raws = signed("roof-a", at_us, [100, 9_999_999, 50, 200], 0, FIRST)
+    """At the end of the first hour the meter said too much: the hour ends half-way between 30 and 50 Wh."""
+    at_us = [DAYS[0].start_us + quarter * 900_000_000 for quarter in range(1, 9)]
+    raws = signed("roof-a", at_us, [10, 20, 30, 9_999_999, 50, 60, 49, 80], 0, FIRST)
     columns = plant.columns(plant.do("some", lambda world: ingest(world, raws, DAYS[0].stop_us)), 1)
     attribute, _ = plant.facts(plant.do("certify", lambda world: certify(world, [columns], ZONE)))
     assert isinstance(attribute, TitlesIssued)
-    assert attribute.quantity == 200
+    assert attribute.quantity == 80
+    titles = plant.world.books.titles[Right.ATTRIBUTE].columns()
+    assert (titles["start"].tolist(), titles["stop"].tolist()) == ([0, 40], [40, 80])
 
 
 def test_nothing_to_certify_is_refused(plant: Plant) -> None:
