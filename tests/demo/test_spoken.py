@@ -9,6 +9,7 @@ import pytest
 import told
 
 from penstock.cli.demo import spoken
+from penstock.cli.demo.play import Stage
 
 FOLDER = Path("demo")
 
@@ -36,7 +37,7 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
     steps = [told.step("collect", f"paid/{name}", 1, 9_999_999_999) for name in names]
     steps += [told.step("collect", name, 1, 999_990_000) for name in ("dsra", "trap")]
     periods = [{**told.periods()[1], "inflow_usdc_micro": 99_999_990_000, "steps": steps}]
-    spoken.stage(7, 9, told.Stage("pay", "x", {**told.stages(FOLDER)[6].figures, "periods": periods}))
+    spoken.stage(7, 9, Stage("pay", "x", {**told.stages(FOLDER)[6].figures, "periods": periods}))
     lines = capsys.readouterr().out.splitlines()
     row = next(line for line in lines if line.startswith("  Tue 23 Aug"))
     head = next(line for line in lines if "DSCR" in line)
@@ -74,7 +75,9 @@ def test_it_says(capsys: pytest.CaptureFixture[str], sentence: str) -> None:
 
 def test_dollars_in_are_said_to_equal_dollars_out_only_where_they_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert "; equal to the micro-dollar" in re.sub(r"\s+", " ", say(capsys))
-    short = {"prove": {"balances_usdc_micro": {"collect": 0, "dsra": 269_999_999, "trap": 0}}}
+    short: dict[str, dict[str, object]] = {
+        "prove": {"balances_usdc_micro": {"collect": 0, "dsra": 269_999_999, "trap": 0}}
+    }
     assert "NOT EQUAL to the micro-dollar" in re.sub(r"\s+", " ", say(capsys, short))
 
 

@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 from penstock.cli.demo.fleet import Cloud
 from penstock.cli.demo.pictures import coupons, days, sankey, svg, walk, week
+from penstock.cli.demo.play import Settings
 from penstock.cli.demo.story import write_story
 from penstock.cli.demo.waterfall import days_paid, local_day, payees
+from penstock.period import iso
 
 VOID = {"meta", "br", "link", "img"}
 
@@ -49,7 +51,7 @@ class Outline(HTMLParser):
 def write(folder: Path, change: dict[str, dict[str, object]] | None = None, cloud: Cloud | None = None) -> str:
     settings, stages = told.settings(folder), told.stages(folder)
     if cloud:
-        settings = told.Settings(folder, settings.sunshine, settings.seed, settings.deal_text, cloud)
+        settings = Settings(folder, settings.sunshine, settings.seed, settings.deal_text, cloud)
     for stage in stages:
         stage.figures |= (change or {}).get(stage.name, {})
     write_story(folder / "story.html", settings, stages)
@@ -104,7 +106,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         "launch": {"deal": evil},
         "prove": {
             "back": told.back(evil),
-            "planted_at": [{"hour": told.iso(told.START_US), "device": evil, "kind": "forged"}],
+            "planted_at": [{"hour": iso(told.START_US), "device": evil, "kind": "forged"}],
         },
         "income": {"largest_tariff": (f'"{evil}', 1)},
     }
@@ -241,7 +243,7 @@ def test_a_hop_is_cut_by_what_stands_behind_it() -> None:
 
 def test_every_planted_packet_has_a_mark_in_its_lane() -> None:
     planted = [
-        {"hour": told.iso(told.START_US), "device": f"roof-{n}", "kind": kind} for n, kind in enumerate(week.FOUND_AS)
+        {"hour": iso(told.START_US), "device": f"roof-{n}", "kind": kind} for n, kind in enumerate(week.FOUND_AS)
     ]
     sun = told.settings(Path()).sunshine
     drawn = week.sunshine(sun, [1.0] * len(sun.start_us), planted)
