@@ -72,6 +72,7 @@ def meter(hand: Stagehand) -> dict[str, Any]:
                 _meter_day(hand, number)
             step(1)
     found = metering(hand.workspace, "meter:")
+    del found["by_technology_wh"]  # of everything metered so far, the rack too once it has served
     return found | {"planted": len(hand.plan.kinds), "refusals": refusals(hand.workspace)}
 
 
