@@ -92,7 +92,11 @@ def test_a_new_process_goes_on_where_the_devices_were(plant: Plant) -> None:
     again: Sequencer[World] = Sequencer(plant.workspace.store, World, plant.workspace.sequencer._kinds)
     assert again.read(lambda world: world.energy) == plant.world.energy
     assert plant.world.energy.heads[0].sequence == 23
+    before = sum(plant.read_wh(f"{name}/export") for name in ROOFS)
     receipt = plant.ingested(1)
+    _, verified = plant.facts(receipt)
+    assert isinstance(verified, ReadingsVerified)
+    assert verified.counted_wh == sum(plant.read_wh(f"{name}/export") for name in ROOFS) - before > 0
     assert set(plant.columns(receipt, 0)["verdict"].tolist()) == {0}
 
 
