@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -72,11 +72,12 @@ _Waiting = Waiting[tuple[Command[Any], bytes], Answer]
 class _Group(Generic[W]):
     """Commands decided and applied but not yet committed, with the answers they get once they are."""
 
-    def __init__(self, world: W, first_seq: int, known: Iterable[RecordedCommand]) -> None:
+    def __init__(self, world: W, first_seq: int, known: Collection[RecordedCommand]) -> None:
         self.world, self.seq = world, first_seq
-        self.receipts = {each.key: (each.input_hash, Receipt(each.key, each.first_seq, each.facts)) for each in known}
+        self.receipts = {each.key: Receipt(each.key, each.first_seq, each.facts) for each in known}
+        self.input_hashes = {each.key: each.input_hash for each in known}
         self.writes: list[Write] = []
-        self.answers: list[tuple[_Waiting, Answer]] = []
+        self.answers: list[Answer] = []
 
 
 class _Misapplied(Exception):
@@ -151,7 +152,7 @@ class Sequencer(Generic[W]):
             if group.writes:
                 self._store.commit(group.writes)
                 self._applied = group.seq
-            for item, answer in group.answers:
+            for item, answer in zip(taken, group.answers, strict=True):
                 item.settle(answer)
         except _Misapplied:
             self._world = None
@@ -173,20 +174,19 @@ class Sequencer(Generic[W]):
         group = _Group(self._live(), self._store.size(), known.values())
         for item in taken:
             try:
-                answer: Answer = self._decide(group, item)
+                answer: Answer = self._decide(group, *item.work)
             except _Misapplied as error:
                 item.settle(error.__cause__ if isinstance(error.__cause__, Exception) else error)
                 raise
             except Exception as error:
                 answer = error
-            group.answers.append((item, answer))
+            group.answers.append(answer)
         return group
 
-    def _decide(self, group: _Group[W], item: _Waiting) -> Receipt:
-        command, input_hash = item.work
+    def _decide(self, group: _Group[W], command: Command[W], input_hash: bytes) -> Receipt:
         before = group.receipts.get(command.key)
         if before:
-            return _repeat(*before, input_hash)
+            return _repeat(before, same=group.input_hashes[command.key] == input_hash)
         recorded, columns, facts = self._record(command.decide(group.world), command.at_us, group.seq)
         outbox = command.outbox(recorded) if callable(command.outbox) else command.outbox
         _apply(group.world, recorded, columns)  # last: what raises above has changed nothing
@@ -194,7 +194,7 @@ class Sequencer(Generic[W]):
         if facts or outbox:
             group.writes.append(Write(command.key, input_hash, facts, outbox))
         if facts:
-            group.receipts[command.key] = (input_hash, receipt)
+            group.receipts[command.key], group.input_hashes[command.key] = receipt, input_hash
             group.seq += len(facts)
         return receipt
 
@@ -222,8 +222,8 @@ def hash_input(value: Any) -> bytes:
     return hashlib.sha256(dump({"act": type(value).__name__, "data": to_plain(value)})).digest()
 
 
-def _repeat(recorded_hash: bytes, receipt: Receipt, input_hash: bytes) -> Receipt:
-    if recorded_hash != input_hash:
+def _repeat(receipt: Receipt, *, same: bool) -> Receipt:
+    if not same:
         hint = "Use a new key for a new command."
         raise Conflict("journal.key_reused", "This key was used for another command.", hint=hint, key=receipt.key)
     return replace(receipt, repeated=True)
