@@ -303,8 +303,10 @@ class Stack:
         return self.do(self.registry.functions.admit_many(entries), "registrar")
 
 
-def build(chain: Chain, text: str, *, sponsor: str = "sponsor", dollar: Contract | None = None) -> Stack:
-    """Deploy and wire all six; the sponsor holds every tranche whole. Fees are paid to accounts of their name."""
+def build(
+    chain: Chain, text: str, *, sponsor: str = "sponsor", dollar: Contract | None = None, **payees: Contract
+) -> Stack:
+    """Deploy and wire all six; the sponsor holds every tranche. Fees go to ``payees``, else to accounts so named."""
     program = compile_deal(load_deal(text))
     dollar = dollar or chain.deploy("Dollar", chain.account("minter").address)
     registry = chain.deploy("Registry", chain.account("registrar").address, chain.account("compliance").address)
@@ -315,8 +317,9 @@ def build(chain: Chain, text: str, *, sponsor: str = "sponsor", dollar: Contract
     credit = chain.deploy("Credit", dollar.address, "")
     notes = [tranche.name for tranche in load_deal(text).tranches]
     tranches = {name: deploy_tranche(chain, name, sponsor, dollar, registry) for name in notes}
-    payees = [(tranches[name] if name in tranches else chain.account(name)).address for name in program.payee_lanes]
-    deal = chain.deploy("Deal", dollar.address, anchor.address, program.code, program.deal_hash, payees)
+    paid = tranches | payees
+    people = [(paid[name] if name in paid else chain.account(name)).address for name in program.payee_lanes]
+    deal = chain.deploy("Deal", dollar.address, anchor.address, program.code, program.deal_hash, people)
     for name, tranche in tranches.items():
         set_deal = tranche.functions.set_deal(deal.address, program.payee_lanes[name])
         chain.send(set_deal, chain.account(sponsor))
@@ -326,7 +329,8 @@ def build(chain: Chain, text: str, *, sponsor: str = "sponsor", dollar: Contract
     state = opening_state(program.code)
     census = chain.deploy_code(compiled(CENSUS))
     made = Stack(chain, program, dollar, registry, anchor, credit, deal, census, tranches, holders, state)
-    made.roles |= {sponsor, *(name for name in program.payee_lanes if name not in tranches)}
+    made.roles |= {sponsor, *(name for name in program.payee_lanes if name not in paid)}
+    made.others += [payee.address for payee in payees.values()]
     return made
 
 
