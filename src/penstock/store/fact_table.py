@@ -75,7 +75,7 @@ class FactTable:
         def page(connection: Connection) -> list[Any]:
             return list(driver(connection).execute(self._page, (start, stop)).fetchall())
 
-        return [StoredFact(*row) for row in self._sql.read(page)]
+        return list(map(StoredFact._make, self._sql.read(page)))
 
 
 def _first_facts(count: int) -> Select[tuple[str, int, bytes]]:

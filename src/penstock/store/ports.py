@@ -1,13 +1,14 @@
 """What a store takes and gives: rows of the record, and the `Store` that any engine must be.
 
-A store knows facts as bytes and segments as columns; it does not know what they mean.
+A store knows facts as bytes and segments as columns; it does not know what they mean. What comes by the thousand is
+a named tuple, made at a third of a dataclass's cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from penstock.errors import Invalid
 from penstock.journal.segment import Columns, Segment, SegmentFormat
@@ -86,8 +87,7 @@ class Observation:
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """The outcome of one command: its idempotency key, the sha256 of its input, its facts and outbox rows."""
 
     key: str
@@ -106,8 +106,7 @@ class RecordedCommand:
     facts: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFact:
+class StoredFact(NamedTuple):
     """One row of the record: ``hash = sha256(prev || body)``; ``segment`` is the sha256 of its Parquet file."""
 
     seq: int

@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from penstock.errors import Conflict, Invalid, Unavailable
 from penstock.journal.canonical import dump, to_plain
@@ -52,8 +52,7 @@ class Command(Generic[W]):
             raise Invalid("journal.key_malformed", f"A key has 1 to {KEY_CHARS_MAX} printable characters.")
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What a command recorded: facts ``[first_seq, first_seq + facts)``; ``repeated`` if it had been recorded before.
 
     A command that decided on no facts leaves no record and may be decided again.
@@ -226,7 +225,7 @@ def _repeat(receipt: Receipt, *, same: bool) -> Receipt:
     if not same:
         hint = "Use a new key for a new command."
         raise Conflict("journal.key_reused", "This key was used for another command.", hint=hint, key=receipt.key)
-    return replace(receipt, repeated=True)
+    return receipt._replace(repeated=True)
 
 
 def _apply(world: AnyWorld, recorded: Sequence[Recorded], columns: Sequence[Columns | None]) -> None:
