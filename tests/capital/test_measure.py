@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from first_week import USDC, deal
 
-from penstock.capital.measure import VALID_S, Performance, fees_usdc_micro, report_of
-from penstock.errors import NotFound
+from penstock.capital.measure import VALID_S, Delivered, Performance, fees_usdc_micro, report_of
+from penstock.errors import NotFound, Refused
 from penstock.journal.fact import FactBody, Recorded
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed, CreditsSold
 from penstock.journal.kinds.ledger import Transfer
@@ -28,6 +30,10 @@ def served(start_us: int, energy_wh: int, tokens: int, length_us: int = HOUR_US)
 def released(at_us: int, micro: int, target: str = COLLECT) -> tuple[int, FactBody]:
     transfer = Transfer("answers/escrow", target, micro, "answers delivered")
     return at_us, CreditsRedeemed("answers", "buyer", 1, b"", (transfer,))
+
+
+def delivered(energy_wh: int, tokens: int = 0) -> Delivered:
+    return Delivered(DAY, energy_wh, tokens)
 
 
 def performance(*facts: tuple[int, FactBody]) -> Performance:
@@ -56,9 +62,9 @@ def test_a_day_written_out() -> None:
 
 def test_fees_are_one_floor_each() -> None:
     """0.08 USDC a kWh is 80 micro-dollars a Wh; the servicer's 40 USDC come on top."""
-    assert fees_usdc_micro(deal(), 0, 0) == 40 * USDC
-    assert fees_usdc_micro(deal(), 1, 10**12) == 40 * USDC + 80
-    assert fees_usdc_micro(deal(), 2**53 + 1, 0) == 40 * USDC + 80 * (2**53 + 1)
+    assert fees_usdc_micro(deal(), delivered(0), 0) == 40 * USDC
+    assert fees_usdc_micro(deal(), delivered(1), 10**12) == 40 * USDC + 80
+    assert fees_usdc_micro(deal(), delivered(2**53 + 1), 0) == 40 * USDC + 80 * (2**53 + 1)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +90,13 @@ def test_a_period_in_which_nothing_was_served_has_no_report() -> None:
     with pytest.raises(NotFound) as caught:
         report_of(deal(), performance(served(NEXT.start_us, 1, 1), released(DAY.stop_us, 5)), COLLECT, DAY)
     assert caught.value.code == "measure.nothing_served"
+
+
+def test_a_fee_per_unit_is_charged_on_the_measure_it_names() -> None:
+    """The same 80 micro-dollars a unit, once on Wh and once on tokens: 3 * 80 or 7 * 80, and 40 USDC."""
+    on_tokens = replace(deal(), fees=tuple(replace(fee, measure="answers") for fee in deal().fees))
+    assert fees_usdc_micro(deal(), delivered(3, 7), 0) == 40 * USDC + 3 * 80
+    assert fees_usdc_micro(on_tokens, delivered(3, 7), 0) == 40 * USDC + 7 * 80
+    circular = replace(deal(), fees=tuple(replace(fee, measure="cfads") for fee in deal().fees))
+    with pytest.raises(Refused, match="charged on what fees lower"):
+        fees_usdc_micro(circular, delivered(3, 7), 0)

@@ -12,6 +12,7 @@ from energy_kit import CAPACITY_W, START_US, applied, chain, column, devices, ho
 from penstock.energy.checks import (
     PACKETS_EXPLAINED,
     READINGS_EXPLAINED,
+    SKEW_US,
     Judged,
     PacketVerdict,
     ReadingVerdict,
@@ -137,7 +138,7 @@ READINGS = {
     "beyond 63 bits when multiplied": (T[:1], (2**62,), [R.OVER_CAPACITY]),
     "beyond 63 bits and back": (T[:1], (2**63 // 3_600 + 5,), [R.OVER_CAPACITY]),
     "as high as it can stand": (T[:1], (2**63 - 1,), [R.OVER_CAPACITY]),
-    "over, at the end of time": ((2**63 - 1,), (2**63 - 1,), [R.OVER_CAPACITY]),
+    "over, at the end of time": ((2**63 - 1,), (2**63 - 1,), [R.FROM_THE_FUTURE]),
 }
 
 
@@ -255,3 +256,13 @@ def test_every_refusal_is_explained_in_its_own_words() -> None:
     words = [*PACKETS_EXPLAINED.values(), *READINGS_EXPLAINED.values()]
     assert len(words) == len(set(words))
     assert not set(PACKETS_EXPLAINED.values()) & set(READINGS_EXPLAINED.values())
+
+
+def test_a_reading_from_the_future_is_kept_and_never_counted() -> None:
+    """One instant more than the allowed skew after it was received."""
+    at_us = START_US + QUARTER_HOUR_US
+    raw = signed(packet("roof", at_us=[at_us], position_wh=[10]))
+    timely = judge([raw], at_us - SKEW_US, devices("roof"))
+    early = judge([raw], at_us - SKEW_US - 1, devices("roof"))
+    assert timely.readings["verdict"].tolist() == [R.ACCEPTED]
+    assert (verdicts(early), early.readings["verdict"].tolist()) == ([P.ACCEPTED], [R.FROM_THE_FUTURE])

@@ -1,4 +1,4 @@
-"""The lineage of a real workspace: states, notes, text and totals."""
+"""The lineage of a real workspace: states, notes, text and flows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from small_world import DAY, ROOFS, SmallWorld
 
 from penstock.errors import NotFound
-from penstock.journal.words import LinkKind, RegisterKind, Right, TitleState
+from penstock.journal.words import LinkKind, RegisterKind, TitleState
 from penstock.span import Span
 from penstock.trace.lineage import FIRST_IN_FIRST_OUT, Node, answer_span, back, forward, notes_of
-from penstock.trace.totals import flows, totals
+from penstock.trace.totals import flows
 from penstock.trace.tree_text import tree_lines
 from penstock.units import MJ_PER_WH
 
@@ -76,21 +76,6 @@ def test_idle_is_a_named_loss(small: SmallWorld) -> None:
     books = small.world.books
     node = forward(books, "rack-1/energy", Span(0, MJ_PER_WH))
     assert node.children[0].notes == ("loss: idle",)
-
-
-def test_totals_add_up_along_the_chain(small: SmallWorld) -> None:
-    books = small.world.books
-    found = totals(books)
-    issued = books.titles[Right.ATTRIBUTE].columns()
-    served = next(iter(one.fact for one in small.record.facts() if one.fact.KIND == "answers.served"))
-    assert found.exported_wh == found.certified_wh == int((issued["stop"] - issued["start"]).sum())
-    assert found.claimed_wh == found.imported_wh == found.certified_wh - found.unsold_wh > 0
-    assert found.answers_mj + found.idle_mj == found.imported_wh * MJ_PER_WH
-    assert found.idle_mj == int(books.registers.read[books.registers.id_of("rack-1/idle")])
-    assert (found.answers, found.tokens) == (getattr(served, "answers", 0), getattr(served, "tokens", 0))
-    assert found.billed_usdc_micro - found.collected_usdc_micro == 5_000
-    assert sum(amount for _, amount in found.waterfall) == found.collected_usdc_micro
-    assert found.tariff_usdc_micro == dict(found.waterfall)["first/paid/roofs"]
 
 
 def test_flows_carry_what_links_carry(small: SmallWorld) -> None:

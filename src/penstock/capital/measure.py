@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 
 from penstock.capital.deal import Deal
 from penstock.capital.report import Report
-from penstock.errors import NotFound
+from penstock.errors import NotFound, Refused
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
 from penstock.journal.segment import Columns
@@ -73,12 +73,22 @@ def _falls_in(at_us: int, period: Period) -> bool:
     return period.start_us < at_us <= period.stop_us
 
 
-def fees_usdc_micro(deal: Deal, energy_wh: int, inflow_usdc_micro: int) -> int:
-    """All fees of a period [micro-dollars], as the deal's program computes them: one floor each."""
+def fees_usdc_micro(deal: Deal, delivered: Delivered, inflow_usdc_micro: int) -> int:
+    """All fees of a period [micro-dollars], as the deal's program computes them: one floor each.
+
+    A fee per unit is charged on the measure it names; on cfads, which fees themselves lower, none can be.
+
+    Raises:
+        Refused: ``measure.circular_fee``.
+    """
+    names = [measure.name for measure in deal.measures]
+    units = dict(zip(names[::2], (delivered.energy_wh, delivered.tokens), strict=False))
     due = 0
     for fee in deal.fees:
+        if fee.per_unit and fee.measure not in units:
+            raise Refused("measure.circular_fee", f"The fee {fee.name} is charged on what fees lower.", fee=fee.name)
         due += fee.amount_usdc_micro
-        due += share_down(energy_wh, fee.per_unit.numerator, fee.per_unit.denominator)
+        due += share_down(units.get(fee.measure, 0), fee.per_unit.numerator, fee.per_unit.denominator)
         due += share_down(inflow_usdc_micro, fee.of_inflow.numerator, fee.of_inflow.denominator)
     return due
 
@@ -87,6 +97,6 @@ def report_of(deal: Deal, performance: Performance, collect_account: str, period
     """The report of ``period`` by `DEFINITION`. Raises NotFound ``measure.nothing_served``."""
     delivered = performance.of(period)
     released = performance.released_to(collect_account, period)
-    cfads = released - fees_usdc_micro(deal, delivered.energy_wh, released)
+    cfads = released - fees_usdc_micro(deal, delivered, released)
     as_of_s = period.stop_us // SECOND_US
     return Report((delivered.energy_wh, cfads, delivered.tokens), as_of_s, as_of_s + VALID_S)

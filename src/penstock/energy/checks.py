@@ -27,6 +27,8 @@ from penstock.units import INT64_MAX
 
 RULES: Final = "checks/1"
 _SECONDS_PER_HOUR: Final = 3_600
+SKEW_US: Final = 300 * SECOND_US
+"""How far a device's clock may run ahead of the receiver's [us]."""
 _ONE_BY_ONE: Final = 256
 _CHUNK: Final = 128
 
@@ -50,6 +52,7 @@ class ReadingVerdict(IntEnum):
     TIME_BACKWARD = 1
     REGISTER_BACKWARD = 2
     OVER_CAPACITY = 3
+    FROM_THE_FUTURE = 4
 
 
 PACKETS_EXPLAINED: Final = {
@@ -64,6 +67,7 @@ READINGS_EXPLAINED: Final = {
     ReadingVerdict.TIME_BACKWARD: "its time does not come after the last accepted reading",
     ReadingVerdict.REGISTER_BACKWARD: "the register stood higher before; a real meter never goes back",
     ReadingVerdict.OVER_CAPACITY: "more energy than the device's capacity allows in that time",
+    ReadingVerdict.FROM_THE_FUTURE: "its time lies more than five minutes after it was received",
 }
 
 
@@ -98,7 +102,7 @@ def judge(raws: Sequence[bytes], received_us: int, devices: Devices) -> Judged:
         "packet": blobs,
     }
     accepted = [(row, each.packet) for row, each in enumerate(parsed) if each and verdicts[row] == 0]
-    return Judged(packets, _judge_readings(accepted, packets["device"], devices))
+    return Judged(packets, _judge_readings(accepted, packets["device"], received_us, devices))
 
 
 def _parsed(raw: bytes) -> SignedPacket | None:
@@ -146,7 +150,9 @@ def _judge_order(packet: Packet, head: Head) -> PacketVerdict:
     return PacketVerdict.ACCEPTED
 
 
-def _judge_readings(accepted: list[tuple[int, Packet]], numbers: Column, devices: Devices) -> dict[str, Column]:
+def _judge_readings(
+    accepted: list[tuple[int, Packet]], numbers: Column, received_us: int, devices: Devices
+) -> dict[str, Column]:
     lengths = [len(packet.at_us) for _, packet in accepted]
     packet_rows = np.repeat(np.array([index for index, _ in accepted], dtype=np.int32), lengths)
     register_of = np.array(devices.register_ids, dtype=np.int32)
@@ -156,7 +162,10 @@ def _judge_readings(accepted: list[tuple[int, Packet]], numbers: Column, devices
         "position_wh": np.array([wh for _, packet in accepted for wh in packet.position_wh], dtype=np.int64),
         "packet": packet_rows,
     }
-    readings["verdict"] = judge_readings(readings["register"], readings["at_us"], readings["position_wh"], devices)
+    timely = readings["at_us"] <= received_us + SKEW_US
+    readings["verdict"] = np.full(len(timely), ReadingVerdict.FROM_THE_FUTURE, dtype=np.uint8)
+    register, at_us, position_wh = (readings[name][timely] for name in ("register", "at_us", "position_wh"))
+    readings["verdict"][timely] = judge_readings(register, at_us, position_wh, devices)
     return readings
 
 

@@ -23,7 +23,8 @@ Ints = NDArray[Any]
 Level = dict[str, Ints]
 
 HOPS_MOST: Final = 64
-LINK_KINDS: Final = tuple(LinkKind)
+LINK_KINDS: Final = tuple(kind for kind in LinkKind if kind is not LinkKind.DELIVER)
+"""What a walk follows. A delivery only says which promise was kept: its tokens go on as what they are billed for."""
 _COLUMNS: Final = ("parent", "kind", "row", "links", "register", "start", "stop", "part_start", "part_stop")
 
 

@@ -46,8 +46,12 @@ def enrol_producers(world: World, producers: Sequence[Producer]) -> list[Entry]:
 
     Raises:
         Invalid: ``device.key`` for a key that is not 32 bytes, ``device.capacity`` for one below 1 W.
-        Conflict: ``device.enrolled_twice``.
+        Conflict: ``device.enrolled_twice``, also within ``producers``.
     """
+    names = [producer.name for producer in producers]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise Conflict("device.enrolled_twice", "This device is named twice.", device=twice)
     return [Entry(fact) for producer in producers for fact in _producer_facts(world, producer)]
 
 

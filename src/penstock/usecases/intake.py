@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cbor2
 
+from penstock.energy.packet import UNREADABLE
 from penstock.errors import Invalid
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
 from penstock.usecases.ingest import ingest
@@ -24,7 +25,7 @@ def packets_in(raw: bytes) -> list[bytes]:
     while start < len(raw):
         try:
             cbor2.CBORDecoder(stream).decode()
-        except (cbor2.CBORError, ValueError, RecursionError):
+        except UNREADABLE:
             raise Invalid("meter.not_a_sequence", "This is not a sequence of CBOR messages.", at_byte=start) from None
         packets.append(raw[start : stream.tell()])
         start = stream.tell()

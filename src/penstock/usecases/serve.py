@@ -46,7 +46,7 @@ def record_answers(world: World, rack: RackRegistered, answers: Answers, model: 
         Invalid: ``energy_share.no_answers``; Refused or Conflict as the books' `check_links`.
     """
     share = _share(world, rack, answers, model)
-    time_ms = -(-answers.tokens * model.time_us_per_token // 1_000)
+    time_ms = model.time_ms(answers.tokens)
     served = _served(world, rack, answers, time_ms, int(np.sum(answers.service.import_wh)) * MJ_PER_WH)
     work, calendar = _work_links(world, rack, answers, share, time_ms, model)
     tokens = spans_of(positions_of(answers.tokens, _reached(world, rack.token_register)))
