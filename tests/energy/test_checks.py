@@ -23,10 +23,11 @@ from penstock.energy.device import Devices, Standing
 from penstock.energy.packet import FIRST, Packet, packet_hash, sign
 from penstock.keys import SigningKey
 from penstock.period import HOUR_US, QUARTER_HOUR_US, SECOND_US
+from penstock.units import INT64_MAX
 
 P, R = PacketVerdict, ReadingVerdict
 ATTACKER = SigningKey(bytes(32))
-NOW_US = START_US + 24 * HOUR_US
+NOW_US = INT64_MAX - SKEW_US
 ONE, TWO, THREE = chain("roof", 3)
 
 
@@ -138,7 +139,7 @@ READINGS = {
     "beyond 63 bits when multiplied": (T[:1], (2**62,), [R.OVER_CAPACITY]),
     "beyond 63 bits and back": (T[:1], (2**63 // 3_600 + 5,), [R.OVER_CAPACITY]),
     "as high as it can stand": (T[:1], (2**63 - 1,), [R.OVER_CAPACITY]),
-    "over, at the end of time": ((2**63 - 1,), (2**63 - 1,), [R.FROM_THE_FUTURE]),
+    "over, at the end of time": ((2**63 - 1,), (2**63 - 1,), [R.OVER_CAPACITY]),
 }
 
 

@@ -52,7 +52,7 @@ def send(found: Devices, *series: tuple[int, int]) -> None:
     head = found.heads[0]
     at_us, position_wh = zip(*((START_US + quarter * QUARTER_HOUR_US, wh) for quarter, wh in series), strict=True)
     raw = sign(packet("roof", head.sequence + 1, head.hash, at_us, position_wh), key_of("roof"))
-    judged = judge([raw], START_US, found)
+    judged = judge([raw], at_us[-1], found)
     assert judged.packets["verdict"].tolist() == [0]
     applied(found, judged.packets, judged.readings)
 
@@ -87,6 +87,6 @@ def test_a_night_between_two_batches_gets_no_energy(batches: int) -> None:
 def test_heads_move_with_accepted_packets_only() -> None:
     found = devices("roof")
     raws = chain("roof", 2)
-    judged = judge([raws[0], b"x", raws[0], raws[1]], START_US, found)
+    judged = judge([raws[0], b"x", raws[0], raws[1]], START_US + 24 * HOUR_US, found)
     applied(found, judged.packets, judged.readings)
     assert (found.heads[0].sequence, found.heads[0].hash) == (1, packet_hash(raws[1]))

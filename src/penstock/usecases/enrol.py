@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,15 +49,16 @@ def enrol_producers(world: World, producers: Sequence[Producer]) -> list[Entry]:
         Invalid: ``device.key`` for a key that is not 32 bytes, ``device.capacity`` for one below 1 W.
         Conflict: ``device.enrolled_twice``, also within ``producers``.
     """
-    names = [producer.name for producer in producers]
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-    if twice is not None:
-        raise Conflict("device.enrolled_twice", "This device is named twice.", device=twice)
-    return [Entry(fact) for producer in producers for fact in _producer_facts(world, producer)]
+    for producer in producers:
+        _check(world, producer)
+    names = Counter(producer.name for producer in producers)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise Conflict("device.enrolled_twice", "A device is named twice in one enrolment.", device=twice[0])
+    return [Entry(fact) for producer in producers for fact in _producer_facts(producer)]
 
 
-def _producer_facts(world: World, producer: Producer) -> list[FactBody]:
-    _check(world, producer)
+def _producer_facts(producer: Producer) -> list[FactBody]:
     return [
         AccountOpened(producer.name),
         SiteRegistered(producer.name, producer.zone, producer.cell, producer.name),
