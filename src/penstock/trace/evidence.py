@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -245,8 +244,9 @@ class _Gatherer:
         A register's accepted readings come in order of time, so the first fact with one late enough has the first.
         """
         facts = self._of(ReadingsVerified)
-        received = bisect_left([at_us for _, _, at_us in facts], stop_us)
-        for place in range(received, len(facts)):
+        for place, (_, _, received_us) in enumerate(facts):  # not in order of time: a rack's come after all roofs'
+            if received_us < stop_us:
+                continue
             late = self._accepted(facts[place][0], register, lambda at: at >= stop_us)
             if len(late):
                 after = self._seen(facts[place][0], int(late[0]))
