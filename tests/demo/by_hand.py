@@ -93,7 +93,7 @@ class Deal:
 
     def _senior(self, what: str) -> int:
         """A's interest or principal, from collections and then from the reserve; what lacks is owed on."""
-        owed = getattr(self.a, what)
+        owed: int = getattr(self.a, what)
         first = self._take(owed)
         rest = min(owed - first, self.reserve)
         self.reserve -= rest
