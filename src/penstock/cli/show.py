@@ -26,7 +26,13 @@ def console() -> Console:
     """Where people read: stdout, without colour when piped or where NO_COLOR is set."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    class Piped(Console):
+        """A console that leaves a closed pipe to the command, whose exit code says so."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Piped(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def emit(value: Mapping[str, Any], as_json: bool, draw: Callable[[], None]) -> None:
