@@ -61,7 +61,7 @@ def good() -> list[bytes]:
 
 
 def judged(raws: list[bytes]) -> Judged:
-    return judge(raws, 0, enrolled())
+    return judge(raws, int(meters()[0].at_us[-1]), enrolled())
 
 
 def test_a_plan_has_as_many_of_each_kind() -> None:
