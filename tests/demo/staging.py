@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -11,14 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 from penstock.capital.decode import decode
 from penstock.chain.artefact import Artefact, call_data, event, load_artefact, result
 from penstock.chain.client import ChainClient
 from penstock.chain.provider import NodeProvider
+from penstock.cli.main import run
 from penstock.journal.kinds.capital import DealLaunched, DealOriginated
 from penstock.journal.kinds.chain import ChainAdopted
 from penstock.store.sqlite_store import SQL_FILE
@@ -74,6 +78,18 @@ def penstock(*words: str | Path, env: Mapping[str, str] | None = None) -> subpro
     command = [sys.executable, "-c", _PENSTOCK, *map(str, words)]
     given = None if env is None else os.environ | env
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=given)
+
+
+def penstock_here(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """The same in this process, for commands that end soon: no start-up."""
+    out, err = io.StringIO(), io.StringIO()
+    given, code = [str(word) for word in words], 0
+    with mock.patch.object(sys, "argv", ["penstock", *given]), redirect_stdout(out), redirect_stderr(err):
+        try:
+            run()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess(given, code, out.getvalue(), err.getvalue())
 
 
 def play(workspace: Path, *options: str, size: tuple[str, ...] = SMALL) -> Played:

@@ -21,6 +21,7 @@ from lru import LRU
 from penstock.errors import Corrupt, Unavailable
 
 SCHEMA_VERSION: Final = 1
+_TRY_AGAIN: Final = "Free some space, then send it again: what was not acknowledged left no trace."
 _CACHED_NODES: Final = 100_000
 _SCHEMA: Final = """
 create table meta(k text primary key, v blob not null) without rowid;
@@ -207,7 +208,9 @@ def _damage_named() -> Iterator[None]:
         if "locked" in str(failed):
             raise Unavailable("chain.store_in_use", "Another process has this chain open.") from failed
         if "full" in str(failed) or "disk I/O" in str(failed):
-            raise Unavailable("chain.store_io", f"The chain's file cannot be written: {failed}.") from failed
+            raise Unavailable(
+                "chain.store_io", f"The chain's file cannot be written: {failed}.", hint=_TRY_AGAIN
+            ) from failed
         raise Corrupt(
             "chain.store_damaged",
             f"The chain's file is damaged: {failed}.",

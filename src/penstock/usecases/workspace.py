@@ -44,7 +44,11 @@ class Workspace(AbstractContextManager["Workspace"]):
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.store = SqliteStore.open(path, read_only=read_only)
-        self.sequencer: Sequencer[World] = Sequencer(self.store, World, KINDS)
+        try:
+            self.sequencer: Sequencer[World] = Sequencer(self.store, World, KINDS)
+        except BaseException:
+            self.store.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
