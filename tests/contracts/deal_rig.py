@@ -57,11 +57,17 @@ class Refusal(Exception):
     """A call or a deployment failed; the text is the contract's reason."""
 
 
+GAS = 16_000_000
+"""What a transaction may use; titanoboa's own limit takes minutes to burn."""
+
+
 def create(code: bytes) -> str:
     """The address of a new contract."""
     address, computation = boa.env.deploy(bytecode=code)
     if computation.is_error:
         raise Refusal(reason(computation.output))
+    # A contract that a test rolled back may have stood at the same address; titanoboa would still speak for it.
+    boa.env._contracts.pop(bytes.fromhex(str(address)[2:]), None)
     return str(address)
 
 
@@ -74,7 +80,7 @@ def execute(to: str, signature: str, *args: Any, sender: str = CALLER) -> Any:
     """The computation of ``name(types)``; raises `Refusal`."""
     types = signature[signature.index("(") + 1 : -1]
     data = keccak(text=signature)[:4] + encode(types.split(",") if types else [], args)
-    computation = boa.env.execute_code(to, sender, data=data)
+    computation = boa.env.execute_code(to, sender, gas=GAS, data=data)
     if computation.is_error:
         raise Refusal(reason(computation.output))
     return computation
