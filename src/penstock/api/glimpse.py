@@ -9,9 +9,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from penstock.journal.laws import breaches
-from penstock.journal.segment import Columns
-from penstock.journal.words import TITLE_STATES, Right
-from penstock.period import iso
+from penstock.journal.words import Right
 from penstock.store.sqlite_store import SEGMENTS
 from penstock.usecases import inspect
 from penstock.usecases.publish import Publication
@@ -85,16 +83,4 @@ def _certificates(world: World, holder: str, after: int, limit: int) -> tuple[in
     titles = world.books.titles[Right.ATTRIBUTE].columns()
     every = titles["holder"] == world.books.accounts.id_of(holder) if holder else np.ones(len(titles["start"]), bool)
     rows = np.flatnonzero(every)
-    return len(rows), [_certificate(world, titles, int(row)) for row in rows[after : after + limit]]
-
-
-def _certificate(world: World, titles: Columns, row: int) -> Row:
-    return {
-        "register": world.books.registers.urn(int(titles["register"][row])),
-        "start": int(titles["start"][row]),
-        "stop": int(titles["stop"][row]),
-        "energy_wh": int(titles["stop"][row] - titles["start"][row]),
-        "hour": iso(int(titles["interval_us"][row])),
-        "holder": world.books.accounts.name(int(titles["holder"][row])),
-        "state": TITLE_STATES[int(titles["state"][row])].value,
-    }
+    return len(rows), [inspect.certificate_row(world, titles, int(row)) for row in rows[after : after + limit]]

@@ -124,18 +124,20 @@ def _certificates(world: World, holder: str, limit: int) -> list[Row]:
     rows = np.arange(len(titles["start"]))
     if holder:
         rows = np.flatnonzero(titles["holder"] == world.books.accounts.id_of(holder))
-    return [
-        {
-            "register": world.books.registers.urn(int(titles["register"][row])),
-            "start": int(titles["start"][row]),
-            "stop": int(titles["stop"][row]),
-            "energy_wh": int(titles["stop"][row] - titles["start"][row]),
-            "hour": iso(int(titles["interval_us"][row])),
-            "holder": world.books.accounts.name(int(titles["holder"][row])),
-            "state": TITLE_STATES[int(titles["state"][row])].value,
-        }
-        for row in rows[:limit]
-    ]
+    return [certificate_row(world, titles, int(row)) for row in rows[:limit]]
+
+
+def certificate_row(world: World, titles: Columns, row: int) -> Row:
+    """One title to an attribute, row ``row`` of the book's columns."""
+    return {
+        "register": world.books.registers.urn(int(titles["register"][row])),
+        "start": int(titles["start"][row]),
+        "stop": int(titles["stop"][row]),
+        "energy_wh": int(titles["stop"][row] - titles["start"][row]),
+        "hour": iso(int(titles["interval_us"][row])),
+        "holder": world.books.accounts.name(int(titles["holder"][row])),
+        "state": TITLE_STATES[int(titles["state"][row])].value,
+    }
 
 
 def certificate_totals(workspace: Workspace) -> Row:
