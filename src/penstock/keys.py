@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from coincurve import PrivateKey
@@ -17,6 +18,34 @@ from eth_utils.crypto import keccak
 from penstock.errors import Invalid
 
 SEED_BYTES: Final = 32
+
+
+class KeyKind(StrEnum):
+    """What a device's public key is, and how its bytes are written."""
+
+    ED25519 = "ed25519"  # 32 bytes (RFC 8032)
+    P256 = "p-256"  # SEC 1 compressed point, as the other curves' are
+    SECP256K1 = "secp256k1"
+    ETH_ADDRESS = "eth-address"  # 20 bytes: the tail of keccak256 over a secp256k1 key
+    P384 = "p-384"
+    BRAINPOOL_P256R1 = "brainpool-p256r1"
+    BRAINPOOL_P384R1 = "brainpool-p384r1"
+    SECP192R1 = "secp192r1"
+    SECP192K1 = "secp192k1"
+
+
+KEY_KINDS: Final = tuple(KeyKind)
+"""Order of the uint8 codes in columns."""
+
+
+class Scheme(IntEnum):
+    """How a signature is written and over what; the key's kind gives the curve."""
+
+    NONE = 0  # unsigned
+    EDDSA = 1  # Ed25519 over the message
+    ECDSA_SHA256_RAW = 2  # r || s, each as wide as the curve (RFC 9053, 2.1)
+    ECDSA_SHA256_DER = 3  # SEC 1, C.5
+    ETH_KECCAK_RSV = 4  # r || s || v over keccak256, recovered to an address
 
 
 def derive_seed(seed: bytes, *path: str) -> bytes:

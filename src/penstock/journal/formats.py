@@ -19,6 +19,36 @@ READINGS: Final = SegmentFormat(
 )
 """Where registers stood: one row a reading; ``packet`` is the row in the packet segment of the same command."""
 
+MESSAGES: Final = SegmentFormat(
+    "packet/2",
+    (
+        ("device", "int32"),
+        ("form", "uint8"),
+        ("sequence", "int64"),
+        ("received_us", "int64"),
+        ("assurance", "uint8"),
+        ("verdict", "uint8"),
+        ("findings", "uint32"),
+    ),
+    blob="packet",
+)
+"""Messages of any form as they came, accepted or not: ``form`` is a `Form` code, ``assurance`` an index into
+``ASSURANCES``, ``verdict`` 0 where it counts, ``findings`` a bit for each verdict code that was found."""
+
+VERDICTS: Final = SegmentFormat(
+    "reading/2",
+    (
+        ("register", "int32"),
+        ("at_us", "int64"),
+        ("position_wh", "int64"),
+        ("packet", "int32"),
+        ("assurance", "uint8"),
+        ("verdict", "uint8"),
+        ("findings", "uint32"),
+    ),
+)
+"""Where registers stood, as ``reading/1``, with each reading's assurance level and all that was found."""
+
 TITLES: Final = SegmentFormat(
     "title/1",
     (("register", "int32"), ("start", "int64"), ("stop", "int64"), ("holder", "int32"), ("interval_us", "int64")),
@@ -77,4 +107,4 @@ WITHDRAWALS: Final = SegmentFormat(
 )
 """Holders of a tranche paid out, one row a holder."""
 
-FORMATS: Final = {fmt.name: fmt for fmt in (PACKETS, READINGS, TITLES, MOVES, LINKS, REQUESTS, STEPS, WITHDRAWALS)}
+FORMATS: Final = {fmt.name: fmt for fmt in (PACKETS, READINGS, MESSAGES, VERDICTS, TITLES, MOVES, LINKS, REQUESTS, STEPS, WITHDRAWALS)}

@@ -74,3 +74,30 @@ class Technology(StrEnum):
 
     SOLAR_PV = "solar_pv"
     RACK = "rack"
+    WIND = "wind"
+    BATTERY = "battery"
+    CHARGER = "charger"
+    LOAD = "load"
+    GENERATOR = "generator"
+    ACCELERATOR = "accelerator"
+
+
+TECHNOLOGIES: tuple[Technology, ...] = tuple(Technology)
+ASSURANCES: tuple[Assurance, ...] = tuple(Assurance)
+"""Order of the uint8 codes in columns; of assurance levels the strongest has the lowest code."""
+
+
+class Outcome(StrEnum):
+    """What became of a message or a reading."""
+
+    ACCEPTED = "accepted"
+    NOTED = "accepted_with_findings"
+    QUARANTINED = "quarantined"  # kept, not counted, until somebody decides
+    REFUSED = "refused"
+
+
+class PointRole(StrEnum):
+    """What a register of a site's measuring-point tree is for: one per carrier and direction issues."""
+
+    ISSUES = "issues"
+    CHECKS = "checks"
