@@ -18,15 +18,6 @@ NO_POWER: Final = -1
 NO_SEQUENCE: Final = -1
 
 
-class Form(IntEnum):
-    """The written form of a message; the code in ``packet/2``."""
-
-    COSE = 0  # our own: COSE_Sign1 over CBOR
-    OCMF = 1  # Open Charge Metering Format 1.x, with its public key beside it or enrolled
-    POGG = 2  # Arkreen's signed generation report
-    CARRIED = 3  # readings from an unsigned source (file, vendor's cloud, field bus) in one canonical CBOR form
-
-
 class Clock(IntEnum):
     """What a meter says of its own clock (OCMF 1.4, table 5); forms without the word count as synchronised."""
 
@@ -79,7 +70,7 @@ class Batch:
     """Messages in order of arrival (n rows) and their readings (m rows, in the order of their messages).
 
     ``device`` is the device's number, -1 where unknown; ``reached`` says how far each message came on its own
-    (a `MessageVerdict`: ACCEPTED, MALFORMED, UNKNOWN_DEVICE, BAD_SIGNATURE, ...), before its place in the chain is looked at.
+    (a `MessageVerdict`), before its place in the chain is looked at. ``form`` holds `Form` codes.
     """
 
     form: NDArray[Any]  # uint8[n]

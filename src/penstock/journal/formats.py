@@ -107,4 +107,6 @@ WITHDRAWALS: Final = SegmentFormat(
 )
 """Holders of a tranche paid out, one row a holder."""
 
-FORMATS: Final = {fmt.name: fmt for fmt in (PACKETS, READINGS, MESSAGES, VERDICTS, TITLES, MOVES, LINKS, REQUESTS, STEPS, WITHDRAWALS)}
+FORMATS: Final = {
+    fmt.name: fmt for fmt in (PACKETS, READINGS, MESSAGES, VERDICTS, TITLES, MOVES, LINKS, REQUESTS, STEPS, WITHDRAWALS)
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class Unit(StrEnum):
@@ -85,6 +85,15 @@ class Technology(StrEnum):
 TECHNOLOGIES: tuple[Technology, ...] = tuple(Technology)
 ASSURANCES: tuple[Assurance, ...] = tuple(Assurance)
 """Order of the uint8 codes in columns; of assurance levels the strongest has the lowest code."""
+
+
+class Form(IntEnum):
+    """The written form of a message; the code in ``packet/2``."""
+
+    COSE = 0  # our own: COSE_Sign1 over CBOR
+    OCMF = 1  # Open Charge Metering Format 1.x
+    POGG = 2  # Arkreen's signed generation report
+    CARRIED = 3  # readings of an unsigned source (file, vendor's cloud, field bus) in one canonical CBOR form
 
 
 class Outcome(StrEnum):

@@ -1,0 +1,1 @@
+"""The edge to the field: the protocols by which devices, gateways and vendors' clouds speak, and are spoken to."""
