@@ -1,7 +1,7 @@
 """Checks the proof bundle of one AI answer, offline: from signed meter readings to tokens and dollars.
 
 Copy this file, read it, run it: `python verify.py bundle.json [--log-key HEX]`. It needs Python and the `cryptography`
-package (for Ed25519) and no part of Penstock. Exit code 0: it holds, and the report says on what. 5: it does not.
+package (for signatures) and no part of Penstock. Exit code 0: it holds, and the report says on what. 5: it does not.
 2: the file is no bundle of this version. The format is described in docs/bundle.md.
 
 In order: the form of the file; the checkpoint's signature by the log's key, which fact 0 of the log names; each fact's
@@ -24,7 +24,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 FORMAT = "penstock.bundle/1"
 BYTES_MAX = 64 << 20
@@ -209,13 +212,26 @@ def _malformed(message: str) -> VerificationError:
 
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "packet/1": ("<iqqB", ("device", "sequence", "received_us", "verdict")),
+    "packet/2": (
+        "<iBqqBBI",
+        ("device", "form", "sequence", "received_us", "assurance", "verdict", "findings"),
+    ),
     "reading/1": ("<iqqiB", ("register", "at_us", "position_wh", "packet", "verdict")),
+    "reading/2": (
+        "<iqqiBBI",
+        ("register", "at_us", "position_wh", "packet", "assurance", "verdict", "findings"),
+    ),
     "title/1": ("<iqqiq", ("register", "start", "stop", "holder", "interval_us")),
     "move/1": ("<iqqiiB", ("register", "start", "stop", "source", "target", "state")),
     "link/1": ("<iqqiqq", ("source", "source_start", "source_stop", "target", "target_start", "target_stop")),
     "request/1": ("<qqiqq", ("number", "arrived_us", "buyer", "tokens", "time_ms")),
 }
 """Packed rows by format: fixed fields, little-endian; only a packet has bytes behind them."""
+PACKETS = ("packet/1", "packet/2")
+READINGS = ("reading/1", "reading/2")
+ASSURANCE = ("meter_signed", "gateway_signed", "vendor_attested", "declared")
+VERSIONS = {"device.enrolled": ("1", "2")}
+"""Versions of facts that are read here, where not the first alone."""
 
 
 @dataclass(frozen=True)
@@ -244,10 +260,17 @@ class Fact:
 
     def hash(self, *path: str) -> bytes:
         """32 bytes."""
+        return self.octets(*path, length=32)
+
+    def octets(self, *path: str, length: int = 0) -> bytes:
+        """Bytes, of a certain length where one is named."""
         try:
-            return _hash(self.text(*path), path[-1])
+            data = _hex(self.text(*path), path[-1])
         except VerificationError:
-            raise VerificationError("bundle.fact_malformed", f"Fact {self.seq} misstates {'.'.join(path)}.") from None
+            data = b""
+        if not data or len(data) != (length or len(data)):
+            raise VerificationError("bundle.fact_malformed", f"Fact {self.seq} misstates {'.'.join(path)}.")
+        return data
 
 
 @dataclass(frozen=True)
@@ -340,12 +363,15 @@ class _Bundle:
             raise VerificationError("bundle.fact_kind", f"{len(found)} facts here are {kind} of {value}, not one.")
         return self.fact(found[0].seq, kind)
 
-    def row(self, number: int, kind: str, form: str, code: str = "bundle.fact_kind", **said: str) -> Row:
+    def row(
+        self, number: int, kind: str, form: str | tuple[str, ...], code: str = "bundle.fact_kind", **said: str
+    ) -> Row:
         """A row of a fact of a kind that says certain things; raises ``code`` where it is anything else."""
         if number >= len(self.rows):
             raise _malformed(f"There is no row {number}.")
         row = self.rows[number]
-        if (row.fact.kind, row.form) != (kind, form) or any(row.fact.data.get(k) != v for k, v in said.items()):
+        forms = (form,) if isinstance(form, str) else form
+        if row.fact.kind != kind or row.form not in forms or any(row.fact.data.get(k) != v for k, v in said.items()):
             wanted = ", ".join([kind, *said.values()])
             raise VerificationError(code, f"Row {number} is not of a fact {wanted}.")
         self.used_rows.add(number)
@@ -361,8 +387,8 @@ def _fact_of(item: dict[str, Any]) -> Fact:
             raise ValueError("not canonical")
     except (ValueError, TypeError, KeyError, RecursionError):
         raise VerificationError("bundle.fact_malformed", f"Fact {item['seq']} is not a fact.") from None
-    if type(kind) is not str or type(data) is not dict or version != "1":
-        raise VerificationError("bundle.fact_malformed", f"Fact {item['seq']} is not a fact of version 1.")
+    if type(kind) is not str or type(data) is not dict or version not in VERSIONS.get(kind, ("1",)):
+        raise VerificationError("bundle.fact_malformed", f"Fact {item['seq']} is not a fact of a version read here.")
     return Fact(item["seq"], kind, data)
 
 
@@ -372,7 +398,7 @@ def _row_of(fact: Fact, index: int, raw: bytes) -> Row:
         raise VerificationError("bundle.row_malformed", f"Rows of {form} have no place in a bundle.")
     layout, names = ROWS[form]
     width = struct.calcsize(layout)
-    if len(raw) < width or (len(raw) > width) != (form == "packet/1"):
+    if len(raw) < width or (len(raw) > width) != (form in PACKETS):
         raise VerificationError("bundle.row_malformed", f"A row of {form} has {width} bytes.")
     fields = dict(zip(names, struct.unpack(layout, raw[:width]), strict=True))
     return Row(fact, index, form, fields, raw[width:])
@@ -434,17 +460,28 @@ def _is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
 
 # --- Packets: COSE_Sign1 over CBOR ------------------------------------------------------------------------------------
 
-PROTECTED = bytes.fromhex("a10127")  # {1: -8}: EdDSA
+ALGORITHMS = {
+    bytes.fromhex("a10127"): "ed25519",  # {1: -8}: EdDSA
+    bytes.fromhex("a10126"): "p-256",  # {1: -7}: ES256
+    bytes.fromhex("a101382e"): "secp256k1",  # {1: -47}: ES256K
+}
+CURVES: dict[str, tuple[type[ec.EllipticCurve], int]] = {
+    "p-256": (ec.SECP256R1, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551),
+    "secp256k1": (ec.SECP256K1, 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141),
+}
+"""Curve and order by kind of key."""
+CHANNELS = 1  # in the map behind a packet's positions: which register each reading is of
 
 
 @dataclass(frozen=True)
 class Packet:
-    """What a meter said and signed: register positions [Wh] at instants [us], in a chain of packets."""
+    """What a meter said and signed: positions [Wh] by (channel, instant [us]), in a chain of packets."""
 
     device: str
     sequence: int
     previous: bytes
-    readings: dict[int, int]
+    readings: dict[tuple[int, int], int]
+    algorithm: str
     signed: bytes
     signature: bytes
     hash: bytes
@@ -454,18 +491,38 @@ def _packet_of(raw: bytes) -> Packet:
     try:
         (tag, message), rest = _cbor(raw, 0)
         protected, unprotected, payload, signature = message
-        (device, sequence, previous, at_us, position_wh), over = _cbor(payload, 0)
-        if (tag, protected, rest, over) != (18, PROTECTED, len(raw), len(payload)) or raw[0] >> 5 != 6:
-            raise ValueError("not COSE_Sign1 with EdDSA")
+        (device, sequence, previous, at_us, position_wh, *more), over = _cbor(payload, 0)
+        if (tag, rest, over) != (18, len(raw), len(payload)) or raw[0] >> 5 != 6 or protected not in ALGORITHMS:
+            raise ValueError("not COSE_Sign1")
         if type(payload) is not bytes or type(signature) is not bytes or type(sequence) is not int:
             raise ValueError("not bytes")
-        if unprotected != {4: device.encode()} or len(at_us) != len(position_wh) or len(set(at_us)) != len(at_us):
+        channel = (more[0] if more else {}).get(CHANNELS, [0] * len(at_us))
+        if unprotected != {4: device.encode()} or len(more) > 1 or not len(at_us) == len(position_wh) == len(channel):
             raise ValueError("not of the named device")
+        readings = dict(zip(zip(channel, at_us, strict=True), position_wh, strict=True))
+        if len(readings) != len(at_us):
+            raise ValueError("an instant twice")
         signed = b"\x84\x6aSignature1" + _cbor_bytes(protected) + b"\x40" + _cbor_bytes(payload)
-        readings = dict(zip(at_us, position_wh, strict=True))
-        return Packet(device, sequence, previous, readings, signed, signature, hashlib.sha256(raw).digest())
+        number = hashlib.sha256(raw).digest()
+        return Packet(device, sequence, previous, readings, ALGORITHMS[protected], signed, signature, number)
     except (ValueError, TypeError, IndexError, AttributeError, RecursionError):
         raise VerificationError("bundle.packet_malformed", "A packet is not a signed message of readings.") from None
+
+
+def _is_signed_by(kind: str, key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether a signature is the key's, as COSE writes it: EdDSA, or r || s over SHA-256 with s in the lower half."""
+    if kind not in CURVES:
+        return kind == "ed25519" and _is_signed(key, message, signature)
+    curve, order = CURVES[kind]
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if len(signature) != 64 or not 0 < s <= order // 2:
+        return False
+    try:
+        public = ec.EllipticCurvePublicKey.from_encoded_point(curve(), key)
+        public.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _cbor(data: bytes, at: int) -> tuple[Any, int]:
@@ -674,20 +731,17 @@ class _Check:
         pairs = self.bundle.plain["readings"]
         if number >= len(pairs):
             raise _malformed(f"There is no reading {number}.")
-        reading = self.bundle.row(pairs[number]["reading"], "readings.verified", "reading/1")
-        row = self.bundle.row(pairs[number]["packet"], "packets.received", "packet/1")
+        reading = self.bundle.row(pairs[number]["reading"], "readings.verified", READINGS)
+        row = self.bundle.row(pairs[number]["packet"], "packets.received", PACKETS)
         if reading["register"] != register or reading["packet"] != row.index:
             raise VerificationError("bundle.reading_mismatch", "The reading is of another register or packet.")
-        if (row.fact.seq + 1, row.fact.hash("segment", "root")) != (
-            reading.fact.seq,
-            reading.fact.hash("packets_root"),
-        ):
+        if row.fact.seq >= reading.fact.seq or row.fact.hash("segment", "root") != reading.fact.hash("packets_root"):
             raise VerificationError("bundle.reading_mismatch", "The packet is of another command than the reading.")
         if reading["verdict"] or row["verdict"]:
             raise VerificationError("bundle.reading_refused", "The reading or its packet was refused.")
         packet, device = self._packet(row)
-        self._expect_register(register, "Wh", device.text("register"))
-        if packet.readings.get(reading["at_us"]) != reading["position_wh"]:
+        channel = _channel_of(device, self._register(register, "Wh"))
+        if packet.readings.get((channel, reading["at_us"])) != reading["position_wh"]:
             raise VerificationError("bundle.reading_mismatch", "The device did not sign this reading.")
         return Reading(reading["at_us"], reading["position_wh"], device, packet)
 
@@ -697,8 +751,8 @@ class _Check:
             raise VerificationError("bundle.packet_device", f"The packet is not of device {row['device']}.")
         if packet.sequence != row["sequence"]:
             raise VerificationError("bundle.sequence", "The packet's number is not the one that was recorded.")
-        key = device.hash("public_key")
-        if not _is_signed(key, packet.signed, packet.signature):
+        key, kind = device.octets("public_key"), device.data.get("key_kind", "ed25519")
+        if kind != packet.algorithm or not _is_signed_by(kind, key, packet.signed, packet.signature):
             raise VerificationError("bundle.packet_signature", f"{packet.device} did not sign this packet.")
         self.packets.add(packet.hash)
         self.keys[packet.device] = key.hex()
@@ -805,6 +859,14 @@ class _Check:
             *(["The rack, its time and its energy are modelled."] if modelled else []),
             *(["Even power between readings was assumed where none falls on the hour."] if self.estimated else []),
         )
+
+
+def _channel_of(device: Fact, register: str) -> int:
+    """Which of a device's registers this is: 0, 1, ... in the order of its enrolment."""
+    registers = [device.text("register"), *device.data.get("more_registers", [])]
+    if register not in registers:
+        raise VerificationError("bundle.register_name", f"{register} is no register of {device.text('device')}.")
+    return registers.index(register)
 
 
 def _span(row: Row, side: str) -> tuple[int, int, int]:
