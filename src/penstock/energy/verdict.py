@@ -7,9 +7,10 @@ noted still counts. Codes are never reused; a changed rule is a new version of `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from penstock.journal.words import Outcome
 
@@ -149,3 +150,15 @@ READING_RULES: Final = {
     ReadingVerdict.ZERO_ENERGY: Rule(_NOTED, "the register did not move: nothing to issue", "OCMF transactions"),
     ReadingVerdict.DUPLICATE: Rule(_REFUSED, "the same reading was already received", "register"),
 }
+
+
+def outcome_of(rules: Mapping[Any, Rule], verdict: int, findings: int) -> Outcome:
+    """What became of a row with this verdict and these findings."""
+    if verdict:
+        return rules[verdict].outcome
+    return Outcome.NOTED if findings else Outcome.ACCEPTED
+
+
+def found_in(kind: type[MessageVerdict] | type[ReadingVerdict], findings: int) -> list[IntEnum]:
+    """The findings whose bits are set, in order of code."""
+    return [verdict for verdict in kind if verdict and findings >> verdict & 1]
