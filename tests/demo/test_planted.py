@@ -10,9 +10,10 @@ from demo_sources import clear_week
 
 from penstock.cli.demo.fleet import positions_wh, roofs
 from penstock.cli.demo.planted import KINDS, READINGS_PER_PACKET, Meter, Plan, packets
-from penstock.energy.checks import Judged, PacketVerdict, ReadingVerdict, judge
 from penstock.energy.device import Devices
+from penstock.energy.judge import Judged, PacketVerdict, judge
 from penstock.energy.packet import parse
+from penstock.energy.verdict import ReadingVerdict
 from penstock.errors import Invalid
 from penstock.journal.kinds.energy import DeviceEnrolled
 from penstock.journal.words import Technology

@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 from energy_kit import CAPACITY_W, START_US, applied, chain, column, devices, hour, key_of, packet
 
-from penstock.energy.checks import (
-    PACKETS_EXPLAINED,
-    READINGS_EXPLAINED,
-    SKEW_US,
-    Judged,
-    PacketVerdict,
-    ReadingVerdict,
-    judge,
-    judge_readings,
-)
+from penstock.energy.checks.clock import SKEW_US
+from penstock.energy.checks.register import judge_readings
 from penstock.energy.device import Devices, Standing
+from penstock.energy.judge import PACKETS_EXPLAINED, READINGS_EXPLAINED, Judged, PacketVerdict, judge
 from penstock.energy.packet import FIRST, Packet, packet_hash, sign
+from penstock.energy.verdict import ReadingVerdict
 from penstock.keys import SigningKey
 from penstock.period import HOUR_US, QUARTER_HOUR_US, SECOND_US
 from penstock.units import INT64_MAX

@@ -6,8 +6,8 @@ import pytest
 from energy_kit import START_US, applied, chain, column, devices, key_of, packet
 
 from penstock.energy.certificate import interval_spans
-from penstock.energy.checks import judge
 from penstock.energy.device import Devices, Standing
+from penstock.energy.judge import judge
 from penstock.energy.packet import packet_hash, sign
 from penstock.journal.fact import Recorded
 from penstock.journal.formats import TITLES

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from small_plant import DAYS, ROOFS, Plant, key_of, signed
 
-from penstock.energy.checks import PACKETS_EXPLAINED, READINGS_EXPLAINED, PacketVerdict, ReadingVerdict
+from penstock.energy.judge import PACKETS_EXPLAINED, READINGS_EXPLAINED, PacketVerdict
 from penstock.energy.packet import FIRST, packet_hash, parse, sign
+from penstock.energy.verdict import ReadingVerdict
 from penstock.errors import NotFound
 from penstock.keys import SigningKey
 from penstock.period import iso

@@ -8,7 +8,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from penstock.energy.checks import RULES, PacketVerdict, ReadingVerdict, judge
+from penstock.energy.judge import RULES, PacketVerdict, judge
+from penstock.energy.verdict import ReadingVerdict
 from penstock.journal.fact import Entry
 from penstock.journal.formats import PACKETS, READINGS
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, Tally

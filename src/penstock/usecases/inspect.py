@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from penstock.energy.checks import PACKETS_EXPLAINED, READINGS_EXPLAINED, PacketVerdict, ReadingVerdict
+from penstock.energy.judge import PACKETS_EXPLAINED, READINGS_EXPLAINED, PacketVerdict
+from penstock.energy.verdict import ReadingVerdict
 from penstock.errors import Corrupt, NotFound
 from penstock.journal.kinds.capital import DealLaunched, PeriodClosed
 from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored

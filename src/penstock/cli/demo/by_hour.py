@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from penstock.cli.demo.energy_acts import readings_of
 from penstock.cli.demo.play import Stagehand
-from penstock.energy.checks import ReadingVerdict
+from penstock.energy.verdict import ReadingVerdict
 from penstock.journal.words import TITLE_STATES, Right, TitleState
 from penstock.period import HOUR_US, iso
 from penstock.trace.lineage import Node
