@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from penstock import __version__
-from penstock.api import answers, page, problem, record, state
+from penstock.api import answers, fleet, page, problem, record, state
 from penstock.api.glimpse import Glimpse
 from penstock.errors import Invalid
 from penstock.usecases.workspace import Workspace
@@ -17,7 +17,7 @@ from penstock.usecases.workspace import Workspace
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -33,7 +33,7 @@ def make_app(workspace: Workspace, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Fa
     """
     app = FastAPI(title="Penstock", version=__version__, docs_url=None, redoc_url=None)
     glimpse = Glimpse(workspace)
-    for room in (record, state, answers, page):
+    for room in (record, state, answers, fleet, page):
         app.include_router(room.routes(glimpse))
     problem.install(app)
 

@@ -12,6 +12,7 @@ from penstock.journal.laws import breaches
 from penstock.journal.words import Right
 from penstock.store.sqlite_store import SEGMENTS
 from penstock.usecases import inspect
+from penstock.usecases.fleet import fleet
 from penstock.usecases.publish import Publication
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
@@ -40,6 +41,10 @@ class Glimpse:
     def refusals(self) -> list[Row]:
         """As `inspect.refusals`."""
         return self._once("refusals", lambda: inspect.refusals(self.workspace))
+
+    def fleet(self) -> Row:
+        """As `fleet.fleet`."""
+        return self._once("fleet", lambda: fleet(self.workspace))
 
     def certificates(self, holder: str, after: int, limit: int) -> tuple[int, list[Row]]:
         """How many certificates there are, of one holder or of all, and ``limit`` of them after ``after`` others.

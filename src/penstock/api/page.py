@@ -24,7 +24,7 @@ _WHY: Final = {
 def routes(glimpse: Glimpse) -> APIRouter:
     """The page, and the story that the demo leaves in the workspace."""
     router = APIRouter(include_in_schema=False)
-    template = _environment().get_template("workspace.html")
+    template = environment().get_template("workspace.html")
 
     @router.get("/", response_class=HTMLResponse)
     def page() -> str:
@@ -62,7 +62,8 @@ def _has(path: Path) -> bool:
     return path.is_file()
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates with their filters; all text escaped."""
     made = Environment(loader=PackageLoader("penstock.api"), autoescape=True, undefined=StrictUndefined)
     made.filters |= {"usdc": usdc, "kwh": kwh}
     return made
