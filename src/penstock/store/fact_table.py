@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, func, insert, literal_column, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, literal_column, select
 
 from penstock.store.ports import ZERO_HASH, RecordedCommand, StoredFact, Write
-from penstock.store.sql import Sql, driver, text_of
+from penstock.store.sql import Into, Sql, driver, text_of
 from penstock.store.tables import FACT
 
 PAGE: Final = 4_096
@@ -27,7 +27,7 @@ class FactTable:
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
-        self._insert = text_of(insert(FACT), sql.dialect)
+        self._into = Into(FACT, FACT.c.keys(), sql.dialect)
         self._first = {count: text_of(_first_facts(count), sql.dialect) for count in (1, _KEYS)}
         self._count = text_of(select(func.count()).where(_OF_KEY), sql.dialect)
         self._page = text_of(select(FACT).where(_IN_PAGE).order_by(FACT.c.seq), sql.dialect)
@@ -35,11 +35,10 @@ class FactTable:
 
     def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Insert rows inside the connection's transaction."""
-        cursor = driver(connection).cursor()
         if len(rows) == 1:
-            cursor.execute(self._insert, rows[0])
+            driver(connection).execute(self._into.statement, rows[0])
         else:
-            cursor.executemany(self._insert, rows)
+            self._sql.append(connection, self._into, rows)
 
     def head(self) -> tuple[int, bytes]:
         """How many facts there are, and the hash of the last."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from penstock.store.ports import Observation, SeenLog
-from penstock.store.sql import Sql
+from penstock.store.sql import Into, Sql
 from penstock.store.tables import META, OBSERVATION
 
 TOPIC_BYTES: Final = 32
@@ -20,11 +20,12 @@ class ObservationTable:
     """What the chain was seen to say; changeable until final."""
 
     def __init__(self, sql: Sql) -> None:
-        self._sql = sql
+        self._sql, self._into = sql, Into(OBSERVATION, Observation.__slots__, sql.dialect)
 
     def add(self, observations: Sequence[SeenLog]) -> int:
         """Insert those not there yet; returns how many those were."""
-        return self._sql.write(lambda connection: _insert(connection, observations))
+        rows = [_to_sql(item, self._into) for item in observations]
+        return self._sql.write(lambda connection: self._sql.add_new(connection, self._into, rows)) if rows else 0
 
     def rows(
         self, first_block: int = 0, stop_block: int | None = None, *, final: bool | None = None
@@ -57,26 +58,13 @@ class ObservationTable:
         return self._sql.write(lambda connection: connection.execute(statement).rowcount)
 
 
-def _insert(connection: Connection, observations: Sequence[SeenLog]) -> int:
-    hashes = {item.block_hash for item in observations}
-    query = select(_C.block_hash, _C.log_index).where(_C.block_hash.in_(hashes))
-    known = {tuple(row) for row in connection.execute(query)}
-    new: dict[tuple[bytes, int], dict[str, Any]] = {}
-    for item in observations:
-        if (item.block_hash, item.log_index) not in known:
-            new.setdefault((item.block_hash, item.log_index), _to_sql(item))
-    if new:
-        connection.execute(insert(OBSERVATION), list(new.values()))
-    return len(new)
-
-
 def _keep(connection: Connection, text: str) -> None:
     connection.execute(delete(META).where(META.c.name == CURSOR))
     connection.execute(insert(META).values(name=CURSOR, value=text))
 
 
-def _to_sql(item: SeenLog) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in Observation.__slots__} | {"topics": b"".join(item.topics)}
+def _to_sql(item: SeenLog, into: Into) -> tuple[Any, ...]:
+    return tuple(b"".join(item.topics) if name == "topics" else getattr(item, name) for name in into.names)
 
 
 def _from_sql(row: RowMapping) -> Observation:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from penstock.errors import NotFound
 from penstock.store.ports import OutboxRow
-from penstock.store.sql import Sql
+from penstock.store.sql import Into, Sql
 from penstock.store.tables import OUTBOX
 
 
@@ -17,12 +17,16 @@ class OutboxTable:
     """Rows are added once by their id and change as the chain answers."""
 
     def __init__(self, sql: Sql) -> None:
-        self._sql = sql
+        self._sql, self._into = sql, Into(OUTBOX, OutboxRow.__slots__, sql.dialect)
 
     def add(self, rows: Iterable[OutboxRow]) -> int:
         """Plan transactions, but those whose id is there already; returns how many."""
         planned = list(rows)
-        return self._sql.write(lambda connection: insert_rows(connection, planned))
+        return self._sql.write(lambda connection: self.insert(connection, planned))
+
+    def insert(self, connection: Connection, rows: Sequence[OutboxRow]) -> int:
+        """As `add`, inside the connection's transaction."""
+        return self._sql.add_new(connection, self._into, [_to_sql(row, self._into) for row in rows]) if rows else 0
 
     def rows(self, state: str | None = None) -> list[OutboxRow]:
         """Rows in ``state``, or all, in the order they were planned."""
@@ -42,23 +46,8 @@ class OutboxTable:
             raise NotFound("store.no_outbox_row", "The outbox has no such row.", id=outbox_id)
 
 
-def insert_rows(connection: Connection, rows: Sequence[OutboxRow]) -> int:
-    """Insert the rows whose id is not there yet, in order; returns how many those were."""
-    if not rows:
-        return 0
-    ids = [row.id for row in rows]
-    known = set(connection.scalars(select(OUTBOX.c.id).where(OUTBOX.c.id.in_(ids))))
-    new: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        if row.id not in known:
-            new.setdefault(row.id, _to_sql(row))
-    if new:
-        connection.execute(insert(OUTBOX), list(new.values()))
-    return len(new)
-
-
-def _to_sql(row: OutboxRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in OutboxRow.__slots__} | {"value": str(row.value)}
+def _to_sql(row: OutboxRow, into: Into) -> tuple[Any, ...]:
+    return tuple(str(row.value) if name == "value" else getattr(row, name) for name in into.names)
 
 
 def _from_sql(row: RowMapping) -> OutboxRow:

@@ -1,11 +1,11 @@
-"""What the tables need of an engine: one writer's connection, any number of readers."""
+"""What the tables need of an engine: one writer's connection, any number of readers, rows in bulk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Table, insert
 
 T = TypeVar("T")
 
@@ -17,6 +17,9 @@ class Sql(Protocol):
     def dialect(self) -> Dialect:
         """How statements are written here."""
 
+    def hold(self) -> None:
+        """Make sure that this process is the writer, before it does anything that only the writer may."""
+
     def write(self, act: Callable[[Connection], T]) -> T:
         """Run ``act`` in one durable transaction, alone."""
 
@@ -26,8 +29,23 @@ class Sql(Protocol):
     def read(self, act: Callable[[Connection], T]) -> T:
         """Run one SELECT where nothing can be written."""
 
+    def append(self, connection: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows inside the connection's transaction: all, or an error."""
+
+    def add_new(self, connection: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> int:
+        """Insert the rows that no key of the table stands against, in order; returns how many those were."""
+
     def close(self) -> None:
         """Close all connections."""
+
+
+class Into:
+    """Columns of a table, in its order, that rows go into by position; and the statement that takes one row there."""
+
+    def __init__(self, table: Table, names: Sequence[str], dialect: Dialect) -> None:
+        self.table, self.names = table, tuple(column.name for column in table.c if column.name in names)
+        self.statement = text_of(insert(table).values(dict.fromkeys(self.names)), dialect)
+        self.if_new = self.statement + " ON CONFLICT DO NOTHING"
 
 
 def driver(connection: Connection) -> Any:

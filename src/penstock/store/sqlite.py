@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from penstock.errors import Conflict, Corrupt, PenstockError, Unavailable
 from penstock.store.disk import disk_failed, disk_full
-from penstock.store.sql import driver
+from penstock.store.sql import Into, driver
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S: Final = 5.0
@@ -41,6 +41,9 @@ class SqliteFile:
     def dialect(self) -> Dialect:
         """How statements are written here."""
         return self._writer.dialect
+
+    def hold(self) -> None:
+        """Nothing to do: the lease on the folder holds as long as the process."""
 
     def write(self, act: Callable[[Connection], T]) -> T:
         """Run ``act`` in one durable transaction, alone.
@@ -68,6 +71,14 @@ class SqliteFile:
         """Run one SELECT where nothing can be written; each SELECT sees one state of the file."""
         with sql_errors(), self._readers.connect() as connection:
             return act(connection)
+
+    def append(self, connection: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows inside the connection's transaction: all, or an error."""
+        driver(connection).executemany(into.statement, rows)
+
+    def add_new(self, connection: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> int:
+        """Insert the rows that no key of the table stands against, in order; returns how many those were."""
+        return int(driver(connection).executemany(into.if_new, rows).rowcount)
 
     def close(self) -> None:
         """Close all connections; the last one folds the write-ahead log into the file."""

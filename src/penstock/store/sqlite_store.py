@@ -1,51 +1,21 @@
-"""The store of one workspace on one machine: SQLite for facts, a folder of Parquet for segments.
-
-Commit protocol: segment to a temporary file, fsync, rename to its digest, fsync the folder; then one SQL
-transaction with facts and outbox rows. COMMIT is the truth. A file that no fact names is garbage, swept at the
-next open; a fact whose file is missing is `Corrupt`.
-"""
+"""A workspace on one machine: its facts in a SQLite file beside its segments."""
 
 from __future__ import annotations
 
-import secrets
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, insert, select
-
-from penstock.errors import Invalid, NotFound, PenstockError, Refused
-from penstock.journal.segment import Columns, SegmentFormat
-from penstock.journal.tree import Tree, leaf_hash
+from penstock.errors import NotFound
 from penstock.store.disk import AtPoint, disk_errors, no_point, sync_folder
-from penstock.store.fact_table import FactTable, Row, rows_of
 from penstock.store.lease import Lease
-from penstock.store.observation_table import ObservationTable
-from penstock.store.outbox_table import OutboxTable, insert_rows
-from penstock.store.ports import RecordedCommand, StoredFact, Write
-from penstock.store.segments import SegmentFolder
+from penstock.store.sql_store import LEASE, SEGMENTS, SqlStore, make_folder
 from penstock.store.sqlite import SqliteFile
-from penstock.store.tables import META, METADATA, SCHEMA_VERSION
 
-SQL_FILE, SEGMENTS, LEASE = "journal.sqlite", "segments", "lease"
+SQL_FILE = "journal.sqlite"
 
 
-class SqliteStore:
-    """Facts and segments of a workspace folder. Threads may share it; one process may write."""
-
-    def __init__(self, path: Path, lease: Lease | None, at_point: AtPoint) -> None:
-        self._path, self._lease, self._at_point = path, lease, at_point
-        self._sql = SqliteFile(path / SQL_FILE, read_only=lease is None)
-        if lease:
-            self._sql.write(_make_tables)
-        self._segments = SegmentFolder(path / SEGMENTS, at_point)
-        self._facts = FactTable(self._sql)
-        self.outbox, self.observations = OutboxTable(self._sql), ObservationTable(self._sql)
-        self._lock, self._tree_lock, self._tree = threading.Lock(), threading.Lock(), Tree()
-        self._check_schema()
-        self._size, self._head = self._facts.head()
+class SqliteStore(SqlStore):
+    """Facts in SQLite."""
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, at_point: AtPoint = no_point) -> Self:
@@ -60,150 +30,19 @@ class SqliteStore:
             return cls._open_to_write(path, at_point)
         if not (path / SQL_FILE).is_file():
             raise NotFound("store.no_workspace", "There is no workspace here.", path=path)
-        return cls(path, None, at_point)
+        return cls(path, SqliteFile(path / SQL_FILE, read_only=True), None, at_point)
 
     @classmethod
     def _open_to_write(cls, path: Path, at_point: AtPoint) -> Self:
         with disk_errors():
-            _make_folder(path / SEGMENTS)
+            make_folder(path / SEGMENTS)
             sync_folder(path.parent)
             lease = Lease(path / LEASE)
         try:
             with disk_errors():
-                store = cls(path, lease, at_point)
-                store._sweep()
+                store = cls(path, SqliteFile(path / SQL_FILE), lease, at_point)
+                store.sweep()
         except BaseException:
             lease.release()
             raise
         return store
-
-    @property
-    def path(self) -> Path:
-        """The workspace folder."""
-        return self._path
-
-    @property
-    def identity(self) -> str:
-        """A random name given when the workspace was made; a restored copy keeps it."""
-        return self._meta("workspace")
-
-    def close(self) -> None:
-        """Give the workspace back; harmless when repeated."""
-        with self._lock:
-            self._sql.close()
-            if self._lease:
-                self._lease.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def size(self) -> int:
-        """How many facts are committed."""
-        return self._size if self._lease else self._facts.head()[0]
-
-    def head(self) -> bytes:
-        """Hash of the last fact, `ZERO_HASH` before the first."""
-        return self._head if self._lease else self._facts.head()[1]
-
-    def facts(self, start: int = 0, stop: int | None = None) -> Iterator[StoredFact]:
-        """Committed facts ``[start, stop)`` in order; all that stand now by default."""
-        return self._facts.read(start, self.size() if stop is None else stop)
-
-    def receipt(self, key: str) -> RecordedCommand | None:
-        """What the command with this key recorded; None where it did not."""
-        return self.receipts([key]).get(key)
-
-    def receipts(self, keys: Sequence[str]) -> dict[str, RecordedCommand]:
-        """What the commands with these keys recorded; only those that did."""
-        return self._facts.receipts(keys)
-
-    def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
-        """A segment's columns; raises as `SegmentFolder.read`, and Unavailable ``store.disk_failed``."""
-        with disk_errors():
-            return self._segments.read(digest, fmt)
-
-    def tree(self) -> Tree:
-        """The tree over all committed facts. It only grows: ask it for roots and proofs of sizes seen before."""
-        with self._tree_lock:
-            known, size = len(self._tree), self.size()
-            if known < size:
-                self._tree.append([leaf_hash(fact.body) for fact in self.facts(known, size)])
-            return self._tree
-
-    def commit(self, writes: Sequence[Write]) -> int:
-        """Record a group, all or nothing; returns the seq of its first fact.
-
-        After an error the record is as before, unless the disk failed in COMMIT itself: then only the record,
-        read again, knows. A command is recorded once at most either way, by its key.
-
-        Raises:
-            Conflict: ``store.fenced`` where another writer, or an earlier command of this key, came first.
-            Unavailable: ``store.disk_full``, ``store.disk_failed``, ``store.busy``.
-            Refused: ``store.read_only``.
-        """
-        if not self._lease:
-            raise Refused("store.read_only", "This workspace was opened for reading.")
-        with self._lock:
-            first = self._size
-            try:
-                with disk_errors():
-                    self._record(writes)
-            except BaseException:
-                with suppress(PenstockError):
-                    self._size, self._head = self._facts.head()
-                raise
-            return first
-
-    def _record(self, writes: Sequence[Write]) -> None:
-        try:
-            rows = self._seal(writes)
-        except BaseException:
-            with suppress(PenstockError, OSError):
-                self._sweep()  # files of a group that will not be; not after COMMIT began, whose outcome may be open
-            raise
-        self._sql.write(lambda connection: self._insert(connection, rows, writes))
-        if rows:
-            self._size, self._head = rows[-1][0] + 1, rows[-1][-1]
-        self._at_point("committed")
-
-    def _seal(self, writes: Sequence[Write]) -> list[Row]:
-        segments = [fact.segment for write in writes for fact in write.facts if fact.segment is not None]
-        digests = self._segments.write(segments)
-        return rows_of(writes, iter(digests), self._size, self._head)
-
-    def _insert(self, connection: Connection, rows: Sequence[Row], writes: Sequence[Write]) -> None:
-        if rows:
-            self._facts.insert(connection, rows)
-        insert_rows(connection, [row for write in writes for row in write.outbox])
-        self._at_point("rows_inserted")
-
-    def _sweep(self) -> None:
-        self._segments.sweep(self._facts.segments())
-
-    def _check_schema(self) -> None:
-        found = self._meta("schema")
-        if found != SCHEMA_VERSION:
-            hint = "Open it with the version of the program that wrote it."
-            raise Invalid("store.schema", "This workspace has another schema.", hint=hint, found=found)
-
-    def _meta(self, name: str) -> str:
-        query = select(META.c.value).where(META.c.name == name)
-        return str(self._sql.read(lambda connection: connection.scalar(query)))
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        sentence = f"This cannot be a workspace's folder: {error.strerror}."
-        raise Invalid("store.no_folder", sentence, hint="Name another folder.", path=path.parent) from None
-
-
-def _make_tables(connection: Connection) -> None:
-    METADATA.create_all(connection)
-    if connection.scalar(select(META.c.value).where(META.c.name == "schema")) is None:
-        values = {"schema": SCHEMA_VERSION, "workspace": secrets.token_hex(16)}
-        connection.execute(insert(META), [{"name": name, "value": value} for name, value in values.items()])
