@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from penstock.keys import Scheme
+from penstock.keys import KeyKind, Scheme
 
 NO_POWER: Final = -1
 NO_SEQUENCE: Final = -1
@@ -48,6 +48,8 @@ class Said:
         power_mw: power at the instant [mW], `NO_POWER` where not said. clock: `Clock`. meter: `MeterState`.
         scheme, signed, signature: what to verify. public_key: a key that came with the message, else empty; it
             proves that nothing was altered, not whose it is.
+        key_kind: the kind of key that the message says signed it, None where the form does not say. Another kind than
+            the enrolled key's is `WRONG_KEY`.
     """
 
     device: str
@@ -63,6 +65,7 @@ class Said:
     signed: bytes
     signature: bytes
     public_key: bytes = b""
+    key_kind: KeyKind | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +73,17 @@ class Batch:
     """Messages in order of arrival (n rows) and their readings (m rows, in the order of their messages).
 
     ``device`` is the device's number, -1 where unknown; ``reached`` says how far each message came on its own
-    (a `MessageVerdict`), before its place in the chain is looked at. ``form`` holds `Form` codes.
+    (a `MessageVerdict`), before its place in the chain is looked at. ``form`` holds `Form` codes; ``since_us`` and
+    ``until_us`` are the validity [us], half-open, of the key that signed, ``former`` whether that was a former key.
     """
 
     form: NDArray[Any]  # uint8[n]
     device: NDArray[Any]  # int32[n]
     reached: NDArray[Any]  # uint8[n]
     assurance: NDArray[Any]  # uint8[n]
+    since_us: NDArray[Any]  # int64[n]
+    until_us: NDArray[Any]  # int64[n]
+    former: NDArray[Any]  # bool[n]
     sequence: NDArray[Any]  # int64[n]
     previous: NDArray[Any]  # uint8[n, 32]; zeros where the form has no chain
     hash: NDArray[Any]  # uint8[n, 32]: sha256 of the raw message
