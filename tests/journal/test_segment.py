@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import Corrupt, Invalid
-from penstock.journal.formats import FORMATS, PACKETS, REQUESTS, TITLES
+from penstock.journal.formats import FORMATS, PACKETS, PLAIN, REQUESTS, SALTED, TITLES
 from penstock.journal.segment import (
     Column,
     Segment,
@@ -24,9 +25,9 @@ from penstock.journal.segment import (
     packed_row,
 )
 
-STRUCT = {"int32": "i", "int64": "q", "uint8": "B"}
+STRUCT = {"int32": "i", "int64": "q", "uint8": "B", "uint32": "I"}
 ROWS = (0, 1, 2, 3, 7, 8, 1_000)
-every_format = pytest.mark.parametrize("fmt", list(FORMATS.values()), ids=lambda fmt: fmt.name)
+every_format = pytest.mark.parametrize("fmt", list(PLAIN), ids=lambda fmt: fmt.name)
 
 
 def root_by_the_book(leaves: list[bytes]) -> bytes:
@@ -74,7 +75,7 @@ def test_the_root_is_that_of_rows_packed_by_struct(fmt: SegmentFormat, rows: int
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 40), st.integers(0, 2**32), st.sampled_from(list(FORMATS.values())))
+@given(st.integers(0, 40), st.integers(0, 2**32), st.sampled_from(list(PLAIN)))
 def test_the_root_is_that_of_the_book_at_random(rows: int, seed: int, fmt: SegmentFormat) -> None:
     columns = columns_of(fmt, rows, seed)
     assert Segment(fmt, columns).ref().root == root_by_the_book(rows_by_the_book(fmt, columns))
@@ -167,7 +168,8 @@ def test_a_sum_may_need_more_than_64_bits() -> None:
 def test_formats_are_named_by_their_version_and_sum_what_they_have() -> None:
     for name, fmt in FORMATS.items():
         assert name == fmt.name
-        assert fmt.name.endswith("/1")
+        assert re.fullmatch(r"[a-z]+/[12](\+salt)?", fmt.name)
+        assert fmt.salted == (fmt in SALTED) == fmt.name.endswith("+salt")
         assert fmt.summed is None or fmt.summed in dict(fmt.fixed)
         assert fmt.row_bytes == struct.calcsize("<" + "".join(STRUCT[dtype] for _, dtype in fmt.fixed))
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from penstock.journal.segment import SegmentFormat
+from penstock.journal.segment import SegmentFormat, salted
 
 PACKETS: Final = SegmentFormat(
     "packet/1",
     (("device", "int32"), ("sequence", "int64"), ("received_us", "int64"), ("verdict", "uint8")),
     blob="packet",
+    subject="device",
+    instant="received_us",
 )
 """Signed packets as they came, accepted or not. ``device`` is -1 where the packet names none we know."""
 
 READINGS: Final = SegmentFormat(
     "reading/1",
     (("register", "int32"), ("at_us", "int64"), ("position_wh", "int64"), ("packet", "int32"), ("verdict", "uint8")),
+    subject="register",
+    instant="at_us",
 )
 """Where registers stood: one row a reading; ``packet`` is the row in the packet segment of the same command."""
 
@@ -31,6 +35,8 @@ MESSAGES: Final = SegmentFormat(
         ("findings", "uint32"),
     ),
     blob="packet",
+    subject="device",
+    instant="received_us",
 )
 """Messages of any form as they came, accepted or not: ``form`` is a `Form` code, ``assurance`` an index into
 ``ASSURANCES``, ``verdict`` 0 where it counts, ``findings`` a bit for each verdict code that was found."""
@@ -46,6 +52,8 @@ VERDICTS: Final = SegmentFormat(
         ("verdict", "uint8"),
         ("findings", "uint32"),
     ),
+    subject="register",
+    instant="at_us",
 )
 """Where registers stood, as ``reading/1``, with each reading's assurance level and all that was found."""
 
@@ -107,6 +115,39 @@ WITHDRAWALS: Final = SegmentFormat(
 )
 """Holders of a tranche paid out, one row a holder."""
 
-FORMATS: Final = {
-    fmt.name: fmt for fmt in (PACKETS, READINGS, MESSAGES, VERDICTS, TITLES, MOVES, LINKS, REQUESTS, STEPS, WITHDRAWALS)
-}
+STANDINGS: Final = SegmentFormat(
+    "standing/1",
+    (
+        ("register", "int32"),
+        ("device", "int32"),
+        ("read_wh", "int64"),
+        ("last_at_us", "int64"),
+        ("last_wh", "int64"),
+        ("certified_at_us", "int64"),
+        ("certified_wh", "int64"),
+        ("held_since_us", "int64"),
+        ("head_sequence", "int64"),
+    ),
+    blob="head_hash",
+)
+"""Where registers and their devices stood when readings were erased: with it the journal still makes the same books."""
+
+PLAIN: Final = (
+    PACKETS,
+    READINGS,
+    MESSAGES,
+    VERDICTS,
+    TITLES,
+    MOVES,
+    LINKS,
+    REQUESTS,
+    STEPS,
+    WITHDRAWALS,
+    STANDINGS,
+)
+"""Every format without salt."""
+
+SALTED: Final = tuple(salted(fmt) for fmt in PLAIN if fmt.subject)
+"""The formats of rows that can be erased, with salted leaves."""
+
+FORMATS: Final = {fmt.name: fmt for fmt in (*PLAIN, *SALTED)}

@@ -53,6 +53,11 @@ def leaf_hashes(rows: Bytes2D) -> Bytes2D:
     return _hashes(_checked(rows), LEAF_PREFIX)
 
 
+def hashes_of(rows: Bytes2D, prefix: bytes) -> Bytes2D:
+    """sha256(prefix || row) for each row: (n, width) uint8 to (n, 32). Raises as ``leaf_hashes``."""
+    return _hashes(_checked(rows), prefix)
+
+
 def node_hashes(pairs: Bytes2D) -> Bytes2D:
     """One level up: (n, 64) uint8, left and right child side by side, to (n, 32) (RFC 9162, 2.1.1).
 
