@@ -31,11 +31,21 @@ def devices(*names: str, capacity_w: int = CAPACITY_W) -> Devices:
     """Devices enrolled in order, commissioned at ``START_US``; the registers count down from the last."""
     found = Devices()
     for number, name in enumerate(names):
-        enrolled = DeviceEnrolled(
-            name, name, Technology.SOLAR_PV, key_of(name).public, f"{name}/export", capacity_w, START_US
-        )
-        found.enrol(enrolled, FIRST_REGISTER + len(names) - number)
+        found.enrol(enrolled(name, capacity_w), FIRST_REGISTER + len(names) - number)
     return found
+
+
+def enrolled(name: str, capacity_w: int) -> DeviceEnrolled:
+    return DeviceEnrolled(name, name, Technology.SOLAR_PV, key_of(name).public, f"{name}/export", capacity_w, START_US)
+
+
+def stood(found: Devices, register: int, at_us: int, position_wh: int) -> None:
+    """A reading of ``register`` was accepted."""
+    one = {"at_us": at_us, "position_wh": position_wh, "register": register, "packet": 0, "verdict": 0}
+    columns = {name: column([value], dict(READINGS.fixed)[name]) for name, value in one.items()}
+    verified = Segment(READINGS, columns)
+    fact = ReadingsVerified(verified.ref(), b"", "", Assurance.METER_SIGNED, 0, ())
+    found.apply(Recorded(0, START_US, fact, b""), columns)
 
 
 def hour(number: int) -> tuple[int, ...]:

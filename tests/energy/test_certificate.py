@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.energy.certificate import interval_spans
-from penstock.energy.device import Standing
 from penstock.errors import Invalid
 from penstock.journal.segment import Column
 from penstock.period import DAY_US, HOUR_US, QUARTER_HOUR_US
@@ -21,10 +21,19 @@ Row = tuple[int, int, int, int]
 Readings = dict[int, list[tuple[int, int]]]
 
 
+class Standing(NamedTuple):
+    """How far a register's certificates reach: instant [us] and position [Wh]."""
+
+    at_us: int
+    position_wh: int
+
+
 def spans(readings: Readings, standings: dict[int, Standing], interval_us: int = HOUR_US) -> list[Row]:
     rows = [(register, at, wh) for register, series in readings.items() for at, wh in series]
     register, at_us, position_wh = (column([row[i] for row in rows], "int64" if i else "int32") for i in range(3))
-    found = interval_spans(register, at_us, position_wh, standings, interval_us)
+    certified = np.zeros((max(standings, default=0) + 1, 2), dtype=np.int64)
+    certified[list(standings)] = np.array(list(standings.values()), dtype=np.int64).reshape(-1, 2)
+    found = interval_spans(register, at_us, position_wh, certified[:, 0], certified[:, 1], interval_us)
     return list(zip(*(found[name].tolist() for name in ("register", "start", "stop", "interval_us")), strict=True))
 
 
@@ -166,8 +175,8 @@ def test_readings_that_are_certified_already_do_no_harm() -> None:
 
 
 def test_no_readings_no_certificates() -> None:
-    empty: Column = column([])
-    assert all(len(one) == 0 for one in interval_spans(column([], "int32"), empty, empty, {}).values())
+    none: Column = column([])
+    assert all(len(one) == 0 for one in interval_spans(column([], "int32"), none, none, none, none).values())
 
 
 @pytest.mark.parametrize("interval_us", [0, -1, HOUR_US + 1, 2 * HOUR_US, 7 * 60 * 1_000_000])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from energy_kit import CAPACITY_W, START_US, applied, chain, column, devices, hour, key_of, packet
+from energy_kit import CAPACITY_W, START_US, applied, chain, column, devices, enrolled, hour, key_of, packet, stood
 
 from penstock.energy.checks.clock import SKEW_US
 from penstock.energy.checks.register import judge_readings
-from penstock.energy.device import Devices, Standing
+from penstock.energy.device import Devices
 from penstock.energy.judge import PACKETS_EXPLAINED, READINGS_EXPLAINED, Judged, PacketVerdict, judge
 from penstock.energy.packet import FIRST, Packet, packet_hash, sign
 from penstock.energy.verdict import ReadingVerdict
@@ -161,8 +158,9 @@ def test_a_capacity_that_is_no_bound_does_not_wrap(position_wh: int) -> None:
 
 def naive(register: list[int], at_us: list[int], position_wh: list[int], found: Devices) -> list[int]:
     """One reading after the other, in whole numbers without bounds."""
-    capacity = {n: one.capacity_w for n, one in zip(found.register_ids, found.enrolled, strict=True)}
-    last = {n: (one.at_us, one.position_wh) for n, one in found.standings.items()}
+    registers = found.main_register().tolist()
+    capacity = dict(zip(registers, found.capacity_w.tolist(), strict=True))
+    last = {n: (int(found.last_at_us[n]), int(found.last_wh[n])) for n in registers}
     said = []
     for number, at, position in zip(register, at_us, position_wh, strict=True):
         at0, position0 = last[number]
@@ -182,13 +180,15 @@ def naive(register: list[int], at_us: list[int], position_wh: list[int], found: 
 @pytest.mark.parametrize("seed", range(5))
 def test_columns_are_judged_as_one_by_one(seed: int, bad: float) -> None:
     dice = np.random.Generator(np.random.PCG64(seed))
-    found = devices(*(f"roof-{i}" for i in range(9)), capacity_w=int(dice.integers(1, 5_000)))
-    for number in found.register_ids[::2]:
-        found.standings[number] = Standing(START_US + int(dice.integers(0, HOUR_US)), int(dice.integers(0, 500)))
+    capacity_w = int(dice.integers(1, 5_000))
+    found = devices(*(f"roof-{i}" for i in range(9)), capacity_w=capacity_w)
+    registers = found.main_register()
+    for number in registers[::2].tolist():
+        stood(found, number, START_US + int(dice.integers(0, HOUR_US)), int(dice.integers(0, 500)))
     rows = 400
-    register = dice.choice(found.register_ids, rows).astype(np.int32)
+    register = dice.choice(registers, rows)
     at_us = START_US + HOUR_US + np.arange(rows) * QUARTER_HOUR_US // 9
-    position = 500 + np.arange(rows) * min(found.enrolled[0].capacity_w, 900) // 36
+    position = 500 + np.arange(rows) * min(capacity_w, 900) // 36
     spoilt = dice.random(rows) < bad
     at_us[spoilt] += dice.integers(-2 * HOUR_US, 2 * HOUR_US, spoilt.sum())
     position[spoilt] = np.maximum(position[spoilt] + dice.integers(-900, 900, spoilt.sum()), 0)
@@ -203,9 +203,9 @@ def test_columns_are_judged_as_one_by_one(seed: int, bad: float) -> None:
 
 def test_judging_changes_nothing() -> None:
     found = devices("roof", "hill")
-    before = copy.deepcopy(found)
+    before = found.digest()
     judge([ONE, TWO, *chain("hill", 3), b"x"], NOW_US, found)
-    assert found == before
+    assert found.digest() == before
     assert verdicts(judge([ONE, TWO], NOW_US, found)) == [0, 0]
 
 
@@ -214,10 +214,10 @@ def test_state_after_a_batch_is_where_the_next_one_starts() -> None:
     judged = judge([ONE, signed(packet("roof", 1, packet_hash(ONE), hour(1), (50, 49, 60, 9_999)))], NOW_US, found)
     applied(found, judged.packets, judged.readings)
     last = judged.packets["packet"][1]
-    assert (found.heads[0].sequence, found.heads[0].hash) == (1, packet_hash(last))
-    assert (found.heads[1].sequence, found.heads[1].hash) == (-1, FIRST)
-    assert found.standings[12] == Standing(hour(1)[2], 60)
-    assert found.standings[11] == Standing(START_US, 0)
+    assert found.head_sequence.tolist() == [1, -1]
+    assert [row.tobytes() for row in found.head_hash] == [packet_hash(last), FIRST]
+    assert (found.last_at_us[12], found.last_wh[12]) == (hour(1)[2], 60)
+    assert (found.last_at_us[11], found.last_wh[11]) == (START_US, 0)
     assert verdicts(judge([ONE, last], NOW_US, found)) == [P.REPLAYED, P.REPLAYED]
     after = signed(packet("roof", 2, packet_hash(last), (hour(1)[2], hour(2)[0]), (61, 61)))
     assert judge([after], NOW_US, found).readings["verdict"].tolist() == [R.TIME_BACKWARD, 0]
@@ -240,8 +240,9 @@ def test_in_one_batch_or_in_two_the_verdicts_are_the_same(cut: int) -> None:
 
 
 def test_capacities_go_with_registers() -> None:
-    found = devices("roof", "hill")
-    found.enrolled[1] = replace(found.enrolled[1], capacity_w=7)
+    found = Devices()
+    for number, capacity_w in ((12, CAPACITY_W), (11, 7)):
+        found.enrol(enrolled(f"roof-{number}", capacity_w), number)
     assert found.capacities_w(column([11, 12, 11], "int32")).tolist() == [7, CAPACITY_W, 7]
 
 

@@ -189,7 +189,7 @@ def enrolled() -> DeviceEnrolled:
     [
         ("device", None),
         ("device", ["d"]),
-        ("technology", "wind"),
+        ("technology", "tidal"),
         ("technology", ["solar_pv"]),
         ("public_key", None),
         ("capacity_w", None),

@@ -90,7 +90,7 @@ def test_what_reads_back_otherwise_is_recorded_as_read(changes: dict[str, Any]) 
     [
         ("device", None),
         ("device", "\ud800"),
-        ("technology", "wind"),
+        ("technology", "tidal"),
         ("public_key", bytearray(b"k")),
         ("public_key", "k"),
         ("capacity_w", True),

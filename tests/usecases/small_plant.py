@@ -136,8 +136,9 @@ class Plant:
             at_us += [hour_us + quarter * QUARTER_HOUR_US for quarter in (1, 2, 3, 4)]
             position_wh += [reached + energy * quarter // 4 for quarter in (1, 2, 3, 4)]
             reached += energy
-        head = self.world.energy.heads[self.world.energy.number("rack-1")]
-        raws = signed("rack-1", at_us, position_wh, head.sequence + 1, head.hash)
+        energy, number = self.world.energy, self.world.energy.number("rack-1")
+        sequence, previous = int(energy.head_sequence[number]) + 1, energy.head_hash[number].tobytes()
+        raws = signed("rack-1", at_us, position_wh, sequence, previous)
         return self.do(f"rack:{day}", lambda world: ingest.ingest(world, raws, DAYS[day].stop_us), DAYS[day].stop_us)
 
     def draw(self, done: Service) -> match.Draw:

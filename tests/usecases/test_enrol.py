@@ -23,8 +23,8 @@ def test_a_roof_gets_account_site_registers_and_device(plant: Plant) -> None:
         assert (books.registers.unit(export), books.registers.unit(tariff)) == (Unit.WH, Unit.USDC_MICRO)
         assert [bool(books.registers.issues(right)[export]) for right in Right] == [True, True, False]
         assert energy.number(name) == number
-        assert energy.register_ids[number] == export
-        assert (energy.enrolled[number].capacity_w, energy.enrolled[number].public_key) == (watts, key_of(name).public)
+        assert energy.main_register()[number] == export
+        assert (energy.capacity_w[number], energy.key(number)) == (watts, key_of(name).public)
 
 
 def test_a_rack_checks_and_does_not_issue(plant: Plant) -> None:

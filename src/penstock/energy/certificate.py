@@ -8,11 +8,8 @@ Scheme Standard: interval of at most an hour, rounded down).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from penstock.energy.device import Standing
 from penstock.errors import Invalid
 from penstock.journal.cutting import ratio_down
 from penstock.journal.segment import Column
@@ -20,14 +17,20 @@ from penstock.period import HOUR_US
 
 
 def interval_spans(
-    register: Column, at_us: Column, position_wh: Column, standings: Mapping[int, Standing], interval_us: int = HOUR_US
+    register: Column,
+    at_us: Column,
+    position_wh: Column,
+    certified_at_us: Column,
+    certified_wh: Column,
+    interval_us: int = HOUR_US,
 ) -> dict[str, Column]:
     """Spans of whole intervals between accepted readings; only intervals that ended are there.
 
     Args:
         register, at_us, position_wh: accepted readings, in time order within each register; those at or before
-            the register's standing are passed over, so to hand over too many does no harm.
-        standings: how far each register's certificates reach, or the reading up to which it stood still since.
+            the end of the register's certificates are passed over, so to hand over too many does no harm.
+        certified_at_us, certified_wh: by register number, how far its certificates reach, or the reading up to which
+            it stood still since.
         interval_us: interval length [us], at most an hour.
 
     Returns:
@@ -39,7 +42,7 @@ def interval_spans(
     """
     if not 0 < interval_us <= HOUR_US or HOUR_US % interval_us:
         raise Invalid("certificate.interval", "Certificates cover an hour or a whole part of one.")
-    register, at_us, position_wh = _with_standings(register, at_us, position_wh, standings)
+    register, at_us, position_wh = _after(register, at_us, position_wh, certified_at_us, certified_wh)
     ends = _interval_ends(register, at_us, position_wh, interval_us)
     same = ends["register"][1:] == ends["register"][:-1]
     start, stop = ends["position"][:-1][same], ends["position"][1:][same]
@@ -52,17 +55,15 @@ def interval_spans(
     }
 
 
-def _with_standings(
-    register: Column, at_us: Column, position_wh: Column, standings: Mapping[int, Standing]
+def _after(
+    register: Column, at_us: Column, position_wh: Column, certified_at_us: Column, certified_wh: Column
 ) -> tuple[Column, Column, Column]:
-    """The readings after each register's standing, with that put before them, sorted by (register, time)."""
-    present, place = np.unique(register, return_inverse=True)
-    before = [standings[int(number)] for number in present]
-    before_us = np.array([one.at_us for one in before], dtype=np.int64)
-    later = at_us > before_us[place]
+    """The readings after the end of each register's certificates, with that put before them, by (register, time)."""
+    present = np.unique(register)
+    later = at_us > certified_at_us[register]
     register = np.r_[present, register[later]]
-    at_us = np.r_[before_us, at_us[later]]
-    position_wh = np.r_[np.array([one.position_wh for one in before], dtype=np.int64), position_wh[later]]
+    at_us = np.r_[certified_at_us[present], at_us[later]]
+    position_wh = np.r_[certified_wh[present], position_wh[later]]
     order = np.lexsort((at_us, register))
     return register[order], at_us[order], position_wh[order]
 
@@ -71,7 +72,7 @@ def _interval_ends(register: Column, at_us: Column, position_wh: Column, interva
     """Each register's whole position at every interval end that its readings reach, floors of even power."""
     first = np.r_[True, register[1:] != register[:-1]][: len(register)]
     at0, position0 = np.roll(at_us, 1), np.roll(position_wh, 1)
-    at0[first] = at_us[first] // interval_us * interval_us - 1  # a standing stands for the start of its interval
+    at0[first] = at_us[first] // interval_us * interval_us - 1  # certificates end where an interval starts
     position0[first] = position_wh[first]
     ends = at_us // interval_us - at0 // interval_us
     row = np.repeat(np.arange(len(register)), ends)

@@ -19,7 +19,7 @@ import numpy as np
 
 from penstock.energy.checks.clock import SKEW_US
 from penstock.energy.checks.register import judge_readings
-from penstock.energy.device import Devices, Head
+from penstock.energy.device import Devices
 from penstock.energy.packet import Packet, SignedPacket, packet_hash, parse
 from penstock.energy.verdict import READING_RULES, ReadingVerdict
 from penstock.errors import Invalid
@@ -69,7 +69,7 @@ def judge(raws: Sequence[bytes], received_us: int, devices: Devices) -> Judged:
     parsed = [_parsed(raw) for raw in raws]
     numbers = [devices.number(each.packet.device) if each else -1 for each in parsed]
     genuine = _signatures_hold(parsed, numbers, devices)
-    heads: dict[int, Head] = {}
+    heads: dict[int, tuple[int, bytes]] = {}
     verdicts = [
         _judge_packet(raw, each, number, signed, devices, heads)
         for raw, each, number, signed in zip(raws, parsed, numbers, genuine, strict=True)
@@ -99,7 +99,7 @@ def _signatures_hold(parsed: Sequence[SignedPacket | None], numbers: Sequence[in
 
     def holds(row: int) -> bool:
         each = parsed[row]
-        return each is not None and numbers[row] >= 0 and each.is_signed_by(devices.enrolled[numbers[row]].public_key)
+        return each is not None and numbers[row] >= 0 and each.is_signed_by(devices.key(numbers[row]))
 
     if len(parsed) < _ONE_BY_ONE:
         return [holds(row) for row in range(len(parsed))]
@@ -108,7 +108,12 @@ def _signatures_hold(parsed: Sequence[SignedPacket | None], numbers: Sequence[in
 
 
 def _judge_packet(
-    raw: bytes, signed: SignedPacket | None, number: int, genuine: bool, devices: Devices, heads: dict[int, Head]
+    raw: bytes,
+    signed: SignedPacket | None,
+    number: int,
+    genuine: bool,
+    devices: Devices,
+    heads: dict[int, tuple[int, bytes]],
 ) -> PacketVerdict:
     if signed is None:
         return PacketVerdict.MALFORMED
@@ -116,18 +121,19 @@ def _judge_packet(
         return PacketVerdict.UNKNOWN_DEVICE
     if not genuine:
         return PacketVerdict.BAD_SIGNATURE
-    verdict = _judge_order(signed.packet, heads.get(number, devices.heads[number]))
+    head = int(devices.head_sequence[number]), devices.head_hash[number].tobytes()
+    verdict = _judge_order(signed.packet, *heads.get(number, head))
     if verdict is PacketVerdict.ACCEPTED:
-        heads[number] = Head(signed.packet.sequence, packet_hash(raw))
+        heads[number] = signed.packet.sequence, packet_hash(raw)
     return verdict
 
 
-def _judge_order(packet: Packet, head: Head) -> PacketVerdict:
-    if packet.sequence <= head.sequence:
+def _judge_order(packet: Packet, sequence: int, previous: bytes) -> PacketVerdict:
+    if packet.sequence <= sequence:
         return PacketVerdict.REPLAYED
-    if packet.sequence > head.sequence + 1:
+    if packet.sequence > sequence + 1:
         return PacketVerdict.GAP
-    if packet.previous != head.hash:
+    if packet.previous != previous:
         return PacketVerdict.FORKED
     return PacketVerdict.ACCEPTED
 
@@ -137,9 +143,8 @@ def _judge_readings(
 ) -> dict[str, Column]:
     lengths = [len(packet.at_us) for _, packet in accepted]
     packet_rows = np.repeat(np.array([index for index, _ in accepted], dtype=np.int32), lengths)
-    register_of = np.array(devices.register_ids, dtype=np.int32)
     readings: dict[str, Column] = {
-        "register": register_of[numbers[packet_rows]] if len(packet_rows) else np.empty(0, np.int32),
+        "register": devices.register_of(numbers[packet_rows], np.zeros(len(packet_rows), dtype=np.uint8)),
         "at_us": np.array([at for _, packet in accepted for at in packet.at_us], dtype=np.int64),
         "position_wh": np.array([wh for _, packet in accepted for wh in packet.position_wh], dtype=np.int64),
         "packet": packet_rows,

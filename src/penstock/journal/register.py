@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -51,6 +53,23 @@ class Names:
         self._ids[name] = len(self._names)
         self._names.append(name)
         return self._ids[name]
+
+    def intern(self, name: str) -> int:
+        """The name's number, added where it is new."""
+        return self._ids[name] if name in self._ids else self.add(name)
+
+    def find(self, name: str) -> int:
+        """A name's number, or -1."""
+        return self._ids.get(name, -1)
+
+    def find_all(self, names: Sequence[str]) -> NDArray[np.int32]:
+        """The numbers of many names, -1 where there is none."""
+        return np.fromiter(map(self._ids.get, names, repeat(-1)), dtype=np.int32, count=len(names))
+
+    @property
+    def all(self) -> Sequence[str]:
+        """All names, by number."""
+        return self._names
 
     def id_of(self, name: str) -> int:
         """A name's number; NotFound ``<word>.unknown``."""

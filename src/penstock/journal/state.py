@@ -29,7 +29,7 @@ from penstock.journal.kinds.energy import (
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened, Transfer
 from penstock.journal.ledger_book import Ledger
 from penstock.journal.links import LinkBook
-from penstock.journal.register import Accounts, Registers
+from penstock.journal.register import Accounts, Names, Registers, grown
 from penstock.journal.segment import Columns, SegmentRef
 from penstock.journal.titles import TitleBook, Verdict
 from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right
@@ -64,28 +64,32 @@ class Books:
     def __init__(self) -> None:
         self.registers = Registers()
         self.accounts = Accounts()
-        self.devices: list[DeviceEnrolled] = []
+        self.devices = Names("device")
         self.sites: dict[str, SiteRegistered] = {}
         self.titles = {right: TitleBook() for right in Right}
         self.links = {kind: LinkBook() for kind in LinkKind}
         self.ledger = Ledger(self.accounts)
         self.size = 0
-        self._device_ids: dict[str, int] = {}
+        self._enrolled = bytes(32)  # a chain of hashes over all enrolments
+        self._device_register = np.zeros(16, dtype=np.int32)
 
     def device_id(self, device: str) -> int:
         """A device's number, in order of enrolment; NotFound ``device.unknown``."""
-        if device not in self._device_ids:
-            raise NotFound("device.unknown", f"There is no device {device}.", device=device)
-        return self._device_ids[device]
+        return self.devices.id_of(device)
 
     def device_registers(self) -> NDArray[np.int32]:
         """The register of every device, by device number."""
-        return np.array([self.registers.id_of(device.register) for device in self.devices], dtype=np.int32)
+        return self._device_register[: len(self.devices)]
+
+    def metered(self) -> NDArray[np.bool_]:
+        """Which registers a device counts, by number."""
+        mask = np.zeros(len(self.registers), dtype=np.bool_)
+        mask[self.device_registers()] = True
+        return mask
 
     def check_device(self, enrolled: DeviceEnrolled) -> None:
         """Raises Conflict ``device.known``, NotFound ``site.unknown``, ``register.unknown``."""
-        if enrolled.device in self._device_ids:
-            raise Conflict("device.known", f"The device {enrolled.device} is enrolled already.", device=enrolled.device)
+        self.devices.check_new(enrolled.device)
         if enrolled.site not in self.sites:
             raise NotFound("site.unknown", f"There is no site {enrolled.site}.", site=enrolled.site)
         self.registers.id_of(enrolled.register)
@@ -178,8 +182,10 @@ class Books:
 
     def _enrol_device(self, fact: DeviceEnrolled, _: Columns) -> None:
         self.check_device(fact)
-        self._device_ids[fact.device] = len(self.devices)
-        self.devices.append(fact)
+        number = self.devices.add(fact.device)
+        self._device_register = grown(self._device_register, number + 1)
+        self._device_register[number] = self.registers.id_of(fact.register)
+        self._enrolled = hashlib.sha256(self._enrolled + repr(fact).encode()).digest()
 
     def _verify_readings(self, _: ReadingsVerified, readings: Columns) -> None:
         self.registers.advance(*accepted_readings(readings))
@@ -216,7 +222,7 @@ class Books:
     def digest(self) -> bytes:
         """sha256 over every book: equal for equal journals."""
         digest = hashlib.sha256(self.registers.digest() + self.accounts.digest() + self.ledger.digest())
-        digest.update(repr((self.devices, list(self.sites.values()))).encode())
+        digest.update(self._enrolled + repr(list(self.sites.values())).encode())
         for right in Right:
             digest.update(self.titles[right].digest())
         for kind in LinkKind:

@@ -152,7 +152,7 @@ class _Builder:
 
     def __init__(self, books: Books, found: Walk, notes: Mapping[str, str], children_most: int) -> None:
         self._books, self._walk, self._notes, self._most = books, found, notes, children_most
-        self._metered = {device.register for device in books.devices}
+        self._metered = books.metered()
         self._states = [_states(books, level) for level in found.levels]
         self._bounds = [
             np.searchsorted(after["parent"], np.arange(len(level["row"]) + 1))
@@ -214,7 +214,7 @@ class _Builder:
         if not self._walk.is_back:
             paid = urn.endswith("/tariff") or "/paid/" in urn
             return "paid" if paid else _OPEN_ENDS[self._books.registers.unit(register)]
-        return "metered" if urn in self._metered else "origin not linked"
+        return "metered" if self._metered[register] else "origin not linked"
 
 
 def _edges(kind: LinkKind, is_back: bool, quantity_wh: int, part_mj: int) -> Notes:

@@ -26,7 +26,10 @@ def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]
         Refused: ``certificate.nothing`` where no whole interval has energy; what the title books refuse.
     """
     taken = _accepted(world, readings)
-    spans = interval_spans(taken["register"], taken["at_us"], taken["position_wh"], world.energy.certified)
+    energy = world.energy
+    spans = interval_spans(
+        taken["register"], taken["at_us"], taken["position_wh"], energy.certified_at_us, energy.certified_wh
+    )
     if not len(spans["register"]):
         raise Refused("certificate.nothing", "No whole interval has energy to certify yet.")
     columns: dict[str, Column] = {**spans, "holder": _owners(world, spans["register"])}
@@ -43,10 +46,9 @@ def _accepted(world: World, readings: Sequence[Columns]) -> dict[str, Column]:
 
 def _owners(world: World, registers: Column) -> Column:
     """The account of each register's site owner."""
-    owner = np.full(len(world.books.registers), -1, dtype=np.int32)
-    for device, register in zip(world.energy.enrolled, world.energy.register_ids, strict=True):
-        owner[register] = world.books.accounts.id_of(world.books.sites[device.site].owner)
-    return owner[registers]
+    books, energy = world.books, world.energy
+    owners = np.array([books.accounts.id_of(books.sites[site].owner) for site in energy.sites], dtype=np.int32)
+    return owners[energy.site[energy.device_of[registers]]]
 
 
 def _issue(world: World, columns: Columns, right: Right, zone: str) -> Entry:

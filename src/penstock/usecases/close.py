@@ -170,12 +170,11 @@ def _sold_wh(world: World, period: Period) -> dict[str, int]:
     titles = world.books.titles[Right.ENERGY].columns()
     inside = (titles["interval_us"] >= period.start_us) & (titles["interval_us"] < period.stop_us)
     allocated = world.books.links[LinkKind.ALLOCATE]
-    owner_of = {
-        register: device.site for device, register in zip(world.energy.enrolled, world.energy.register_ids, strict=True)
-    }
+    energy = world.energy
     sold: dict[str, int] = {}
     for register in np.unique(titles["register"][inside]):
         rows = inside & (titles["register"] == register)
         start, stop = int(titles["start"][rows].min()), int(titles["stop"][rows].max())
-        sold[owner_of[int(register)]] = allocated.linked("source", int(register), start, stop)
+        site = energy.sites[energy.site[energy.device_of[register]]]
+        sold[site] = allocated.linked("source", int(register), start, stop)
     return {owner: energy for owner, energy in sold.items() if energy}

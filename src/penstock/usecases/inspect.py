@@ -14,7 +14,7 @@ from penstock.journal.kinds.capital import DealLaunched, PeriodClosed
 from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
 from penstock.journal.segment import Columns
-from penstock.journal.words import TITLE_STATES, Right
+from penstock.journal.words import TECHNOLOGIES, TITLE_STATES, Right
 from penstock.period import iso
 from penstock.usecases.close import LIMITS
 from penstock.usecases.originate import account_of, recompile
@@ -30,20 +30,20 @@ def devices(workspace: Workspace) -> list[Row]:
 
 
 def _devices(world: World) -> list[Row]:
-    energy, read = world.energy, world.books.registers.read
+    energy, registers = world.energy, world.books.registers
     return [
         {
-            "device": device.device,
-            "site": device.site,
-            "technology": device.technology.value,
-            "capacity_w": device.capacity_w,
-            "public_key": device.public_key.hex(),
-            "register": device.register,
-            "read_wh": int(read[register]),
-            "packets": head.sequence + 1,
-            "last_packet": head.hash.hex(),
+            "device": energy.name(number),
+            "site": energy.sites[energy.site[number]],
+            "technology": TECHNOLOGIES[energy.technology[number]].value,
+            "capacity_w": int(energy.capacity_w[number]),
+            "public_key": energy.key(number).hex(),
+            "register": registers.urn(register),
+            "read_wh": int(registers.read[register]),
+            "packets": int(energy.head_sequence[number]) + 1,
+            "last_packet": energy.head_hash[number].tobytes().hex(),
         }
-        for device, register, head in zip(energy.enrolled, energy.register_ids, energy.heads, strict=True)
+        for number, register in enumerate(energy.main_register().tolist())
     ]
 
 
@@ -68,7 +68,7 @@ def metering(workspace: Workspace, prefix: str = "") -> Row:
 
 def refusals(workspace: Workspace) -> list[Row]:
     """Every refused packet and reading with its reason in plain words, in the order they came."""
-    names = workspace.read(lambda world: [device.device for device in world.energy.enrolled])
+    names = workspace.read(lambda world: [world.energy.name(number) for number in range(len(world.energy))])
     found: list[Row] = []
     received: Columns = {}
     for row in workspace.facts():

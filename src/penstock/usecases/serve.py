@@ -141,12 +141,12 @@ def _work_links(
 
 def _calendar_spans(world: World, rack: RackRegistered, answers: Answers, time_ms: Column, model: RackModel) -> Spans:
     """Each answer's stretch of the calendar: consecutive within its hour."""
-    device = world.books.devices[world.books.device_id(rack.rack)]
+    commissioned_us = int(world.energy.commissioned_us[world.books.device_id(rack.rack)])
     hour_us = answers.arrived_us // HOUR_US * HOUR_US
     stop = np.cumsum(time_ms)
     first_of_hour = np.searchsorted(hour_us, hour_us)
     within = stop - time_ms - (stop - time_ms)[first_of_hour]
-    start = calendar_positions(hour_us, device.commissioned_us, model.accelerators) + within
+    start = calendar_positions(hour_us, commissioned_us, model.accelerators) + within
     return start, start + time_ms
 
 

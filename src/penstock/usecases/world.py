@@ -8,7 +8,6 @@ from penstock.capital.deal_book import DealBook
 from penstock.compute.credit import Compute
 from penstock.energy.device import Devices
 from penstock.journal.fact import Recorded
-from penstock.journal.kinds.energy import DeviceEnrolled
 from penstock.journal.segment import Columns
 from penstock.journal.state import Books
 
@@ -18,15 +17,16 @@ class World:
     """The shared books, and each wing's own state; the wings meet here and nowhere else."""
 
     books: Books = field(default_factory=Books)
-    energy: Devices = field(default_factory=Devices)
+    energy: Devices = field(init=False)
     compute: Compute = field(default_factory=Compute)
     capital: DealBook = field(default_factory=DealBook)
+
+    def __post_init__(self) -> None:
+        self.energy = Devices(self.books.registers)
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Fold one fact into every room that knows it."""
         self.books.apply(recorded, columns)
-        if isinstance(recorded.fact, DeviceEnrolled):
-            self.energy.enrol(recorded.fact, self.books.registers.id_of(recorded.fact.register))
         self.energy.apply(recorded, columns)
         self.compute.apply(recorded, columns)
         self.capital.apply(recorded, columns)

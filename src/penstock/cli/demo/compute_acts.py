@@ -11,12 +11,13 @@ from penstock.cli.demo.demand import RACK as RACK_MODEL
 from penstock.cli.demo.planted import READINGS_PER_PACKET
 from penstock.cli.demo.play import BUYER, DEAL, RACK, TERMS, Stagehand
 from penstock.compute.service import Service, serve
-from penstock.energy.packet import FIRST, Packet, packet_hash, sign
+from penstock.energy.packet import Packet, packet_hash, sign
 from penstock.journal.kinds.compute import AnswersServed
 from penstock.period import HOUR_US, QUARTER_HOUR_US, Period, iso
 from penstock.usecases.ingest import ingest
 from penstock.usecases.match import Draw, available_wh, match
 from penstock.usecases.serve import Answers, bill_answers, record_answers
+from penstock.usecases.world import World
 
 
 def answers(hand: Stagehand) -> dict[str, Any]:
@@ -53,17 +54,23 @@ def _service(hand: Stagehand, number: int) -> Service:
 
 def _meter_packets(hand: Stagehand, day: Period, service: Service) -> list[bytes]:
     """The rack's own signed packets of a day: modelled draw, really signed, a packet an hour."""
-    device = hand.workspace.read(lambda world: world.energy.number(RACK))
-    head = hand.workspace.read(lambda world: world.energy.heads[device])
-    start_wh = hand.workspace.read(lambda world: int(world.books.registers.read[world.energy.register_ids[device]]))
+    start_wh, sequence, previous = hand.workspace.read(_rack_head)
     at_us, position_wh = _rack_readings(day, service, start_wh)
-    raws, sequence, previous = [], head.sequence + 1, head.hash if head.sequence >= 0 else FIRST
+    raws: list[bytes] = []
     for first in range(0, len(at_us), READINGS_PER_PACKET):
         rows = slice(first, first + READINGS_PER_PACKET)
         packet = Packet(RACK, sequence, previous, tuple(at_us[rows].tolist()), tuple(position_wh[rows].tolist()))
         raws.append(sign(packet, hand.cast.rack_key))
         sequence, previous = sequence + 1, packet_hash(raws[-1])
     return raws
+
+
+def _rack_head(world: World) -> tuple[int, int, bytes]:
+    """Where the rack's register stands [Wh], its next packet's number, and the hash of the one before."""
+    energy = world.energy
+    device = energy.number(RACK)
+    start_wh = int(world.books.registers.read[energy.main_register()[device]])
+    return start_wh, int(energy.head_sequence[device]) + 1, energy.head_hash[device].tobytes()
 
 
 def _rack_readings(day: Period, service: Service, start_wh: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

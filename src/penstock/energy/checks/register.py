@@ -28,17 +28,16 @@ def judge_readings(register: Column, at_us: Column, position_wh: Column, devices
     order = np.argsort(register, kind="stable")
     registers, at, position = register[order], at_us[order], position_wh[order]
     starts = np.flatnonzero(np.r_[True, registers[1:] != registers[:-1]])
-    standings = [devices.standings[int(registers[start])] for start in starts]
+    last_at, last_position = devices.last_at_us[registers[starts]], devices.last_wh[registers[starts]]
     before_at, before_position = np.r_[0, at[:-1]], np.r_[0, position[:-1]]
-    before_at[starts] = [standing.at_us for standing in standings]
-    before_position[starts] = [standing.position_wh for standing in standings]
+    before_at[starts], before_position[starts] = last_at, last_position
     capacity_w = devices.capacities_w(registers)
     sorted_verdicts = _judge_step(at, position, before_at, before_position, capacity_w)
     group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(registers)]))
     for flagged in np.unique(group[sorted_verdicts != 0]):
         rows = np.flatnonzero(group == flagged)
-        standing = standings[flagged]
-        sorted_verdicts[rows] = _walk(at[rows], position[rows], standing.at_us, standing.position_wh, capacity_w[rows])
+        before = int(last_at[flagged]), int(last_position[flagged])
+        sorted_verdicts[rows] = _walk(at[rows], position[rows], *before, capacity_w[rows])
     verdicts[order] = sorted_verdicts
     return verdicts
 
