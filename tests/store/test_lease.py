@@ -8,40 +8,41 @@ import sys
 from pathlib import Path
 
 import pytest
+from engines import Engine
 from record_kit import account, planned
 
 from penstock.errors import NotFound, Refused, Unavailable
-from penstock.store.sqlite_store import SqliteStore
 
-HOLD = "import sys; from pathlib import Path; from penstock.store.sqlite_store import SqliteStore\n"
-HOLD += "store = SqliteStore.open(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
+HOLD = "import sys; from pathlib import Path; from penstock.store.opening import open_store\n"
+HOLD += "store = open_store(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
 
 
-def test_a_second_writer_is_refused_and_told_the_process(tmp_path: Path) -> None:
+def test_a_second_writer_is_refused_and_told_the_process(engine: Engine, tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    environment = os.environ | engine.environment(tmp_path)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
         with pytest.raises(Unavailable) as caught:
-            SqliteStore.open(tmp_path)
+            engine.open(tmp_path)
         assert caught.value.code == "store.in_use"
         assert caught.value.ids["pid"] == str(holder.pid)
-        with SqliteStore.open(tmp_path, read_only=True) as reader:
+        with engine.open(tmp_path, read_only=True) as reader:
             assert reader.size() == 0
         holder.kill()
-    with SqliteStore.open(tmp_path) as store:  # the lease goes with the process, however it ended
+    with engine.open(tmp_path) as store:  # the lease goes with the process, however it ended
         assert store.commit([account("k")]) == 0
 
 
-def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path), pytest.raises(Unavailable) as caught:
-        SqliteStore.open(tmp_path)
+def test_the_same_process_is_refused_too(engine: Engine, tmp_path: Path) -> None:
+    with engine.open(tmp_path), pytest.raises(Unavailable) as caught:
+        engine.open(tmp_path)
     assert caught.value.ids["pid"] == str(os.getpid())
-    SqliteStore.open(tmp_path).close()
+    engine.open(tmp_path).close()
 
 
-def test_a_reader_follows_the_writer_and_writes_nothing(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path) as writer, SqliteStore.open(tmp_path, read_only=True) as reader:
+def test_a_reader_follows_the_writer_and_writes_nothing(engine: Engine, tmp_path: Path) -> None:
+    with engine.open(tmp_path) as writer, engine.open(tmp_path, read_only=True) as reader:
         for size in range(1, 4):
             writer.commit([account(f"k{size}")])
             assert (reader.size(), reader.head()) == (size, writer.head())
@@ -57,16 +58,16 @@ def test_a_reader_follows_the_writer_and_writes_nothing(tmp_path: Path) -> None:
         assert writer.size() == 3
 
 
-def test_a_reader_makes_no_workspace(tmp_path: Path) -> None:
+def test_a_reader_makes_no_workspace(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(NotFound) as caught:
-        SqliteStore.open(tmp_path / "nothing", read_only=True)
+        engine.open(tmp_path / "nothing", read_only=True)
     assert caught.value.code == "store.no_workspace"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_names_with_odd_characters_open(tmp_path: Path) -> None:
+def test_names_with_odd_characters_open(engine: Engine, tmp_path: Path) -> None:
     odd = tmp_path / "a #1?mode=ro %20 ü"
-    with SqliteStore.open(odd) as store:
+    with engine.open(odd) as store:
         store.commit([account("k")])
-    with SqliteStore.open(odd, read_only=True) as reader:
+    with engine.open(odd, read_only=True) as reader:
         assert reader.size() == 1

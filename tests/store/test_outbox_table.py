@@ -5,24 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from engines import Engine
 from record_kit import account, planned, small
 
 from penstock.errors import NotFound
 from penstock.store.ports import Observation, Write
-from penstock.store.sqlite_store import SqliteStore
 
 WEI = 2**200 + 1
 
 
-def test_rows_are_planned_with_the_facts(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path) as store:
+def test_rows_are_planned_with_the_facts(engine: Engine, tmp_path: Path) -> None:
+    with engine.open(tmp_path) as store:
         store.commit([account("k0"), Write("k1", b"i" * 32, [small("a")], [planned("b"), planned("a", value=WEI)])])
-    with SqliteStore.open(tmp_path) as store:
+    with engine.open(tmp_path) as store:
         assert store.outbox.rows() == [planned("b"), planned("a", value=WEI)]
 
 
-def test_a_row_is_planned_once(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path) as store:
+def test_a_row_is_planned_once(engine: Engine, tmp_path: Path) -> None:
+    with engine.open(tmp_path) as store:
         assert store.outbox.add([planned("x")]) == 1
         assert store.outbox.add([planned("x", value=5)]) == 0
         store.commit(
@@ -31,8 +31,8 @@ def test_a_row_is_planned_once(tmp_path: Path) -> None:
         assert store.outbox.rows() == [planned("x"), planned("y")]
 
 
-def test_a_row_moves_on_and_keeps_what_is_not_given(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path) as store:
+def test_a_row_moves_on_and_keeps_what_is_not_given(engine: Engine, tmp_path: Path) -> None:
+    with engine.open(tmp_path) as store:
         assert store.outbox.add(planned(name) for name in "xy") == 2
         store.outbox.change("x", {"state": "signed", "nonce": 0, "raw": b"raw", "tx_hash": b"h" * 32})
         store.outbox.change("x", {"state": "sent", "note": "once"})
@@ -49,8 +49,8 @@ def seen(block: int, fork: bytes, index: int = 0, **changes: object) -> Observat
     return Observation(block, fork * 32, index, b"t" * 32, b"c" * 20, topics, b"data", **changes)  # type: ignore[arg-type]
 
 
-def test_observations_come_and_go_until_final(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path) as store:
+def test_observations_come_and_go_until_final(engine: Engine, tmp_path: Path) -> None:
+    with engine.open(tmp_path) as store:
         table = store.observations
         assert table.add([seen(2, b"2", 1), seen(2, b"2", 0), seen(1, b"1"), seen(3, b"3")]) == 4
         assert table.add([seen(2, b"2", 1), seen(3, b"x"), seen(3, b"x")]) == 1
@@ -68,10 +68,10 @@ def test_observations_come_and_go_until_final(tmp_path: Path) -> None:
         assert table.rows(2) == table.rows(0, 1) == table.rows(final=False) == []
 
 
-def test_the_cursor_is_kept(tmp_path: Path) -> None:
-    with SqliteStore.open(tmp_path) as store:
+def test_the_cursor_is_kept(engine: Engine, tmp_path: Path) -> None:
+    with engine.open(tmp_path) as store:
         assert store.observations.cursor() is None
         for text in ("one", "two"):
             store.observations.keep_cursor(text)
-    with SqliteStore.open(tmp_path) as store:
+    with engine.open(tmp_path) as store:
         assert store.observations.cursor() == "two"

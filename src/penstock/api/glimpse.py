@@ -10,7 +10,7 @@ import numpy as np
 
 from penstock.journal.laws import breaches
 from penstock.journal.words import Right
-from penstock.store.sqlite_store import SEGMENTS
+from penstock.store.sql_store import SEGMENTS
 from penstock.usecases import inspect
 from penstock.usecases.fleet import fleet
 from penstock.usecases.publish import Publication

@@ -44,7 +44,7 @@ class Into:
 
     def __init__(self, table: Table, names: Sequence[str], dialect: Dialect) -> None:
         self.table, self.names = table, tuple(column.name for column in table.c if column.name in names)
-        self.statement = text_of(insert(table).values(dict.fromkeys(self.names)), dialect)
+        self.statement = text_of(insert(table).inline().values(dict.fromkeys(self.names)), dialect)
         self.if_new = self.statement + " ON CONFLICT DO NOTHING"
 
 

@@ -10,7 +10,8 @@ from penstock.errors import PenstockError
 from penstock.journal.finding import Finding, finding
 from penstock.journal.kinds import KINDS
 from penstock.journal.laws import breaches
-from penstock.store.sqlite_store import SqliteStore
+from penstock.store.opening import open_store
+from penstock.store.ports import Store
 from penstock.usecases.audit_record import RECORD, audit_record
 from penstock.usecases.replay import replay
 from penstock.usecases.world import World
@@ -42,7 +43,7 @@ def audit_workspace(path: Path) -> Audit:
     Raises:
         NotFound: ``store.no_workspace``. What is wrong with the record or the books is found, not raised.
     """
-    with SqliteStore.open(path, read_only=True) as store:
+    with open_store(path, read_only=True) as store:
         findings = list(audit_record(store, KINDS))
         world = World()
         try:
@@ -55,7 +56,7 @@ def audit_workspace(path: Path) -> Audit:
         return Audit(tuple(findings), _checked(store, world), store.tree().root())
 
 
-def _checked(store: SqliteStore, world: World) -> dict[str, int]:
+def _checked(store: Store, world: World) -> dict[str, int]:
     books = world.books
     return {
         "facts": store.size(),

@@ -80,12 +80,13 @@ class HttpSource:
 
 
 class FolderSource:
-    """A workspace folder on this machine, opened for reading beside its writer. Raises as `SqliteStore.open`."""
+    """A workspace folder on this machine, opened for reading beside its writer. Raises as `open_store`."""
 
     def __init__(self, path: Path) -> None:
-        from penstock.store.sqlite_store import SEGMENTS, SqliteStore
+        from penstock.store.opening import open_store
+        from penstock.store.sql_store import SEGMENTS
 
-        self._publication = Publication(SqliteStore.open(path, read_only=True), path / SEGMENTS)
+        self._publication = Publication(open_store(path, read_only=True), path / SEGMENTS)
 
     def facts(self, start: int, stop: int) -> Sequence[PublishedFact]:
         """As `RecordSource`."""

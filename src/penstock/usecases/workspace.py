@@ -14,8 +14,9 @@ from penstock.journal.formats import FORMATS
 from penstock.journal.kinds import KINDS
 from penstock.journal.segment import Columns
 from penstock.journal.tree import Tree
+from penstock.store.opening import open_store
 from penstock.store.ports import OutboxRow
-from penstock.store.sqlite_store import SqliteStore
+from penstock.store.sql_store import SqlStore
 from penstock.usecases.replay import read_back, segment_ref
 from penstock.usecases.sequencer import Receipt, Sequencer
 from penstock.usecases.world import World
@@ -38,12 +39,12 @@ class Workspace(AbstractContextManager["Workspace"]):
     """One journal, open. Whoever opens it to write owns it until it is closed.
 
     Raises:
-        As `SqliteStore.open` and `replay`.
+        As `open_store` and `replay`.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self.store = SqliteStore.open(path, read_only=read_only)
+        self.store: SqlStore = open_store(path, read_only=read_only)
         try:
             self.sequencer: Sequencer[World] = Sequencer(self.store, World, KINDS)
         except BaseException:
