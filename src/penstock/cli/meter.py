@@ -52,6 +52,71 @@ def refused(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
     )
 
 
+@app.command()
+def explain(
+    reading: Annotated[str, typer.Argument(help="DEVICE@INSTANT, e.g. roof-1@2016-08-22T19:15:00Z.")],
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Why a reading counted or not, each time it was judged, in plain words."""
+    from penstock.errors import Invalid
+    from penstock.period import parse_iso
+    from penstock.usecases.explain import explain as explained
+    from penstock.usecases.workspace import Workspace as Opened
+
+    device, at, instant = reading.rpartition("@")
+    if not at:
+        raise Invalid("reading.malformed", "A reading is named DEVICE@INSTANT.", hint="See: penstock meter explain -h")
+    at_us = parse_iso(instant)
+    with Opened(workspace, read_only=True) as opened:
+        found = explained(opened, device, at_us)
+    emit(found, as_json, lambda: _draw_explained(found))
+
+
+@app.command()
+def quarantine(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
+    """Devices whose readings wait for a decision: kept, not counted, not lost."""
+    from penstock.usecases.fleet import fleet
+    from penstock.usecases.workspace import Workspace as Opened
+
+    with Opened(workspace, read_only=True) as opened:
+        rows = fleet(opened)["quarantined"]
+    cells = [(row["device"], row["technology"], f"{row['capacity_w']:,} W", row["since"], row["last"]) for row in rows]
+    heads = ("device", "technology", "capacity", "in quarantine since", "last counted")
+    emit({"quarantined": rows}, as_json, lambda: table(f"{len(rows)} in quarantine", heads, cells, right=(2,)))
+
+
+def _draw_explained(found: dict[str, Any]) -> None:
+    rows: list[tuple[str, str]] = []
+    for judged in found["judged"]:
+        rows += [("judged", f"fact {judged['fact']}, by {judged['rules']}: {judged['outcome'].replace('_', ' ')}")]
+        message = judged.get("message")
+        if message:
+            number = f" {message['sequence']}" if message["sequence"] >= 0 else ""
+            rows.append(("message", f"{message['form']}{number}, received {message['received']}: {message['verdict']}"))
+        if "assurance" in judged:
+            rows.append(("assurance", judged["assurance"].replace("_", " ")))
+        if "step_wh" in judged:
+            rows.append(
+                (
+                    "step",
+                    f"{judged['step_wh']:,} Wh since {judged['counted_before']}; "
+                    f"its capacity allows {judged['capacity_allows_wh']:,} Wh",
+                )
+            )
+        rows += [
+            ("found", f"{one['finding'].replace('_', ' ')}: {one['why']} ({one['rule']})") for one in judged["findings"]
+        ]
+    rows += [
+        (
+            "certificate",
+            f"[{one['start']}, {one['stop']}) of the hour from {one['hour']}, {one['state']}: {one['holder']}",
+        )
+        for one in found["certificates"]
+    ]
+    table(found["summary"], ("what", "said"), rows)
+
+
 def _draw_status(found: dict[str, Any]) -> None:
     rows = [("packets " + name, count) for name, count in found["packets"].items()]
     rows += [("readings " + name, count) for name, count in found["readings"].items()]
