@@ -34,8 +34,9 @@ def serve(workspace: Workspace = HERE, port: Port = 8400, rpc_port: RpcPort = 85
 def _check(workspace: Path) -> None:
     """A path mistyped must not become a new, empty workspace."""
     from penstock.errors import NotFound
+    from penstock.store.opening import is_workspace
 
-    if not (workspace / "journal.sqlite").is_file():
+    if not is_workspace(workspace):
         hint = "Run: penstock demo, or name the folder with --workspace."
         raise NotFound("store.no_workspace", "There is no workspace here.", hint=hint, path=workspace)
 

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from penstock.errors import Unavailable
-from penstock.store.address import Address, address_of
+from penstock.store.address import MARKER_FILE, Address, address_of
 from penstock.store.disk import AtPoint, no_point
 from penstock.store.sql_store import SqlStore
-from penstock.store.sqlite_store import SqliteStore
+from penstock.store.sqlite_store import SQL_FILE, SqliteStore
 
 
 def open_store(path: Path, *, read_only: bool = False, at_point: AtPoint = no_point) -> SqlStore:
@@ -22,6 +22,11 @@ def open_store(path: Path, *, read_only: bool = False, at_point: AtPoint = no_po
     if address is None:
         return SqliteStore.open(path, read_only=read_only, at_point=at_point)
     return _open_postgres(path, address, read_only=read_only, at_point=at_point)
+
+
+def is_workspace(path: Path) -> bool:
+    """Whether this folder holds a workspace, on whichever engine."""
+    return any((path / name).is_file() for name in (SQL_FILE, MARKER_FILE))
 
 
 def _open_postgres(path: Path, address: Address, *, read_only: bool, at_point: AtPoint) -> SqlStore:
