@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 Row = dict[str, Any]
 WIDTH, HEIGHT, MARGIN = 960, 420, 44
-_LARGEST, _SMALLEST = 26.0, 4.0
+_LARGEST, _SMALLEST, _LEAST_DEG = 24.0, 5.0, 0.1
 _STEPS_DEG: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 45.0)
 _LINES_MOST: Final = 9
 COLOURS: Final = {"reporting": "#2a9d5c", "silent": "#8a8f98", "quarantined": "#d1495b"}
@@ -35,27 +35,26 @@ class _Frame:
 
     def __init__(self, cells: Sequence[Row]) -> None:
         latitudes, longitudes = ([cell[f"{name}_deg"] for cell in cells] for name in ("latitude", "longitude"))
-        self.south, self.north = _widened(min(latitudes), max(latitudes))
-        self.west, self.east = _widened(min(longitudes), max(longitudes))
-        shrink = max(math.cos(math.radians((self.south + self.north) / 2)), 0.1)
-        inner = (WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN)
-        self.scale = min(inner[0] / ((self.east - self.west) * shrink), inner[1] / (self.north - self.south))
-        self.shrink = shrink
+        self.middle = (min(latitudes) + max(latitudes)) / 2, (min(longitudes) + max(longitudes)) / 2
+        self.shrink = max(math.cos(math.radians(self.middle[0])), 0.1)
+        tall, wide = max(latitudes) - min(latitudes), (max(longitudes) - min(longitudes)) * self.shrink
+        self.scale = min((HEIGHT - 2 * MARGIN) / max(tall, _LEAST_DEG), (WIDTH - 2 * MARGIN) / max(wide, _LEAST_DEG))
 
     def x(self, longitude_deg: float) -> float:
-        return WIDTH / 2 + (longitude_deg - (self.west + self.east) / 2) * self.shrink * self.scale
+        return WIDTH / 2 + (longitude_deg - self.middle[1]) * self.shrink * self.scale
 
     def y(self, latitude_deg: float) -> float:
-        return HEIGHT / 2 - (latitude_deg - (self.south + self.north) / 2) * self.scale
+        return HEIGHT / 2 - (latitude_deg - self.middle[0]) * self.scale
 
     def grid(self) -> str:
         """Lines of whole steps with their degrees."""
         lines = []
-        for degrees in _steps(self.south, self.north):
+        tall, wide = HEIGHT / 2 / self.scale, WIDTH / 2 / self.scale / self.shrink
+        for degrees in _steps(self.middle[0], tall):
             y = self.y(degrees)
             lines.append(f'<line x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
             lines.append(f'<text x="4" y="{y - 3:.1f}">{_degrees(degrees, "N", "S")}</text>')
-        for degrees in _steps(self.west, self.east):
+        for degrees in _steps(self.middle[1], wide):
             x = self.x(degrees)
             lines.append(f'<line y1="0" y2="{HEIGHT}" x1="{x:.1f}" x2="{x:.1f}"/>')
             lines.append(f'<text x="{x + 3:.1f}" y="{HEIGHT - 5}">{_degrees(degrees, "E", "W")}</text>')
@@ -76,15 +75,11 @@ def _mark(frame: _Frame, cell: Row, largest_w: int) -> str:
     )
 
 
-def _widened(low: float, high: float) -> tuple[float, float]:
-    spare = max((high - low) * 0.12, 0.5)
-    return low - spare, high + spare
-
-
-def _steps(low: float, high: float) -> list[float]:
-    step = next((one for one in _STEPS_DEG if (high - low) / one <= _LINES_MOST), _STEPS_DEG[-1])
-    first = math.ceil(low / step)
-    return [round(step * at, 6) for at in range(first, math.floor(high / step) + 1)]
+def _steps(middle: float, reach: float) -> list[float]:
+    """Whole steps within ``reach`` of the middle [degrees], few enough to read."""
+    step = next((one for one in _STEPS_DEG if 2 * reach / one <= _LINES_MOST), _STEPS_DEG[-1])
+    first, last = math.ceil((middle - reach) / step), math.floor((middle + reach) / step)
+    return [round(step * at, 6) for at in range(first, last + 1)]
 
 
 def _degrees(value: float, ahead: str, behind: str) -> str:

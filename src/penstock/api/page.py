@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from penstock.api.glimpse import Glimpse
 from penstock.api.state import health_of, tally
-from penstock.energy.judge import PACKETS_EXPLAINED, READINGS_EXPLAINED
+from penstock.energy.verdict import PACKETS_EXPLAINED, READINGS_EXPLAINED
 from penstock.errors import NotFound
 
 STORY: Final = "story.html"

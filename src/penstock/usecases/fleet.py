@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.energy.verdict import MESSAGE_RULES, READING_RULES, MessageVerdict, ReadingVerdict
-from penstock.errors import Corrupt
+from penstock.errors import Corrupt, Invalid
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
 from penstock.journal.segment import Columns
 from penstock.journal.words import ASSURANCES, TECHNOLOGIES
 from penstock.period import HOUR_US, iso
+from penstock.physics.cell import parse_cell
 from penstock.usecases.workspace import FactRow, Workspace
 from penstock.usecases.world import World
 
@@ -109,8 +110,7 @@ def _cells(energy: Any, state: NDArray[Any]) -> list[Row]:
     return [
         {
             "cell": energy.cells[cell],
-            "latitude_deg": None,
-            "longitude_deg": None,
+            **_place(energy.cells[cell]),
             "devices": int(sum(counts[cell] for counts in by_state)),
             "capacity_w": int(capacity_w[cell]),
             **{name: int(by_state[code][cell]) for code, name in enumerate(STATES)},
@@ -118,6 +118,15 @@ def _cells(energy: Any, state: NDArray[Any]) -> list[Row]:
         for cell in range(count)
         if sum(counts[cell] for counts in by_state)
     ]
+
+
+def _place(geohash: str) -> Row:
+    """The middle of a cell; nowhere for what is no geohash, for a site may name none."""
+    try:
+        cell = parse_cell(geohash)
+    except Invalid:
+        return {"latitude_deg": None, "longitude_deg": None}
+    return {"latitude_deg": cell.latitude_deg, "longitude_deg": cell.longitude_deg}
 
 
 def _first(chosen: NDArray[Any], order: NDArray[Any], limit: int) -> list[int]:

@@ -19,7 +19,8 @@ from penstock.usecases.inspect import metering, refusals
 from penstock.usecases.sell import offer
 from penstock.usecases.withdraw import WALLETS
 
-CELL: Final = "39.7,-105.2"
+CELLS: Final = ("9xj4n", "9xj4y", "9xj4q", "9xj4u", "9xj3c", "9xj37", "9xj67", "9xj6c", "9xj5q", "9xj73", "9xj1y", "9xj6y")
+"""Geohash cells of five digits, about 5 km wide, in which the modelled roofs lie."""
 _METER_SPARE_W: Final = 8_000
 
 
@@ -34,12 +35,12 @@ def connect(hand: Stagehand) -> dict[str, Any]:
             roof.key.public,
             roof.size_w,
             ZONE,
-            CELL,
+            CELLS[number % len(CELLS)],
             start_us,
             int(roof.plane.tilt_deg),
             int(roof.plane.azimuth_deg),
         )
-        for roof in hand.roofs
+        for number, roof in enumerate(hand.roofs)
     ]
     submit("roofs", b"", start_us, lambda world: enrol_producers(world, producers))
     rack_w = RACK_W + _METER_SPARE_W
