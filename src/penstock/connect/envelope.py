@@ -34,6 +34,14 @@ def open_envelope(item: bytes) -> Arrived:
     raise _unknown()
 
 
+def as_sent(item: bytes) -> Arrived:
+    """As `open_envelope`; what has no form we know is kept as it came, to be judged malformed and not lost."""
+    try:
+        return open_envelope(item)
+    except Invalid:
+        return Arrived(Form.COSE, item[:MESSAGE_BYTES_MAX])
+
+
 def seal_envelope(arrived: Arrived) -> bytes:
     """The pair ``[form, bytes]``; any form travels in it."""
     return cbor2.dumps([int(arrived.form), arrived.raw], canonical=True)
