@@ -1,66 +1,121 @@
-"""Time, register and capacity: each reading against the last accepted one of its register."""
+"""Registers: each reading against the last one of its register that stands - time, direction, capacity.
+
+The rules, a step from (at0, wh0) to (at, wh):
+time comes after; the register does not go back; it does not gain more than capacity times time, plus the one Wh that
+was begun. A register that went back may have passed its declared width (it then gained, modulo that width, no more
+than capacity allows) or started again near zero (its count is at most a tenth of what it was, and no more than
+capacity allows since): both wait for a new epoch. A refused reading does not move the standing.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.energy.device import Devices
+from penstock.energy.checks.findings import Bools, Ints
 from penstock.energy.verdict import ReadingVerdict
-from penstock.journal.segment import Column
 from penstock.period import SECOND_US
 from penstock.units import INT64_MAX
 
+FELL_TO: Final = 10
+"""A register that went back to less than one part in ten of its count has been reset."""
+STANDING: Final = -1
 _SECONDS_PER_HOUR: Final = 3_600
+_Step = tuple[int, int]
 
 
-def judge_readings(register: Column, at_us: Column, position_wh: Column, devices: Devices) -> NDArray[np.uint8]:
-    """A `ReadingVerdict` for each reading; each is held against the last *accepted* one of its register.
-
-    One pass over columns finds registers where every step is fine; only the
-    readings of the others are walked one by one.
-    """
-    verdicts = np.zeros(len(register), dtype=np.uint8)
-    if not len(register):
-        return verdicts
-    order = np.argsort(register, kind="stable")
-    registers, at, position = register[order], at_us[order], position_wh[order]
-    starts = np.flatnonzero(np.r_[True, registers[1:] != registers[:-1]])
-    last_at, last_position = devices.last_at_us[registers[starts]], devices.last_wh[registers[starts]]
-    before_at, before_position = np.r_[0, at[:-1]], np.r_[0, position[:-1]]
-    before_at[starts], before_position[starts] = last_at, last_position
-    capacity_w = devices.capacities_w(registers)
-    sorted_verdicts = _judge_step(at, position, before_at, before_position, capacity_w)
-    group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(registers)]))
-    for flagged in np.unique(group[sorted_verdicts != 0]):
-        rows = np.flatnonzero(group == flagged)
-        before = int(last_at[flagged]), int(last_position[flagged])
-        sorted_verdicts[rows] = _walk(at[rows], position[rows], *before, capacity_w[rows])
-    verdicts[order] = sorted_verdicts
-    return verdicts
-
-
-def _judge_step(at: Column, position: Column, at0: Column, position0: Column, capacity_w: Column) -> NDArray[np.uint8]:
-    """Verdicts of steps from (at0, position0) to (at, position); one Wh of register quantum is allowed."""
-    elapsed_s = (at - at0) // SECOND_US
+def step_is_fine(at_us: Ints, position_wh: Ints, at0_us: Ints, position0_wh: Ints, capacity_w: Ints) -> Bools:
+    """Whether each step from (at0, position0) to (at, position) keeps time, direction and capacity."""
+    elapsed_s = (at_us - at0_us) // SECOND_US
     wraps = capacity_w > INT64_MAX // np.maximum(elapsed_s, 1)  # products stay within 63 bits, whatever was signed
     allowed_wh = np.where(wraps, INT64_MAX, capacity_w * elapsed_s) // _SECONDS_PER_HOUR
-    over = position - position0 - 1 > allowed_wh
-    return np.select(
-        [at <= at0, position < position0, over],
-        [ReadingVerdict.TIME_BACKWARD, ReadingVerdict.REGISTER_BACKWARD, ReadingVerdict.OVER_CAPACITY],
-        ReadingVerdict.ACCEPTED,
-    ).astype(np.uint8)
+    fine: Bools = (at_us > at0_us) & (position_wh >= position0_wh) & (position_wh - position0_wh - 1 <= allowed_wh)
+    return fine
 
 
-def _walk(at: Column, position: Column, at0: int, position0: int, capacity_w: Column) -> NDArray[np.uint8]:
-    verdicts = np.zeros(len(at), dtype=np.uint8)
-    for row in range(len(at)):
-        one = slice(row, row + 1)
-        verdict = _judge_step(at[one], position[one], np.array([at0]), np.array([position0]), capacity_w[one])[0]
-        verdicts[row] = verdict
-        if verdict == 0:
-            at0, position0 = int(at[row]), int(position[row])
-    return verdicts
+def follow(
+    at_us: Ints,
+    position_wh: Ints,
+    starts: Ints,
+    last_at_us: Ints,
+    last_wh: Ints,
+    capacity_w: Ints,
+    epoch_start_wh: Ints,
+    rolls_over_wh: Ints,
+) -> tuple[Ints, Ints]:
+    """For rows sorted by register, in order of arrival: a `ReadingVerdict` each, and the row each is held against.
+
+    ``starts`` is where each register's rows begin; the columns after it are aligned with ``starts``. The row held
+    against is `STANDING` where it is the standing (last_at_us, last_wh). One pass finds the registers where every step
+    is fine; only the others are walked.
+    """
+    rows, lengths = len(at_us), np.diff(np.r_[starts, len(at_us)])
+    verdicts, before = np.zeros(rows, dtype=np.uint8), np.arange(-1, rows - 1)
+    at0, wh0 = np.r_[0, at_us[:-1]], np.r_[0, position_wh[:-1]]
+    at0[starts], wh0[starts], before[starts] = last_at_us, last_wh, STANDING
+    fine = step_is_fine(at_us, position_wh, at0, wh0, np.repeat(capacity_w, lengths))
+    for group in np.flatnonzero(~np.logical_and.reduceat(fine, starts)) if rows else ():
+        part = slice(int(starts[group]), int(starts[group] + lengths[group]))
+        register = Walk(
+            (int(last_at_us[group]), int(last_wh[group])),
+            int(capacity_w[group]),
+            int(epoch_start_wh[group]),
+            int(rolls_over_wh[group]),
+        )
+        verdicts[part], held_against = register.walk(at_us[part].tolist(), position_wh[part].tolist())
+        before[part] = np.where(held_against == STANDING, STANDING, held_against + part.start)
+    return verdicts, before
+
+
+class Walk:
+    """One register's readings, one by one, in whole numbers without bounds."""
+
+    def __init__(self, standing: _Step, capacity_w: int, epoch_start_wh: int, rolls_over_wh: int) -> None:
+        self._standing, self._capacity_w = standing, capacity_w
+        self._epoch_start_wh, self._rolls_over_wh = epoch_start_wh, rolls_over_wh
+
+    def walk(self, at_us: list[int], position_wh: list[int]) -> tuple[Ints, Ints]:
+        """Verdicts, and the row each is held against. After a quarantined one the rest is held back."""
+        verdicts, before = np.zeros(len(at_us), np.uint8), np.zeros(len(at_us), np.int64)
+        last, waits = STANDING, False
+        seen = {self._standing} if self._standing[1] else set()  # nobody sent the standing at commissioning
+        for row, step in enumerate(zip(at_us, position_wh, strict=True)):
+            before[row] = last
+            verdicts[row] = verdict = ReadingVerdict.HELD_BACK if waits else self._verdict(step, seen)
+            if not verdict:
+                last, self._standing = row, step
+                seen.add(step)
+            waits |= verdict in (ReadingVerdict.ROLLED_OVER, ReadingVerdict.RESET)
+        return verdicts, before
+
+    def _verdict(self, step: _Step, seen: set[_Step]) -> ReadingVerdict:
+        (at_us, position_wh), (at0_us, position0_wh) = step, self._standing
+        if step in seen:
+            return ReadingVerdict.DUPLICATE
+        if at_us <= at0_us:
+            return ReadingVerdict.TIME_BACKWARD
+        allowed_ws = min(self._capacity_w * ((at_us - at0_us) // SECOND_US), INT64_MAX)
+        allowed_wh = allowed_ws // _SECONDS_PER_HOUR + 1
+        if position_wh < position0_wh:
+            return self._went_back(position_wh, position0_wh, allowed_wh)
+        return ReadingVerdict.OVER_CAPACITY if position_wh - position0_wh > allowed_wh else ReadingVerdict.ACCEPTED
+
+    def _went_back(self, position_wh: int, position0_wh: int, allowed_wh: int) -> ReadingVerdict:
+        count, count0 = position_wh + self._epoch_start_wh, position0_wh + self._epoch_start_wh
+        if count < 0:
+            return ReadingVerdict.REGISTER_BACKWARD
+        if self._rolls_over_wh and count + self._rolls_over_wh - count0 <= allowed_wh:
+            return ReadingVerdict.ROLLED_OVER
+        fell = count * FELL_TO <= count0 and count <= allowed_wh
+        return ReadingVerdict.RESET if fell else ReadingVerdict.REGISTER_BACKWARD
+
+
+def judge_readings(register: Ints, at_us: Ints, position_wh: Ints, devices: Any) -> NDArray[np.uint8]:
+    """A `ReadingVerdict` for each reading of plain columns; what all checks say is `table.check_readings`."""
+    from penstock.energy.checks.table import check_readings
+
+    device = devices.device_of[register] if len(register) else register
+    readings = {"register": register, "device": device, "at_us": at_us, "position_wh": position_wh}
+    return check_readings(readings, devices, INT64_MAX - 300 * SECOND_US).verdict
