@@ -92,10 +92,15 @@ class Scheme(IntEnum):
     ETH_KECCAK_RSV = 4  # r || s || v over keccak256, recovered to an address
 
 
-_SIGNING_CURVES: Final[dict[KeyKind, ec.EllipticCurve]] = {
+_CURVES: Final[dict[KeyKind, ec.EllipticCurve]] = {
     KeyKind.P256: ec.SECP256R1(),
     KeyKind.SECP256K1: ec.SECP256K1(),
+    KeyKind.P384: ec.SECP384R1(),
+    KeyKind.BRAINPOOL_P256R1: ec.BrainpoolP256R1(),
+    KeyKind.BRAINPOOL_P384R1: ec.BrainpoolP384R1(),
+    KeyKind.SECP192R1: ec.SECP192R1(),
 }
+_SIGNING_CURVES: Final = {kind: _CURVES[kind] for kind in (KeyKind.P256, KeyKind.SECP256K1)}
 
 
 def derive_seed(seed: bytes, *path: str) -> bytes:
@@ -184,6 +189,14 @@ def is_public_key(kind: KeyKind, public: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def compressed_point(kind: KeyKind, point: bytes) -> bytes:
+    """A curve's point, written compressed or not (SEC 1, 2.3.3), in its one accepted encoding; ValueError for none."""
+    if kind is KeyKind.SECP192K1:
+        return _compressed_k192(point)
+    key = ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[kind], point)
+    return key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
 
 
 def verify_many(
@@ -342,7 +355,7 @@ def _read_secp192k1(public: bytes) -> _Check:
     return check
 
 
-def _decompressed(public: bytes) -> _Point:
+def _decompressed(public: bytes) -> tuple[int, int]:
     """The point a compressed encoding names (SEC 1, 2.3.4); ValueError where it names none."""
     x = int.from_bytes(public[1:], "big")
     square = (x**3 + 3) % _K192_PRIME
@@ -350,6 +363,14 @@ def _decompressed(public: bytes) -> _Point:
     if len(public) != KEY_BYTES[KeyKind.SECP192K1] or x >= _K192_PRIME or y * y % _K192_PRIME != square:
         raise ValueError("not a point of the curve")
     return x, y if y % 2 == public[0] % 2 else _K192_PRIME - y
+
+
+def _compressed_k192(point: bytes) -> bytes:
+    short = point if len(point) == KEY_BYTES[KeyKind.SECP192K1] else bytes([2 + point[-1] % 2]) + point[1:25]
+    x, y = _decompressed(_compressed(short))
+    if point not in (short, b"\x04" + x.to_bytes(24, "big") + y.to_bytes(24, "big")):
+        raise ValueError("not a point of the curve")
+    return short
 
 
 def _sum(one: _Point, other: _Point) -> _Point:
@@ -377,13 +398,9 @@ def _multiple(times: int, point: _Point) -> _Point:
 
 _SECP256K1_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _READERS: Final[dict[KeyKind, Callable[[bytes], _Check]]] = {
+    **{kind: _read_point(curve, curve.group_order) for kind, curve in _CURVES.items()},
     KeyKind.ED25519: _read_ed25519,
     KeyKind.SECP256K1: _read_secp256k1,
     KeyKind.ETH_ADDRESS: _read_eth_address,
     KeyKind.SECP192K1: _read_secp192k1,
-    KeyKind.P256: _read_point(ec.SECP256R1(), ec.SECP256R1.group_order),
-    KeyKind.P384: _read_point(ec.SECP384R1(), ec.SECP384R1.group_order),
-    KeyKind.BRAINPOOL_P256R1: _read_point(ec.BrainpoolP256R1(), ec.BrainpoolP256R1.group_order),
-    KeyKind.BRAINPOOL_P384R1: _read_point(ec.BrainpoolP384R1(), ec.BrainpoolP384R1.group_order),
-    KeyKind.SECP192R1: _read_point(ec.SECP192R1(), ec.SECP192R1.group_order),
 }

@@ -6,12 +6,15 @@ together are a `Batch`, the columns that signature and plausibility checks work 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
+from penstock.journal.words import Assurance
 from penstock.keys import KeyKind, Scheme
 
 NO_POWER: Final = -1
@@ -50,6 +53,7 @@ class Said:
             proves that nothing was altered, not whose it is.
         key_kind: the kind of key that the message says signed it, None where the form does not say. Another kind than
             the enrolled key's is `WRONG_KEY`.
+        assurance: the most that the message can vouch for; what the device was enrolled with may be weaker.
     """
 
     device: str
@@ -66,6 +70,7 @@ class Said:
     signature: bytes
     public_key: bytes = b""
     key_kind: KeyKind | None = None
+    assurance: Assurance = Assurance.METER_SIGNED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,3 +99,11 @@ class Batch:
     power_mw: NDArray[Any]  # int64[m]
     clock: NDArray[Any]  # uint8[m]
     meter: NDArray[Any]  # uint8[m]
+
+
+def joined(parts: Sequence[Batch]) -> Batch:
+    """Batches, at least one, as one after the other."""
+    columns = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Batch)}
+    before = np.cumsum([0] + [len(part.device) for part in parts[:-1]])
+    columns["message"] = columns["message"] + np.repeat(before, [len(part.message) for part in parts]).astype(np.int32)
+    return Batch(**columns)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.energy.forms import cose
+from penstock.energy.forms import carried, cose, ocmf, pogg
 from penstock.energy.message import Said
 from penstock.errors import Invalid
 from penstock.journal.words import Assurance, Form
@@ -29,6 +29,9 @@ class FormRule:
 
 FORMS: Final[dict[int, FormRule]] = {
     Form.COSE: FormRule(cose.parse, Assurance.METER_SIGNED),
+    Form.OCMF: FormRule(ocmf.parse, Assurance.METER_SIGNED),
+    Form.POGG: FormRule(pogg.parse, Assurance.METER_SIGNED),
+    Form.CARRIED: FormRule(carried.parse, Assurance.VENDOR_ATTESTED),
 }
 
 
