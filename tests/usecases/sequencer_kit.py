@@ -17,7 +17,8 @@ from penstock.journal.kinds.ledger import AccountOpened
 from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import Assurance, Right, Technology
 from penstock.store.disk import no_point
-from penstock.store.sqlite_store import SqliteStore
+from penstock.store.opening import open_store
+from penstock.store.sql_store import SqlStore
 from penstock.usecases.sequencer import Command, Sequencer
 
 AT_US = 1_700_000_000_000_000
@@ -44,9 +45,9 @@ class Accounts:
                 self.digest.update(f"{name}:{column.dtype}".encode() + column.tobytes())
 
 
-def opened(path: Path, at_point: Callable[[str], None] = no_point) -> tuple[SqliteStore, Sequencer[Accounts]]:
-    """A store and its sequencer."""
-    store = SqliteStore.open(path, at_point=at_point)
+def opened(path: Path, at_point: Callable[[str], None] = no_point) -> tuple[SqlStore, Sequencer[Accounts]]:
+    """A store, on the engine that the environment names, and its sequencer."""
+    store = open_store(path, at_point=at_point)
     return store, Sequencer(store, Accounts, KINDS)
 
 
@@ -81,6 +82,6 @@ def state(sequencer: Sequencer[Accounts]) -> tuple[list[str], int, str]:
     return sequencer.read(lambda world: (list(world.names), world.titled_wh, world.digest.hexdigest()))
 
 
-def state_from_nothing(store: SqliteStore) -> tuple[list[str], int, str]:
+def state_from_nothing(store: SqlStore) -> tuple[list[str], int, str]:
     """The same, made anew from the record."""
     return state(Sequencer(store, Accounts, KINDS))

@@ -22,11 +22,12 @@ from penstock.journal.kinds.energy import Tally
 from penstock.journal.kinds.ledger import AccountOpened
 from penstock.journal.segment import Segment
 from penstock.store.ports import OutboxRow
+from penstock.store.sql_store import SqlStore
 from penstock.store.sqlite_store import SqliteStore
 from penstock.usecases.sequencer import Command, Receipt, Sequencer, hash_input
 from penstock.usecases.turns import Turn, Waiting
 
-Pair = tuple[SqliteStore, Sequencer[Accounts]]
+Pair = tuple[SqlStore, Sequencer[Accounts]]
 
 
 class Points:

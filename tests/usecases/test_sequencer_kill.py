@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from kill_victim import commands_of
 from sequencer_kit import opened, state, state_from_nothing
 
 from penstock.journal.kinds import KINDS
+from penstock.store.postgres_server import PostgresServer, server_programs
 from penstock.usecases.audit_record import audit_record
 
 POINTS = [
@@ -70,6 +73,23 @@ def kill_often(folder: Path, seed: int, plan: list[tuple[str, float | None]]) ->
     for point, after_s in plan:
         acknowledged += run_until_killed(folder, seed, point, dice.randrange(1, 4), after_s)
         check_workspace(folder, seed, acknowledged, dice)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """The address of a real PostgreSQL server; skipped where none is installed."""
+    if not server_programs():
+        pytest.skip("no PostgreSQL server is installed, nor the package that carries one")
+    with PostgresServer() as server:
+        yield server.address
+
+
+@pytest.fixture(params=["sqlite", "postgres"], autouse=True)
+def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each engine in turn, named by the environment as for any process; a schema for each test."""
+    if request.param == "postgres":
+        monkeypatch.setenv("PENSTOCK_DATABASE", request.getfixturevalue("database"))
+        monkeypatch.setenv("PENSTOCK_SCHEMA", "k" + hashlib.sha256(str(tmp_path).encode()).hexdigest()[:16])
 
 
 def test_killed_at_each_point(tmp_path: Path) -> None:
