@@ -11,21 +11,21 @@ from demo_sources import clear_week
 from penstock.cli.demo.fleet import positions_wh, roofs
 from penstock.cli.demo.planted import KINDS, READINGS_PER_PACKET, Meter, Plan, packets
 from penstock.energy.device import Devices
-from penstock.energy.judge import Judged, PacketVerdict, judge
-from penstock.energy.packet import parse
-from penstock.energy.verdict import ReadingVerdict
+from penstock.energy.forms.cose import packet_in
+from penstock.energy.judge import Judged, judge, prepare
+from penstock.energy.verdict import MessageVerdict, ReadingVerdict
 from penstock.errors import Invalid
 from penstock.journal.kinds.energy import DeviceEnrolled
-from penstock.journal.words import Technology
+from penstock.journal.words import Form, Technology
 from penstock.period import QUARTER_HOUR_US
 
 SEED, OTHER = bytes(32), b"\x07" * 32
 METERS, HOURS, EACH = 5, 60, 4
 PACKET_OF = {
-    "forged": PacketVerdict.BAD_SIGNATURE,
-    "replayed": PacketVerdict.REPLAYED,
-    "stranger": PacketVerdict.UNKNOWN_DEVICE,
-    "garbled": PacketVerdict.MALFORMED,
+    "forged": MessageVerdict.BAD_SIGNATURE,
+    "replayed": MessageVerdict.REPLAYED,
+    "stranger": MessageVerdict.UNKNOWN_DEVICE,
+    "garbled": MessageVerdict.MALFORMED,
 }
 READING_OF = {"backward": ReadingVerdict.REGISTER_BACKWARD, "impossible": ReadingVerdict.OVER_CAPACITY}
 
@@ -62,7 +62,9 @@ def good() -> list[bytes]:
 
 
 def judged(raws: list[bytes]) -> Judged:
-    return judge(raws, int(meters()[0].at_us[-1]), enrolled())
+    devices = enrolled()
+    batch = prepare([(Form.COSE, raw) for raw in raws], devices)
+    return judge(batch, raws, int(meters()[0].at_us[-1]), devices)
 
 
 def test_a_plan_has_as_many_of_each_kind() -> None:
@@ -83,14 +85,14 @@ def test_without_planted_packets_none_is_refused() -> None:
 def test_every_planted_packet_is_refused_and_nothing_else(seed: bytes) -> None:
     plan, raws = sent(seed)
     found = judged(raws)
-    packets_said = Counter(PacketVerdict(int(one)) for one in found.packets["verdict"] if one)
+    packets_said = Counter(MessageVerdict(int(one)) for one in found.packets["verdict"] if one)
     readings_said = Counter(ReadingVerdict(int(one)) for one in found.readings["verdict"] if one)
     assert sum(packets_said.values()) + sum(readings_said.values()) == len(plan.kinds)
     for kind, verdict in READING_OF.items():
         assert readings_said[verdict] == EACH, kind
-    altered = packets_said[PacketVerdict.BAD_SIGNATURE] - EACH + packets_said[PacketVerdict.MALFORMED] - EACH
+    altered = packets_said[MessageVerdict.BAD_SIGNATURE] - EACH + packets_said[MessageVerdict.MALFORMED] - EACH
     assert altered == EACH
-    assert packets_said[PacketVerdict.REPLAYED] == packets_said[PacketVerdict.UNKNOWN_DEVICE] == EACH
+    assert packets_said[MessageVerdict.REPLAYED] == packets_said[MessageVerdict.UNKNOWN_DEVICE] == EACH
 
 
 def test_each_kind_is_refused_for_its_own_reason_where_it_was_planted() -> None:
@@ -111,7 +113,7 @@ def test_each_kind_is_refused_for_its_own_reason_where_it_was_planted() -> None:
             elif kind in PACKET_OF:
                 assert said == PACKET_OF[kind], kind
             else:
-                assert said in (PacketVerdict.BAD_SIGNATURE, PacketVerdict.MALFORMED)
+                assert said in (MessageVerdict.BAD_SIGNATURE, MessageVerdict.MALFORMED)
             row += 1
     assert row == len(raws)
 
@@ -136,7 +138,7 @@ def test_nothing_in_a_planted_packet_says_so() -> None:
     for raw in sent()[1]:
         assert b"planted" not in raw
         try:
-            packet = parse(raw).packet
+            packet = packet_in(raw)
         except Invalid:
             continue
         assert packet.device.startswith("roof-")

@@ -8,12 +8,14 @@ import cbor2
 import numpy as np
 
 from penstock.energy.device import Devices
-from penstock.energy.packet import FIRST, Packet, packet_hash, sign
+from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
+from penstock.energy.judge import Judged, prepare
+from penstock.energy.judge import judge as judge_batch
 from penstock.journal.fact import Entry, Recorded
-from penstock.journal.formats import PACKETS, READINGS
+from penstock.journal.formats import MESSAGES, READINGS, VERDICTS
 from penstock.journal.kinds.energy import DeviceEnrolled, PacketsReceived, ReadingsVerified
 from penstock.journal.segment import Column, Segment
-from penstock.journal.words import Assurance, Technology
+from penstock.journal.words import Assurance, Form, Technology
 from penstock.keys import SigningKey, derive_seed
 from penstock.period import HOUR_US, QUARTER_HOUR_US
 
@@ -82,10 +84,15 @@ def resealed(raw: bytes, **changed: object) -> bytes:
     return cbor2.dumps(cbor2.CBORTag(tag, list(parts.values())), canonical=True)
 
 
+def judge(raws: Sequence[bytes], received_us: int, found: Devices) -> Judged:
+    """Messages of our own form, prepared and judged."""
+    return judge_batch(prepare([(Form.COSE, raw) for raw in raws], found), raws, received_us, found)
+
+
 def applied(found: Devices, packets: dict[str, Column], readings: dict[str, Column]) -> None:
     """Fold the facts of a judged batch."""
-    received = Segment(PACKETS, packets)
-    verified = Segment(READINGS, readings)
+    received = Segment(MESSAGES, packets)
+    verified = Segment(VERDICTS, readings)
     facts = [
         Entry(PacketsReceived(received.ref(), "", ()), received),
         Entry(ReadingsVerified(verified.ref(), b"", "", Assurance.METER_SIGNED, 0, ()), verified),

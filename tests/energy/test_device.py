@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from energy_kit import START_US, applied, chain, column, devices, key_of, packet
+from energy_kit import START_US, applied, chain, column, devices, judge, key_of, packet
 
 from penstock.energy.certificate import interval_spans
 from penstock.energy.device import Devices
-from penstock.energy.judge import judge
-from penstock.energy.packet import packet_hash, sign
+from penstock.energy.forms.cose import packet_hash, sign
 from penstock.journal.fact import Recorded
 from penstock.journal.formats import TITLES
 from penstock.journal.kinds.energy import TitlesIssued

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from small_plant import DAYS, ROOFS, Plant, key_of, signed
 
-from penstock.energy.judge import PACKETS_EXPLAINED, READINGS_EXPLAINED, PacketVerdict
-from penstock.energy.packet import FIRST, packet_hash, parse, sign
-from penstock.energy.verdict import ReadingVerdict
+from penstock.energy.forms.cose import FIRST, packet_hash, packet_in, sign
+from penstock.energy.verdict import PACKETS_EXPLAINED, READINGS_EXPLAINED, MessageVerdict, ReadingVerdict
 from penstock.errors import NotFound
 from penstock.keys import SigningKey
 from penstock.period import iso
@@ -22,7 +21,7 @@ def test_devices(lived: Plant) -> None:
     assert first["read_wh"] == lived.read_wh("roof-a/export")
     assert first["packets"] == 48
     assert first["public_key"] == key_of("roof-a").public.hex()
-    mine = [raw for raw in lived.packets if parse(raw).packet.device == "roof-a"]
+    mine = [raw for raw in lived.packets if packet_in(raw).device == "roof-a"]
     assert first["last_packet"] == packet_hash(mine[-1]).hex()
     assert (rows[-1]["technology"], rows[0]["technology"]) == ("rack", "solar_pv")
 
@@ -44,7 +43,7 @@ def test_refusals_are_explained_in_the_words_of_what_was_refused(plant: Plant) -
     raws = [
         first,
         b"garbled",
-        sign(parse(second).packet, SigningKey(bytes(32))),
+        sign(packet_in(second), SigningKey(bytes(32))),
         signed("stranger", at_us[:1], [1], 5, FIRST)[0],
         first,
         signed("roof-b", at_us[:1], [1], 3, FIRST)[0],
@@ -53,9 +52,9 @@ def test_refusals_are_explained_in_the_words_of_what_was_refused(plant: Plant) -
     ]
     plant.do("bad ones", lambda world: ingest(world, raws, DAYS[0].stop_us))
     rows = inspect.refusals(plant.workspace)
-    P, R = PacketVerdict, ReadingVerdict
+    P, R = MessageVerdict, ReadingVerdict
     expected = [
-        (P.MALFORMED, "unknown", 0),
+        (P.MALFORMED, "unknown", -1),
         (P.BAD_SIGNATURE, "roof-a", 1),
         (P.UNKNOWN_DEVICE, "unknown", 5),
         (P.REPLAYED, "roof-a", 0),

@@ -23,6 +23,7 @@ def interval_spans(
     certified_at_us: Column,
     certified_wh: Column,
     interval_us: int = HOUR_US,
+    assurance: Column | None = None,
 ) -> dict[str, Column]:
     """Spans of whole intervals between accepted readings; only intervals that ended are there.
 
@@ -32,17 +33,19 @@ def interval_spans(
         certified_at_us, certified_wh: by register number, how far its certificates reach, or the reading up to which
             it stood still since.
         interval_us: interval length [us], at most an hour.
+        assurance: each reading's level, an index into ASSURANCES; all meter-signed by default.
 
     Returns:
-        Columns register, start, stop [Wh] and interval_us (the interval's start), sorted by
-        (register, start), without empty spans.
+        Columns register, start, stop [Wh], interval_us (the interval's start) and assurance (the weakest level of
+        the readings behind it), sorted by (register, start), without empty spans.
 
     Raises:
         Invalid: ``certificate.interval`` for intervals above an hour or that do not divide it.
     """
     if not 0 < interval_us <= HOUR_US or HOUR_US % interval_us:
         raise Invalid("certificate.interval", "Certificates cover an hour or a whole part of one.")
-    register, at_us, position_wh = _after(register, at_us, position_wh, certified_at_us, certified_wh)
+    level = np.zeros(len(register), dtype=np.uint8) if assurance is None else assurance
+    register, at_us, position_wh, level = _after(register, at_us, position_wh, level, certified_at_us, certified_wh)
     ends = _interval_ends(register, at_us, position_wh, interval_us)
     same = ends["register"][1:] == ends["register"][:-1]
     start, stop = ends["position"][:-1][same], ends["position"][1:][same]
@@ -52,24 +55,43 @@ def interval_spans(
         "start": start[filled],
         "stop": stop[filled],
         "interval_us": ends["at_us"][:-1][same][filled],
+        "assurance": _weakest(level, ends["first"][:-1][same][filled], ends["last"][1:][same][filled]),
     }
 
 
+def _weakest(level: Column, first: Column, last: Column) -> Column:
+    """The highest code among rows ``first`` to ``last``, both ends included."""
+    if not len(first):
+        return level[:0]
+    bounds = np.column_stack([first, last + 1]).ravel()
+    weakest: Column = np.maximum.reduceat(np.r_[level, np.uint8(0)], bounds)[::2]
+    return weakest
+
+
 def _after(
-    register: Column, at_us: Column, position_wh: Column, certified_at_us: Column, certified_wh: Column
-) -> tuple[Column, Column, Column]:
+    register: Column,
+    at_us: Column,
+    position_wh: Column,
+    level: Column,
+    certified_at_us: Column,
+    certified_wh: Column,
+) -> tuple[Column, Column, Column, Column]:
     """The readings after the end of each register's certificates, with that put before them, by (register, time)."""
     present = np.unique(register)
     later = at_us > certified_at_us[register]
     register = np.r_[present, register[later]]
     at_us = np.r_[certified_at_us[present], at_us[later]]
     position_wh = np.r_[certified_wh[present], position_wh[later]]
+    level = np.r_[np.zeros(len(present), dtype=np.uint8), level[later]]
     order = np.lexsort((at_us, register))
-    return register[order], at_us[order], position_wh[order]
+    return register[order], at_us[order], position_wh[order], level[order]
 
 
 def _interval_ends(register: Column, at_us: Column, position_wh: Column, interval_us: int) -> dict[str, Column]:
-    """Each register's whole position at every interval end that its readings reach, floors of even power."""
+    """Each register's whole position at every interval end that its readings reach, floors of even power.
+
+    ``first`` and ``last`` are the readings (rows) that an end's position rests on: one, or the two around it.
+    """
     first = np.r_[True, register[1:] != register[:-1]][: len(register)]
     at0, position0 = np.roll(at_us, 1), np.roll(position_wh, 1)
     at0[first] = at_us[first] // interval_us * interval_us - 1  # certificates end where an interval starts
@@ -80,4 +102,5 @@ def _interval_ends(register: Column, at_us: Column, position_wh: Column, interva
     end_us = (at0[row] // interval_us + 1 + nth) * interval_us
     counted_wh = position_wh[row] - position0[row]
     position = position0[row] + ratio_down(counted_wh, end_us - at0[row], at_us[row] - at0[row])
-    return {"register": register[row], "at_us": end_us, "position": position}
+    before = np.where((end_us == at_us[row]) | first[row], row, row - 1)
+    return {"register": register[row], "at_us": end_us, "position": position, "first": before, "last": row}

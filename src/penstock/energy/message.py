@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.journal.words import Assurance
-from penstock.keys import KeyKind, Scheme
+from penstock.keys import KeyKind, Scheme, verify_by
 
 NO_POWER: Final = -1
 NO_SEQUENCE: Final = -1
@@ -71,6 +71,12 @@ class Said:
     public_key: bytes = b""
     key_kind: KeyKind | None = None
     assurance: Assurance = Assurance.METER_SIGNED
+
+    def is_signed_by(self, public_key: bytes) -> bool:
+        """Whether the signature is this key's, of the kind that the message says."""
+        return self.key_kind is not None and verify_by(
+            self.key_kind, public_key, self.scheme, self.signed, self.signature
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

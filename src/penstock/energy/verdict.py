@@ -150,6 +150,9 @@ READING_RULES: Final = {
     ReadingVerdict.ZERO_ENERGY: Rule(_NOTED, "the register did not move: nothing to issue", "OCMF transactions"),
     ReadingVerdict.DUPLICATE: Rule(_REFUSED, "the same reading was already received", "register"),
 }
+PACKETS_EXPLAINED: Final = {verdict: rule.sentence for verdict, rule in MESSAGE_RULES.items()}
+READINGS_EXPLAINED: Final = {verdict: rule.sentence for verdict, rule in READING_RULES.items()}
+"""Why a message or a reading does not count, or what was noted of it, in plain words."""
 
 
 def outcome_of(rules: Mapping[Any, Rule], verdict: int, findings: int) -> Outcome:

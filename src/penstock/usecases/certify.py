@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,15 +12,16 @@ from penstock.journal.fact import Entry
 from penstock.journal.formats import TITLES
 from penstock.journal.kinds.energy import TitlesIssued
 from penstock.journal.segment import Column, Columns, Segment
-from penstock.journal.words import Assurance, Right, Technology
+from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, Right, Technology
 from penstock.period import HOUR_US
 from penstock.usecases.world import World
 
 
 def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]:
-    """Titles for every interval that ended within ``readings`` (columns of reading/1), on issuing registers.
+    """Titles for every interval that ended within ``readings`` (columns of reading/1 or /2), on issuing registers.
 
-    Each site's owner holds them. One fact a right; all or nothing.
+    Each site's owner holds them. One fact for each right, technology and assurance level - an interval's is the
+    weakest of the readings behind it - and one more wherever a register's level changes; all or nothing.
 
     Raises:
         Refused: ``certificate.nothing`` where no whole interval has energy; what the title books refuse.
@@ -28,18 +29,42 @@ def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]
     taken = _accepted(world, readings)
     energy = world.energy
     spans = interval_spans(
-        taken["register"], taken["at_us"], taken["position_wh"], energy.certified_at_us, energy.certified_wh
+        taken["register"],
+        taken["at_us"],
+        taken["position_wh"],
+        energy.certified_at_us,
+        energy.certified_wh,
+        assurance=taken["assurance"],
     )
     if not len(spans["register"]):
         raise Refused("certificate.nothing", "No whole interval has energy to certify yet.")
+    level = spans.pop("assurance")
     columns: dict[str, Column] = {**spans, "holder": _owners(world, spans["register"])}
-    return [_issue(world, columns, right, zone) for right in (Right.ATTRIBUTE, Right.ENERGY)]
+    technology = energy.technology[energy.device_of[spans["register"]]]
+    entries = []
+    for right in (Right.ATTRIBUTE, Right.ENERGY):
+        world.books.check_issue(right, columns)
+        entries += [_issue(columns, right, zone, *alike) for alike in _alike(columns, technology, level)]
+    return entries
+
+
+def _alike(columns: Columns, technology: Column, level: Column) -> Iterator[tuple[Column, Technology, Assurance]]:
+    """Rows of one technology and level; those of a register whose level changes, run after run."""
+    register = columns["register"]
+    changes = np.r_[0, (level[1:] != level[:-1]) & (register[1:] == register[:-1])].cumsum()
+    begins = np.flatnonzero(np.r_[True, register[1:] != register[:-1]])
+    run = changes - np.repeat(changes[begins], np.diff(np.r_[begins, len(register)]))
+    keys, group = np.unique(np.column_stack([run, technology, level]), axis=0, return_inverse=True)
+    for number, (_, kind, code) in enumerate(keys.tolist()):
+        yield np.flatnonzero(group.ravel() == number), TECHNOLOGIES[kind], ASSURANCES[code]
 
 
 def _accepted(world: World, readings: Sequence[Columns]) -> dict[str, Column]:
     """Accepted readings of registers that issue certificates, in one table."""
-    joined = {name: np.concatenate([part[name] for part in readings]) for name in ("register", "at_us", "position_wh")}
-    verdict = np.concatenate([part["verdict"] for part in readings])
+    readings = [{"assurance": np.zeros(len(part["verdict"]), dtype=np.uint8), **part} for part in readings]
+    names = ("register", "at_us", "position_wh", "assurance", "verdict")
+    joined = {name: np.concatenate([part[name] for part in readings]) for name in names}
+    verdict = joined.pop("verdict")
     issues = world.books.registers.issues(Right.ATTRIBUTE)[joined["register"]]
     return {name: column[(verdict == 0) & issues] for name, column in joined.items()}
 
@@ -51,16 +76,17 @@ def _owners(world: World, registers: Column) -> Column:
     return owners[energy.site[energy.device_of[registers]]]
 
 
-def _issue(world: World, columns: Columns, right: Right, zone: str) -> Entry:
-    world.books.check_issue(right, columns)
-    segment = Segment(TITLES, columns)
+def _issue(
+    columns: Columns, right: Right, zone: str, rows: Column, technology: Technology, assurance: Assurance
+) -> Entry:
+    segment = Segment(TITLES, {name: column[rows] for name, column in columns.items()})
     fact = TitlesIssued(
         segment=segment.ref(),
         right=right,
         zone=zone,
-        technology=Technology.SOLAR_PV,
-        assurance=Assurance.METER_SIGNED,
+        technology=technology,
+        assurance=assurance,
         interval_us=HOUR_US,
-        quantity=int(np.sum(columns["stop"] - columns["start"])),
+        quantity=int(np.sum(segment.columns["stop"] - segment.columns["start"])),
     )
     return Entry(fact, segment)

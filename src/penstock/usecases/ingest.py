@@ -1,50 +1,134 @@
-"""Ingest: a batch of raw packets becomes judged packets and readings, the refused kept beside the accepted."""
+"""Ingest: a batch of messages becomes judged messages and readings, the refused kept beside the accepted.
+
+Parsing and checking signatures needs no order, so it is done outside the sequencer (`prepare`); what is done inside
+works on columns. Whatever came is recorded; what waits for a message before it comes again with that one.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 
 import numpy as np
 
-from penstock.energy.judge import RULES, PacketVerdict, judge
-from penstock.energy.verdict import ReadingVerdict
+from penstock.energy.judge import Judged, judge
+from penstock.energy.message import joined
+from penstock.energy.parsed import Messages
+from penstock.energy.signers import signers_of
+from penstock.energy.verdict import RULES, MessageVerdict, ReadingVerdict
 from penstock.journal.fact import Entry
-from penstock.journal.formats import PACKETS, READINGS
+from penstock.journal.formats import MESSAGES, VERDICTS
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, Tally
 from penstock.journal.segment import Column, Columns, Segment
-from penstock.journal.words import Assurance
+from penstock.journal.words import ASSURANCES, Assurance, Form
+from penstock.usecases.workers import Prepared, prepare_here
 from penstock.usecases.world import World
 
 
-def ingest(world: World, raws: Sequence[bytes], received_us: int) -> list[Entry]:
-    """Judge ``raws`` in order of arrival; two facts, each with its segment. Nothing is lost, whatever came."""
-    judged = judge(raws, received_us, world.energy)
-    packets, readings = Segment(PACKETS, judged.packets), Segment(READINGS, judged.readings)
-    received = PacketsReceived(packets.ref(), RULES, tally(PacketVerdict, judged.packets["verdict"]))
-    verified = ReadingsVerified(
-        segment=readings.ref(),
-        packets_root=received.segment.root,
+def ingest(world: World, messages: Sequence[bytes] | Messages | Prepared, received_us: int) -> list[Entry]:
+    """Judge messages in order of arrival; two facts, each with its segment. Nothing is lost, whatever came.
+
+    Plain bytes are of our own form. Messages that waited for one of these come again, behind them.
+    """
+    prepared = _current(world, messages)
+    judged = _judged(world, prepared, received_us)
+    late = _no_longer_waiting(world, prepared, judged)
+    if late:
+        more = _prepared(world, late)
+        prepared = Prepared([*prepared.messages, *late], joined([prepared.batch, more.batch]), prepared.known)
+        judged = _judged(world, prepared, received_us)
+    return recorded(world, judged)
+
+
+def rejudged(world: World, messages: Messages, received_us: int) -> list[Entry]:
+    """The facts that were recorded of these very messages, those that had waited among them."""
+    return recorded(world, _judged(world, _prepared(world, messages), received_us))
+
+
+def messages_of(packets: Columns) -> Messages:
+    """The messages that a segment of packets holds; all of packet/1 are of our own form."""
+    forms = packets["form"].tolist() if "form" in packets else [Form.COSE] * len(packets["packet"])
+    return [(Form(form), bytes(raw)) for form, raw in zip(forms, packets["packet"], strict=True)]
+
+
+def recorded(world: World, judged: Judged) -> list[Entry]:
+    """The two facts of a judged batch."""
+    packets, readings = Segment(MESSAGES, judged.packets), Segment(VERDICTS, judged.readings)
+    received = PacketsReceived(packets.ref(), RULES, tally(MessageVerdict, judged.packets["verdict"]))
+    return [
+        Entry(received, packets),
+        Entry(verified(world, judged.readings, readings, received.segment.root), readings),
+    ]
+
+
+def verified(world: World, columns: Columns, segment: Segment, packets_root: bytes) -> ReadingsVerified:
+    """The fact of judged readings of the packets with this root."""
+    return ReadingsVerified(
+        segment=segment.ref(),
+        packets_root=packets_root,
         rules=RULES,
-        assurance=Assurance.METER_SIGNED,
-        counted_wh=counted_wh(world, judged.readings),
-        verdicts=tally(ReadingVerdict, judged.readings["verdict"]),
+        assurance=weakest(columns),
+        counted_wh=counted_wh(world, columns),
+        verdicts=tally(ReadingVerdict, columns["verdict"]),
     )
-    return [Entry(received, packets), Entry(verified, readings)]
 
 
 def tally(kind: type[IntEnum], verdicts: Column) -> tuple[Tally, ...]:
     """How many of each verdict, by name, in order of code."""
-    counts = Counter(verdicts.tolist())
-    return tuple(Tally(kind(code).name.lower(), counts[code]) for code in sorted(counts))
+    counts = np.bincount(verdicts, minlength=1)
+    return tuple(Tally(kind(code).name.lower(), int(counts[code])) for code in np.flatnonzero(counts).tolist())
+
+
+def weakest(columns: Columns) -> Assurance:
+    """The weakest level among readings that count."""
+    levels = columns["assurance"][columns["verdict"] == 0]
+    return ASSURANCES[int(levels.max())] if len(levels) else Assurance.METER_SIGNED
 
 
 def counted_wh(world: World, readings: Columns) -> int:
     """How far the accepted readings move their registers, in all [Wh]."""
     taken = readings["verdict"] == 0
-    registers = readings["register"][taken]
-    reached = np.zeros(len(world.books.registers), dtype=np.int64)
-    np.maximum.at(reached, registers, readings["position_wh"][taken])
-    touched = np.unique(registers)
-    return int(np.sum(np.maximum(reached[touched] - world.books.registers.read[touched], 0)))
+    registers, place = np.unique(readings["register"][taken], return_inverse=True)
+    before = world.books.registers.read[registers]
+    reached = before.copy()
+    np.maximum.at(reached, place, readings["position_wh"][taken])
+    return int(np.sum(reached - before))
+
+
+def _current(world: World, messages: Sequence[bytes] | Messages | Prepared) -> Prepared:
+    """Messages prepared for the devices as they now stand: prepared again where a key changed meanwhile."""
+    if isinstance(messages, Prepared):
+        as_then = all(signers_of(names, world.energy).are(signers) for names, signers in messages.known)
+        return messages if as_then else _prepared(world, messages.messages)
+    return _prepared(world, [(Form.COSE, one) if isinstance(one, bytes) else one for one in messages])
+
+
+def _prepared(world: World, messages: Messages) -> Prepared:
+    return prepare_here(messages, lambda names: signers_of(names, world.energy))
+
+
+def _judged(world: World, prepared: Prepared, received_us: int) -> Judged:
+    return judge(prepared.batch, [raw for _, raw in prepared.messages], received_us, world.energy)
+
+
+def _no_longer_waiting(world: World, prepared: Prepared, judged: Judged) -> list[tuple[Form, bytes]]:
+    """Messages that waited, before or in this batch, for one that this batch brought."""
+    verdict, device = judged.packets["verdict"], judged.packets["device"]
+    waited = np.array(world.quarantine.devices, dtype=device.dtype)
+    waits = np.isin(device, np.r_[waited, device[verdict == MessageVerdict.GAP]])
+    rows = np.flatnonzero(waits & (device >= 0) & np.isin(verdict, (0, MessageVerdict.GAP)))
+    rows = rows[np.argsort(device[rows], kind="stable")]
+    starts = np.flatnonzero(np.diff(device[rows])) + 1
+    return [late for one in np.split(rows, starts) if len(one) for late in _following(world, prepared, judged, one)]
+
+
+def _following(world: World, prepared: Prepared, judged: Judged, rows: Column) -> Iterator[tuple[Form, bytes]]:
+    """The waiting messages of one device (whose ``rows`` are accepted or wait) that its chain now goes on with."""
+    device, accepted = int(judged.packets["device"][rows[0]]), judged.packets["verdict"][rows] == 0
+    sequence = judged.packets["sequence"][rows]
+    head = max([int(world.energy.head_sequence[device]), *sequence[accepted].tolist()])
+    waiting = {number: (kept.form, kept.raw) for number, kept in world.quarantine.messages(device).items()}
+    for number, row in zip(sequence[~accepted].tolist(), rows[~accepted].tolist(), strict=True):
+        waiting.setdefault(number, prepared.messages[row])
+    while (head := head + 1) in waiting:
+        yield waiting[head]

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock.energy.judge import PACKETS_EXPLAINED, READINGS_EXPLAINED, PacketVerdict
-from penstock.energy.verdict import ReadingVerdict
+from penstock.energy.verdict import PACKETS_EXPLAINED, READINGS_EXPLAINED, MessageVerdict, ReadingVerdict
 from penstock.errors import Corrupt, NotFound
 from penstock.journal.kinds.capital import DealLaunched, PeriodClosed
 from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
@@ -91,7 +90,7 @@ def _columns(workspace: Workspace, row: FactRow) -> Columns:
 
 
 def _refused_packet(columns: Columns, at: int, names: list[str]) -> Row:
-    verdict = PacketVerdict(int(columns["verdict"][at]))
+    verdict = MessageVerdict(int(columns["verdict"][at]))
     device = int(columns["device"][at])
     return {
         "at": iso(int(columns["received_us"][at])),

@@ -1,18 +1,92 @@
-"""Intake: a file of signed packets, judged and recorded once."""
+"""Intake: messages from any door, verified outside the sequencer, recorded once, answered row by row.
+
+A batch's key is the hash of its messages: the same batch again records nothing and gets the same answer.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import cbor2
 
-from penstock.energy.packet import UNREADABLE
-from penstock.errors import Invalid
+from penstock.energy.forms.cose import UNREADABLE
+from penstock.energy.parsed import Messages
+from penstock.energy.signers import Signers, signers_of
+from penstock.errors import Corrupt, Invalid
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
+from penstock.journal.segment import Columns
+from penstock.journal.words import Form
 from penstock.usecases.ingest import ingest
+from penstock.usecases.sequencer import Receipt
+from penstock.usecases.workers import Prepared, Workers
 from penstock.usecases.workspace import Workspace
+
+BATCH: Final = 32_768
+"""Messages a command holds at most: memory stays bounded however many come."""
+Progress = Callable[[int, int], None]
+"""Told after each batch how many messages are recorded, of how many."""
+
+
+class Answer(NamedTuple):
+    """What became of a batch: its receipt, and verdict and findings for each message and reading.
+
+    ``packets`` are columns of packet/2: the first rows are the messages as they were given, behind them come those
+    that had waited for one of these. ``readings`` are columns of reading/2; ``packet`` there is a row of these.
+    """
+
+    receipt: Receipt
+    packets: Columns
+    readings: Columns
+
+
+def take(workspace: Workspace, messages: Messages, received_us: int, workers: Workers, key: str = "") -> Answer:
+    """Take a batch in; returns once it is durable. ``key`` makes it one command; by default its content does.
+
+    Raises:
+        Conflict: ``journal.key_reused``. Unavailable: where the store could not take it; nothing is recorded then.
+    """
+    return answer(workspace, record(workspace, prepare(workspace, messages, workers), received_us, key))
+
+
+def prepare(workspace: Workspace, messages: Messages, workers: Workers) -> Prepared:
+    """Parse and verify against the devices as they stand; nothing is decided yet, and the workspace stays free."""
+
+    def look_up(names: list[str]) -> Signers:
+        return workspace.read(lambda world: signers_of(names, world.energy))
+
+    return workers.prepare(messages, look_up)
+
+
+def record(workspace: Workspace, prepared: Prepared, received_us: int, key: str = "", asked: bytes = b"") -> Receipt:
+    """Judge and record a prepared batch; ``asked`` is what the key stands for, its messages by default.
+
+    Raises as `take`.
+    """
+    asked = asked or content_of(prepared.messages)
+    key = key or f"ingest:{asked.hex()[:48]}"
+    return workspace.submit(key, asked, received_us, lambda world: ingest(world, prepared, received_us))
+
+
+def content_of(messages: Messages) -> bytes:
+    """A hash over messages, their forms and their order."""
+    digest = hashlib.sha256(b"penstock/messages/1")
+    for form, raw in messages:
+        digest.update(bytes([form]) + len(raw).to_bytes(8, "big") + raw)
+    return digest.digest()
+
+
+def answer(workspace: Workspace, receipt: Receipt) -> Answer:
+    """Verdicts for each message and reading of a receipt, from the record."""
+    rows = list(workspace.facts(receipt.first_seq, receipt.first_seq + receipt.facts))
+    found = {type(row.recorded.fact): workspace.columns(row) for row in rows}
+    packets, readings = found.get(PacketsReceived), found.get(ReadingsVerified)
+    if packets is None or readings is None:
+        raise Corrupt("store.segment_missing", "An intake's facts have no bulk.", seq=receipt.first_seq)
+    return Answer(receipt, packets, readings)
 
 
 def packets_in(raw: bytes) -> list[bytes]:
@@ -32,18 +106,36 @@ def packets_in(raw: bytes) -> list[bytes]:
     return packets
 
 
-def ingest_file(workspace: Path, file: Path) -> dict[str, int]:
+def ingest_file(workspace: Path, file: Path, progress: Progress | None = None) -> dict[str, int]:
     """Judge and record a file of packets; its sha256 is the command's key, so a repeat records nothing."""
     raw = file.read_bytes()
     packets = packets_in(raw)
     received_us = file.stat().st_mtime_ns // 1_000
-    with Workspace(workspace) as opened:
-        key = f"ingest:{hashlib.sha256(raw).hexdigest()[:48]}"
-        receipt = opened.submit(key, raw, received_us, lambda world: ingest(world, packets, received_us))
-        facts = [row.recorded.fact for row in opened.facts(receipt.first_seq, receipt.first_seq + receipt.facts)]
+    key = f"ingest:{hashlib.sha256(raw).hexdigest()[:48]}"
     counts: dict[str, int] = {"packets": len(packets)}
-    for fact in facts:
-        if isinstance(fact, (PacketsReceived, ReadingsVerified)):
-            kind = "packets" if isinstance(fact, PacketsReceived) else "readings"
-            counts |= {f"{kind} {tally.name}": tally.count for tally in fact.verdicts}
+    with Workspace(workspace) as opened, Workers() as workers:
+        for number, batch in enumerate(batches([(Form.COSE, one) for one in packets])):
+            prepared = prepare(opened, batch, workers)
+            name = (f"{key}:{number}", b"") if number else (key, raw)
+            receipt = record(opened, prepared, received_us, *name)
+            for name, count in tallies(opened, receipt):
+                counts[name] = counts.get(name, 0) + count
+            if progress is not None:
+                progress(min((number + 1) * BATCH, len(packets)), len(packets))
     return counts
+
+
+def batches(messages: Messages) -> Iterator[Messages]:
+    """Messages in parts of a command each; one empty part where there are none."""
+    for start in range(0, max(len(messages), 1), BATCH):
+        yield messages[start : start + BATCH]
+
+
+def tallies(workspace: Workspace, receipt: Receipt) -> Iterator[tuple[str, int]]:
+    """How many of which verdict a receipt's facts tell of, packets first."""
+    for row in workspace.facts(receipt.first_seq, receipt.first_seq + receipt.facts):
+        match row.recorded.fact:
+            case PacketsReceived() as received:
+                yield from ((f"packets {tally.name}", tally.count) for tally in received.verdicts)
+            case ReadingsVerified() as verified:
+                yield from ((f"readings {tally.name}", tally.count) for tally in verified.verdicts)

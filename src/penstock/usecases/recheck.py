@@ -7,6 +7,7 @@ folding them enforces the books' laws.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,11 +19,13 @@ from penstock.journal.fact import FactBody, Recorded
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked
+from penstock.journal.kinds.quarantine import QuarantineLifted
 from penstock.journal.segment import Column, Columns
 from penstock.journal.words import LinkKind
 from penstock.units import MJ_PER_WH
-from penstock.usecases.ingest import ingest
+from penstock.usecases.ingest import messages_of, rejudged
 from penstock.usecases.originate import COMPILER, recompile
+from penstock.usecases.release import lifted
 from penstock.usecases.world import World
 
 Slot = tuple[str, int, int]
@@ -47,7 +50,7 @@ class Recheck:
     """Holds a record's facts against what they rest on. ``world`` is the attester's own replica."""
 
     world: World
-    _readings: FactBody | None = None
+    _expected: deque[FactBody] = field(default_factory=deque)
     _meters: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
     _counted: dict[Slot, Counted] = field(default_factory=dict)
     _open: set[Slot] = field(default_factory=set)
@@ -58,10 +61,12 @@ class Recheck:
         Raises:
             Unverified: ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``.
         """
-        self._expect_readings(recorded)
+        self._expect(recorded)
         match recorded.fact:
             case PacketsReceived() as received:
                 self._rejudge(recorded, received, columns or {})
+            case QuarantineLifted() as decision:
+                self._relift(recorded, decision)
             case DealOriginated() as originated:
                 _check_program(originated)
             case CreditsRedeemed() as redeemed:
@@ -88,26 +93,33 @@ class Recheck:
         Raises:
             Unverified: ``attest.figures_differ``; ``attest.verdicts_differ`` for packets without readings.
         """
-        if self._readings is not None:
+        if self._expected:
             raise _verdicts_differ(self.world.books.size)
         for slot in sorted(self._open):
             self._check_figures(slot, self._counted[slot])
         self._open.clear()
 
-    def _expect_readings(self, recorded: Recorded) -> None:
-        """Right after packets come their readings, exactly as they are judged here."""
-        expected, self._readings = self._readings, None
+    def _expect(self, recorded: Recorded) -> None:
+        """Right after packets, or a decision on quarantine, come readings exactly as they are judged here."""
+        expected = self._expected.popleft() if self._expected else None
         verified = isinstance(recorded.fact, ReadingsVerified)
         if (verified or expected is not None) and recorded.fact != expected:
             raise _verdicts_differ(recorded.seq)
 
+    def _relift(self, recorded: Recorded, decision: QuarantineLifted) -> None:
+        try:
+            _, *readings = lifted(self.world, decision)
+        except PenstockError as error:
+            raise _verdicts_differ(recorded.seq) from error
+        self._expected.extend(entry.fact for entry in readings)
+
     def _rejudge(self, recorded: Recorded, received: PacketsReceived, columns: Columns) -> None:
-        raws = [bytes(raw) for raw in columns["packet"]]
-        received_us = int(columns["received_us"][0]) if raws else recorded.at_us
-        packets, readings = ingest(self.world, raws, received_us)
+        messages = messages_of(columns)
+        received_us = int(columns["received_us"][0]) if messages else recorded.at_us
+        packets, readings = rejudged(self.world, messages, received_us)
         if packets.fact != received:
             raise _verdicts_differ(recorded.seq)
-        self._readings = readings.fact
+        self._expected.append(readings.fact)
 
     def _check_release(self, recorded: Recorded, redeemed: CreditsRedeemed) -> None:
         """Dollars move only for whole credits that were sold, their tokens served, at the price they were sold at."""

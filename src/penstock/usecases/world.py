@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from penstock.capital.deal_book import DealBook
 from penstock.compute.credit import Compute
+from penstock.energy.command import Commands
 from penstock.energy.device import Devices
+from penstock.energy.quarantine import Quarantine
 from penstock.journal.fact import Recorded
 from penstock.journal.segment import Columns
 from penstock.journal.state import Books
@@ -18,6 +20,8 @@ class World:
 
     books: Books = field(default_factory=Books)
     energy: Devices = field(init=False)
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    commands: Commands = field(default_factory=Commands)
     compute: Compute = field(default_factory=Compute)
     capital: DealBook = field(default_factory=DealBook)
 
@@ -28,5 +32,7 @@ class World:
         """Fold one fact into every room that knows it."""
         self.books.apply(recorded, columns)
         self.energy.apply(recorded, columns)
+        self.quarantine.apply(recorded, columns)
+        self.commands.apply(recorded)
         self.compute.apply(recorded, columns)
         self.capital.apply(recorded, columns)

@@ -1,0 +1,94 @@
+"""Release: somebody decides about what waits in quarantine, and it is judged again; nothing recorded changes.
+
+Readings wait by register, since a register counts on: whoever lifts its quarantine says which findings no longer hold
+them, and all of them are judged anew, one after the other. Messages wait for one that is missing before them; where
+that is lost for good, its device's chain can go on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from penstock.energy.forms.table import parse
+from penstock.energy.release import HELD_BACK, judge_again
+from penstock.energy.verdict import READING_RULES, ReadingVerdict
+from penstock.errors import Invalid, NotFound, Refused
+from penstock.journal.fact import Entry
+from penstock.journal.formats import VERDICTS
+from penstock.journal.kinds.quarantine import GapAccepted, QuarantineLifted
+from penstock.journal.segment import Columns, Segment
+from penstock.journal.words import Form, Outcome
+from penstock.units import INT64_MAX
+from penstock.usecases.ingest import verified
+from penstock.usecases.world import World
+
+
+def lift(
+    world: World, registers: Sequence[str], overruled: Sequence[str], by: str, reason: str, until_us: int = INT64_MAX
+) -> list[Entry]:
+    """Let the readings of ``registers`` that wait be judged again, as if readings up to ``until_us`` had no
+    ``overruled`` findings (names as in `ReadingVerdict`, in lower case).
+
+    One fact that says so, and one of readings for each batch of packets that they came in.
+
+    Raises:
+        NotFound: ``register.unknown``. Invalid: ``quarantine.finding`` for a finding that holds nothing.
+        Refused: ``quarantine.nothing`` where nothing of these registers waits.
+    """
+    return lifted(world, QuarantineLifted(tuple(registers), until_us, tuple(sorted(overruled)), by, reason))
+
+
+def lifted(world: World, fact: QuarantineLifted) -> list[Entry]:
+    """The facts that come of lifting a quarantine. Raises as `lift`."""
+    numbers = np.array([world.books.registers.id_of(urn) for urn in fact.registers], dtype=np.int32)
+    waiting = list(world.quarantine.readings(numbers))
+    if not waiting:
+        raise Refused("quarantine.nothing", "Nothing of these registers waits.", registers=", ".join(fact.registers))
+    judged = judge_again([columns for _, columns in waiting], _bits(fact.overruled), fact.until_us, world.energy)
+    roots = [root for root, _ in waiting]
+    return [Entry(fact), *(_entry(world, root, columns) for root, columns in zip(roots, judged, strict=True))]
+
+
+def accept_gap(world: World, device: str, by: str, reason: str) -> list[Entry]:
+    """Give up the messages missing before the first one of ``device`` that waits: its chain goes on with that one.
+
+    Then `ingest` what waits (`waiting_messages`), or wait for the device's next message, which brings it along.
+
+    Raises:
+        NotFound: ``device.unknown``. Refused: ``quarantine.no_gap`` where no message of the device waits.
+    """
+    number = _device(world, device)
+    waiting = world.quarantine.messages(number)
+    if not waiting:
+        raise Refused("quarantine.no_gap", "No message of this device waits for another.", device=device)
+    sequence, first = next(iter(waiting.items()))
+    return [Entry(GapAccepted(device, sequence, parse(first.form, first.raw).previous, by, reason))]
+
+
+def waiting_messages(world: World, device: str) -> list[tuple[Form, bytes]]:
+    """The messages of a device that wait, in order; NotFound ``device.unknown``."""
+    return [(one.form, one.raw) for one in world.quarantine.messages(_device(world, device)).values()]
+
+
+def _device(world: World, device: str) -> int:
+    number = world.energy.number(device)
+    if number < 0:
+        raise NotFound("device.unknown", f"There is no device {device}.", device=device)
+    return number
+
+
+def _entry(world: World, packets_root: bytes, columns: Columns) -> Entry:
+    segment = Segment(VERDICTS, columns)
+    return Entry(verified(world, columns, segment, packets_root), segment)
+
+
+def _bits(overruled: Sequence[str]) -> int:
+    """The findings of these names as bits; raises as `lift`."""
+    holding = {code.name.lower(): code for code, rule in READING_RULES.items() if rule.outcome is Outcome.QUARANTINED}
+    for name in overruled:
+        if name not in holding or holding[name] is ReadingVerdict.HELD_BACK:
+            known = ", ".join(sorted(holding.keys() - {HELD_BACK}))
+            raise Invalid("quarantine.finding", f"There is no finding {name} to overrule.", hint=f"One of: {known}.")
+    return sum(1 << holding[name] for name in overruled)
