@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from penstock.errors import Invalid
+from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Columns, Segment, SegmentFormat
 from penstock.journal.tree import Tree
 
@@ -87,13 +88,54 @@ class Observation:
     final: bool = False
 
 
+class Place(NamedTuple):
+    """Where a segment's rows lie now: rows ``[start, start + rows)`` of a file, by the digest of its bytes.
+
+    ``total`` rows were sealed. ``erased`` says which of them are gone and ``present`` which are in the file (packed
+    bits, deflated; empty for none erased, all present); ``nodes`` are the hashes kept of the erased (`PrunedTree`).
+    """
+
+    segment: str
+    format: str
+    file: str | None
+    start: int
+    rows: int
+    total: int
+    erased: bytes = b""
+    present: bytes = b""
+    nodes: bytes = b""
+
+
+class Forgotten(NamedTuple):
+    """Seeds to drop: of ``subjects`` (None: all) in ``scope``, of days before ``before_day`` (None: all)."""
+
+    scope: str
+    subjects: Sequence[int] | None
+    before_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What a commit changes beside the record: where rows lie, which seeds and which people are forgotten."""
+
+    places: Sequence[Place] = ()
+    forgotten: Sequence[Forgotten] = ()
+    people: Sequence[str] = ()
+
+    @property
+    def erases(self) -> bool:
+        """Whether something is gone after it, and not only elsewhere."""
+        return bool(self.forgotten or self.people or any(place.erased for place in self.places))
+
+
 class Write(NamedTuple):
-    """The outcome of one command: its idempotency key, the sha256 of its input, its facts and outbox rows."""
+    """The outcome of one command: its key, the sha256 of its input, its facts, outbox rows and upkeep."""
 
     key: str
     input_hash: bytes
     facts: Sequence[NewFact]
     outbox: Sequence[OutboxRow] = ()
+    upkeep: Upkeep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +182,13 @@ class Store(Protocol):
         """What the commands with these keys recorded; only those that did."""
 
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
-        """A segment's columns, its file's digest checked."""
+        """A segment's columns, its file's digest checked; erased rows are blank."""
+
+    def sealed(self, digest: str, fmt: SegmentFormat) -> SealedRows:
+        """A segment's rows with all that proves them."""
+
+    def export(self, digest: str) -> bytes:
+        """A segment as one Parquet file, whatever file its rows lie in."""
 
     def commit(self, writes: Sequence[Write]) -> int:
         """Record a group, all or nothing; returns the first fact's seq."""

@@ -35,6 +35,7 @@ LEASE_WAIT_S: Final = 3.0
 """A killed writer's session ends when the server notices, or has finished its last commit."""
 _DEFAULTS: Final = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _FEW: Final = 16
+_CHANGED: Final = ("seed", "place", "person")
 _HOLDER: Final = """
 SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid::bigint = %s AND objid::bigint = %s
@@ -123,6 +124,11 @@ class PostgresDatabase:
             return stage_rows(cursor, into, rows)
         cursor.executemany(into.if_new, rows)
         return int(cursor.rowcount)
+
+    def scrub(self) -> bool:
+        """Write the tables that rows are deleted from anew, so that the old files go; the server's log is its own."""
+        self.look(lambda session: [session.execute(f"VACUUM FULL {table}") for table in _CHANGED])
+        return True
 
     def close(self) -> None:
         """Close all connections; the lease goes with the writer's."""

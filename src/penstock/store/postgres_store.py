@@ -45,7 +45,7 @@ class PostgresStore(SqlStore):
                 _check_made(path, database, marked)
                 store = cls(path, database, lease, at_point)
                 store._belong(marked)
-                store.sweep()
+                store.clean()
                 return store
 
     @classmethod

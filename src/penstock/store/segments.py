@@ -1,12 +1,15 @@
 """The folder of segments: immutable Parquet files, each named by the sha256 of its bytes.
 
-Temporary files do not end in ``.parquet``, so a glob by other tools never meets a half-written one.
+A file holds the rows of one segment, or those of many one after the other (`PlaceTable` says whose). Temporary files do
+not end in ``.parquet``, so a glob by other tools never meets a half-written one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import secrets
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +24,8 @@ from penstock.store.disk import AtPoint, sync_folder, write_synced
 
 ROW_GROUP: Final = 131_072
 FORMAT_KEY: Final = b"penstock.format"
+NONCE_KEY: Final = b"penstock.nonce"
+FILES_KEPT: Final = 4
 _SUFFIX: Final = ".parquet"
 
 
@@ -29,6 +34,8 @@ class SegmentFolder:
 
     def __init__(self, path: Path, at_point: AtPoint) -> None:
         self._path, self._at_point = path, at_point
+        self._parts: dict[str, Columns] = {}
+        self._lock = threading.Lock()
 
     def write(self, segments: Sequence[Segment]) -> list[str]:
         """Make segments durable; returns the digest of each. Raises OSError, leaving no temporary file."""
@@ -41,24 +48,50 @@ class SegmentFolder:
         return digests
 
     def read(self, digest: str, fmt: SegmentFormat) -> Columns:
-        """The columns of a committed segment.
+        """The columns of a committed file.
 
         Raises:
             Corrupt: ``store.segment_missing``, ``store.segment_torn`` where the bytes have another digest,
                 ``store.segment_format`` where the file holds another format.
         """
+        return from_parquet(self.raw(digest), fmt, digest)
+
+    def read_part(self, digest: str, fmt: SegmentFormat, start: int, rows: int) -> Columns:
+        """Rows ``[start, start + rows)`` of a file; the last few files are kept, for their parts are read in turn.
+
+        Raises:
+            Corrupt: as `read`; ``store.segment_torn`` where the file has fewer rows.
+        """
+        with self._lock:
+            whole = self._parts.pop(digest, None)
+            whole = self.read(digest, fmt) if whole is None else whole
+            if len(self._parts) >= FILES_KEPT:
+                self._parts.pop(next(iter(self._parts)))
+            self._parts[digest] = whole
+        if start + rows > len(whole[fmt.fixed[0][0]]):
+            raise Corrupt("store.segment_torn", "A file has fewer rows than lie in it.", segment=digest)
+        return {name: column[start : start + rows] for name, column in whole.items()}
+
+    def raw(self, digest: str) -> pa.Buffer:
+        """The bytes of a committed file, its digest checked. Raises as `read`."""
         raw = self._mapped(digest)
         if hashlib.sha256(raw).hexdigest() != digest:
             sentence, hint = "A segment's bytes are not those that were sealed.", "Restore the file from a backup."
             raise Corrupt("store.segment_torn", sentence, hint=hint, segment=digest)
-        return from_parquet(raw, fmt, digest)
+        return raw
+
+    def sizes(self) -> dict[str, int]:
+        """Every file in the folder by name, with its size [bytes]."""
+        return {path.name: path.stat().st_size for path in self._path.iterdir()}
 
     def sweep(self, named: Iterable[str]) -> int:
-        """Delete every file that no fact names; returns how many. Only under the lease."""
-        keep = {name + _SUFFIX for name in named}
+        """Delete every file that is not named; returns how many. Only under the lease."""
+        keep = {file_name(name) for name in named}
         orphans = [path for path in self._path.iterdir() if path.name not in keep]
         for path in orphans:
             path.unlink()
+        with self._lock:
+            self._parts.clear()
         return len(orphans)
 
     def _write_one(self, data: pa.Buffer) -> str:
@@ -66,7 +99,7 @@ class SegmentFolder:
         temporary = self._path / f".tmp-{digest[:16]}-{os.getpid()}"
         try:
             write_synced(temporary, memoryview(data), self._at_point)
-            temporary.rename(self._path / (digest + _SUFFIX))
+            temporary.rename(self._path / file_name(digest))
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -75,7 +108,7 @@ class SegmentFolder:
 
     def _mapped(self, digest: str) -> pa.Buffer:
         try:
-            with pa.memory_map(str(self._path / (digest + _SUFFIX))) as file:
+            with pa.memory_map(str(self._path / file_name(digest))) as file:
                 return file.read_buffer()
         except FileNotFoundError:
             hint = "Restore the segments folder from a backup at least as new as the SQL file."
@@ -84,21 +117,33 @@ class SegmentFolder:
             ) from None
 
 
+def file_name(digest: str) -> str:
+    """The name of the file whose bytes have this digest."""
+    return digest + _SUFFIX
+
+
 def to_parquet(segment: Segment) -> pa.Buffer:
     """The Parquet bytes of a segment: lz4, integers as deltas, row groups of 131,072.
+
+    A salted one has a random number beside: the same rows sealed again, after an erasure, are another file.
 
     Raises:
         Invalid: ``segment.columns``.
     """
     fmt = segment.format
-    checked = check_columns(fmt, segment.columns)
-    table = pa.table(
-        {
-            name: pa.array(column, pa.binary()) if name == fmt.blob else pa.array(column)
-            for name, column in checked.items()
-        },
-        metadata={FORMAT_KEY: fmt.name.encode()},
-    )
+    metadata = {FORMAT_KEY: fmt.name.encode()} | ({NONCE_KEY: secrets.token_bytes(16).hex()} if fmt.salted else {})
+    return written(fmt, check_columns(fmt, segment.columns), {}, metadata)
+
+
+def written(
+    fmt: SegmentFormat, columns: Columns, more: dict[str, Any], metadata: dict[bytes, bytes | str]
+) -> pa.Buffer:
+    """Parquet bytes of checked columns, with ``more`` Arrow arrays behind them."""
+    arrays = {
+        name: pa.array(column, pa.binary()) if name == fmt.blob else pa.array(column)
+        for name, column in columns.items()
+    }
+    table = pa.table(arrays | more, metadata=metadata)
     deltas = [name for name, dtype in fmt.fixed if dtype == "int64"]
     sink = pa.BufferOutputStream()
     pq.write_table(
@@ -114,11 +159,20 @@ def to_parquet(segment: Segment) -> pa.Buffer:
 
 def from_parquet(raw: pa.Buffer, fmt: SegmentFormat, digest: str) -> Columns:
     """The columns of Parquet bytes that hold this format. Raises Corrupt ``store.segment_format``."""
-    table = pq.ParquetFile(pa.BufferReader(raw)).read()
+    return columns_in(pq.ParquetFile(pa.BufferReader(raw)).read(), fmt, digest)
+
+
+def columns_in(table: pa.Table, fmt: SegmentFormat, digest: str, more: Sequence[str] = ()) -> Columns:
+    """The format's columns of a table that has them, and ``more`` behind them. Raises as `from_parquet`."""
     expected = [name for name, _ in fmt.fixed] + ([fmt.blob] if fmt.blob else [])
-    if (table.schema.metadata or {}).get(FORMAT_KEY) != fmt.name.encode() or table.column_names != expected:
+    if (table.schema.metadata or {}).get(FORMAT_KEY) != fmt.name.encode() or table.column_names != [*expected, *more]:
         raise Corrupt("store.segment_format", f"A segment does not hold {fmt.name}.", segment=digest)
     return {name: _column(table.column(name), fmt, name) for name in expected}
+
+
+def format_in(raw: pa.Buffer) -> str:
+    """The name of the format that Parquet bytes say they hold; empty where they do not say."""
+    return ((pq.read_schema(pa.BufferReader(raw)).metadata or {}).get(FORMAT_KEY) or b"").decode(errors="replace")
 
 
 def _column(values: Any, fmt: SegmentFormat, name: str) -> Column:

@@ -35,6 +35,9 @@ class Sql(Protocol):
     def add_new(self, connection: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> int:
         """Insert the rows that no key of the table stands against, in order; returns how many those were."""
 
+    def scrub(self) -> bool:
+        """Let nothing that was deleted stay in the engine's own files; False where somebody reads them still."""
+
     def close(self) -> None:
         """Close all connections."""
 

@@ -14,22 +14,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from penstock.errors import Invalid, PenstockError, Refused
+from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Columns, SegmentFormat
 from penstock.journal.tree import Tree, leaf_hash
-from penstock.store.disk import AtPoint, disk_errors
+from penstock.store.disk import AtPoint, disk_errors, no_point
 from penstock.store.fact_table import FactTable, Row, rows_of
 from penstock.store.lease import Lease
 from penstock.store.observation_table import ObservationTable
 from penstock.store.outbox_table import OutboxTable
 from penstock.store.ports import RecordedCommand, StoredFact, Write
-from penstock.store.segments import SegmentFolder
+from penstock.store.row_store import RowStore
+from penstock.store.segments import SegmentFolder, file_name
 from penstock.store.sql import Sql
-from penstock.store.tables import META, METADATA, SCHEMA_VERSION
+from penstock.store.tables import META, METADATA, OLDER_SCHEMAS, SCHEMA_VERSION
 
 SEGMENTS, LEASE = "segments", "lease"
+UNSCRUBBED = "unscrubbed"
 
 
 class SqlStore:
@@ -41,6 +44,7 @@ class SqlStore:
             self._sql.write(_make_tables)
         self._segments = SegmentFolder(path / SEGMENTS, at_point)
         self._facts = FactTable(self._sql)
+        self.rows = RowStore(self._sql, self._segments)
         self.outbox, self.observations = OutboxTable(self._sql), ObservationTable(self._sql)
         self._lock, self._tree_lock, self._tree = threading.Lock(), threading.Lock(), Tree()
         self._check_schema()
@@ -90,9 +94,32 @@ class SqlStore:
         return self._facts.receipts(keys)
 
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
-        """A segment's columns; raises as `SegmentFolder.read`, and Unavailable ``store.disk_failed``."""
+        """A segment's columns, erased rows blank; raises as `RowStore.columns`, Unavailable ``store.disk_failed``."""
         with disk_errors():
-            return self._segments.read(digest, fmt)
+            return self.rows.columns(digest, fmt)
+
+    def sealed(self, digest: str, fmt: SegmentFormat) -> SealedRows:
+        """A segment's rows with all that proves them; raises as `RowStore.sealed`, ``store.disk_failed``."""
+        with disk_errors():
+            return self.rows.sealed(digest, fmt)
+
+    def export(self, digest: str) -> bytes:
+        """A segment as one Parquet file; raises as `RowStore.export`, ``store.disk_failed``."""
+        with disk_errors():
+            return self.rows.export(digest)
+
+    def segments(self) -> list[str]:
+        """The digests that facts name, each once."""
+        return self._facts.segments()
+
+    def litter(self) -> int:
+        """How many files lie in the folder that nothing names, or are still to be scrubbed from SQL; 0 is clean."""
+        named = {file_name(digest) for digest in self.rows.files(self._facts.segments())}
+        return len(self._segments.sizes().keys() - named) + (self._meta(UNSCRUBBED) == "1")
+
+    def file_sizes(self) -> dict[str, int]:
+        """Every file of segments by name, with its size [bytes]."""
+        return self._segments.sizes()
 
     def tree(self) -> Tree:
         """The tree over all committed facts. It only grows: ask it for roots and proofs of sizes seen before."""
@@ -137,6 +164,7 @@ class SqlStore:
 
     def _record(self, writes: Sequence[Write], first: int, prev: bytes) -> None:
         try:
+            erasures = self.rows.check(writes)
             rows = self._seal(writes, first, prev)
         except BaseException:
             with suppress(PenstockError, OSError):
@@ -146,25 +174,44 @@ class SqlStore:
         if rows:
             self._known = rows[-1][0] + 1, rows[-1][-1]
         self._at_point("committed")
+        if any(write.upkeep for write in writes):
+            self.rows.seeds.dropped(erasures)
+            with suppress(PenstockError, OSError):
+                self.clean(self._at_point)  # what is left to do is done when the workspace is next opened to write
 
     def _seal(self, writes: Sequence[Write], first: int, prev: bytes) -> list[Row]:
         segments = [fact.segment for write in writes for fact in write.facts if fact.segment is not None]
         digests = self._segments.write(segments)
+        self.rows.check_new(digests)
         return rows_of(writes, iter(digests), first, prev)
 
     def _insert(self, connection: Connection, rows: Sequence[Row], writes: Sequence[Write]) -> None:
         if rows:
             self._facts.insert(connection, rows)
         self.outbox.insert(connection, [row for write in writes for row in write.outbox])
+        for write in writes:
+            if write.upkeep:
+                self.rows.put(connection, write.upkeep)
+        if any(write.upkeep and write.upkeep.erases for write in writes):
+            _mark_unscrubbed(connection)
         self._at_point("rows_inserted")
 
     def sweep(self) -> None:
-        """Delete the files that no fact names; only under the lease."""
-        self._segments.sweep(self._facts.segments())
+        """Delete the files that nothing names; only under the lease."""
+        self._segments.sweep(self.rows.files(self._facts.segments()))
+
+    def clean(self, at_point: AtPoint = no_point) -> None:
+        """Sweep, and let nothing that was erased stay behind in the engine's own files; only under the lease."""
+        self.sweep()
+        at_point("swept")
+        if self._meta(UNSCRUBBED) == "1" and self._sql.scrub():
+            self._sql.write(lambda connection: connection.execute(delete(META).where(META.c.name == UNSCRUBBED)))
+            self._sql.scrub()
+        at_point("scrubbed")
 
     def _check_schema(self) -> None:
         found = self._meta("schema")
-        if found != SCHEMA_VERSION:
+        if found != SCHEMA_VERSION and (self._lease or found not in OLDER_SCHEMAS):
             hint = "Open it with the version of the program that wrote it."
             raise Invalid("store.schema", "This workspace has another schema.", hint=hint, found=found)
 
@@ -182,7 +229,16 @@ def make_folder(path: Path) -> None:
 
 
 def _make_tables(connection: Connection) -> None:
+    """All tables, those a workspace of an older schema lacks included."""
     METADATA.create_all(connection)
-    if connection.scalar(select(META.c.value).where(META.c.name == "schema")) is None:
+    found = connection.scalar(select(META.c.value).where(META.c.name == "schema"))
+    if found is None:
         values = {"schema": SCHEMA_VERSION, "workspace": secrets.token_hex(16)}
         connection.execute(insert(META), [{"name": name, "value": value} for name, value in values.items()])
+    elif found in OLDER_SCHEMAS:
+        connection.execute(update(META).where(META.c.name == "schema").values(value=SCHEMA_VERSION))
+
+
+def _mark_unscrubbed(connection: Connection) -> None:
+    connection.execute(delete(META).where(META.c.name == UNSCRUBBED))
+    connection.execute(insert(META).values(name=UNSCRUBBED, value="1"))

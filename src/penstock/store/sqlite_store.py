@@ -41,7 +41,7 @@ class SqliteStore(SqlStore):
         try:
             with disk_errors():
                 store = cls(path, SqliteFile(path / SQL_FILE), lease, at_point)
-                store.sweep()
+                store.clean()
         except BaseException:
             lease.release()
             raise

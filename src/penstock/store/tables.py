@@ -1,4 +1,4 @@
-"""The SQL schema, one for every engine. Facts are inserted and read; outbox and observations may change."""
+"""The SQL schema, one for every engine. Facts are inserted and read; all other tables may change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = "1"
+SCHEMA_VERSION: Final = "2"
+OLDER_SCHEMAS: Final = ("1",)
+"""Schemas whose tables are all here unchanged: opened to write, such a workspace gets the tables it lacks."""
 METADATA: Final = MetaData()
 
 # The writer gives seq, so that two writers collide here instead of interleaving. SQLite's rowid is this integer.
@@ -73,4 +75,35 @@ OBSERVATION: Final = Table(
 
 META: Final = Table(
     "meta", METADATA, Column("name", String(32), primary_key=True), Column("value", Text, nullable=False)
+)
+
+# Secrets that make the salts of one subject's rows of one day; ``scope`` is the column that numbers the subject.
+SEED: Final = Table(
+    "seed",
+    METADATA,
+    Column("scope", String(16), primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),  # days since 1970, UTC
+    Column("subject", BigInteger, primary_key=True, autoincrement=False),
+    Column("seed", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Where the rows of a segment lie now, once they no longer lie in the file that its fact names.
+PLACE: Final = Table(
+    "place",
+    METADATA,
+    Column("segment", String(64), primary_key=True),
+    Column("format", String(32), nullable=False),
+    Column("file", String(64), nullable=True),  # none where every row was erased
+    Column("start", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("erased", LargeBinary, nullable=False),
+    Column("present", LargeBinary, nullable=False),
+    Column("nodes", LargeBinary, nullable=False),
+)
+
+# Who is behind an account: the only place that says so.
+PERSON: Final = Table(
+    "person", METADATA, Column("account", String(128), primary_key=True), Column("said", Text, nullable=False)
 )

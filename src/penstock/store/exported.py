@@ -1,0 +1,53 @@
+"""A segment handed out as one Parquet file, wherever its rows lie: with salts, and the hashes left of erased rows.
+
+Whoever gets one holds it against the root in the fact; its bytes have no digest that counts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penstock.errors import Corrupt
+from penstock.journal.sealed_rows import SealedRows
+from penstock.journal.segment import SegmentFormat
+from penstock.journal.tree_kernel import HASH_BYTES
+from penstock.store.place_table import pack_mask, unpack_mask
+from penstock.store.segments import FORMAT_KEY, columns_in, written
+
+SALT: Final = "salt"
+_ERASED: Final = b"penstock.erased"
+_NODES: Final = b"penstock.nodes"
+
+
+def to_exported(rows: SealedRows) -> bytes:
+    """The Parquet bytes."""
+    metadata: dict[bytes, bytes | str] = {FORMAT_KEY: rows.format.name.encode()}
+    if rows.erased is not None:
+        metadata |= {_ERASED: pack_mask(rows.erased).hex(), _NODES: rows.nodes.hex()}
+    salts = {} if rows.salts is None else {SALT: pa.array([salt.tobytes() for salt in rows.salts], pa.binary())}
+    return bytes(written(rows.format, rows.columns, salts, metadata))
+
+
+def from_exported(raw: bytes, fmt: SegmentFormat, digest: str) -> SealedRows:
+    """The rows in such bytes.
+
+    Raises:
+        Corrupt: ``store.segment_format``; ArrowException and ValueError for bytes that are no Parquet file.
+    """
+    table = pq.ParquetFile(pa.BufferReader(pa.py_buffer(raw))).read()
+    columns = columns_in(table, fmt, digest, (SALT,) if fmt.salted else ())
+    said = table.schema.metadata or {}
+    salts = None
+    if fmt.salted:
+        joined = b"".join(table.column(SALT).to_pylist())
+        if len(joined) != HASH_BYTES * len(table):
+            raise Corrupt("store.segment_format", "A salt has not 32 bytes.", segment=digest)
+        salts = np.frombuffer(joined, dtype=np.uint8).reshape(-1, HASH_BYTES)
+    if _ERASED not in said:
+        return SealedRows(fmt, columns, salts)
+    erased = unpack_mask(bytes.fromhex(said[_ERASED].decode()), len(table))
+    return SealedRows(fmt, columns, salts, erased, bytes.fromhex(said[_NODES].decode()))
