@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "usecases"))
 PLANT: Any = import_module("small_plant")
 
 from penstock.connect.ports import Arrived  # noqa: E402
-from penstock.energy.packet import FIRST  # noqa: E402
+from penstock.energy.forms.cose import FIRST  # noqa: E402
 from penstock.journal.words import Form  # noqa: E402
 from penstock.period import QUARTER_HOUR_US  # noqa: E402
 from penstock.usecases import enrol  # noqa: E402

@@ -14,7 +14,7 @@ from connect_kit import DEVICES, START_US, chain_of, enrolled, reached_wh, verdi
 
 from penstock.connect.ports import Arrived, Samples
 from penstock.connect.spool import Batch, Spool
-from penstock.energy.packet import parse
+from penstock.energy.forms.cose import parse
 from penstock.errors import Invalid, Refused, Unavailable
 from penstock.journal.words import Form
 from penstock.keys import SigningKey
@@ -106,7 +106,7 @@ def test_the_gateway_chains_what_it_signs(tmp_path: Path) -> None:
     assert batch is not None
     packets = [parse(one.raw) for one in batch.messages]
     assert all(one.is_signed_by(KEY.public) for one in packets)
-    mine = [one.packet for one in packets if one.packet.device == "meter"]
+    mine = [one for one in packets if one.device == "meter"]
     assert [one.sequence for one in mine] == [0, 1]
     assert [at for one in mine for at in one.at_us] == list(samples("meter", 1, 6).at_us)
 
@@ -118,7 +118,7 @@ def test_a_gateway_with_a_new_spool_goes_on_from_the_workspace(tmp_path: Path) -
         digest = hashlib.sha256(first.raw).digest()
         Gateway(new, KEY, lambda device: (0, digest) if device == "meter" else None).take([samples("meter", 4, 6)])
         (second,) = new.cut().messages  # type: ignore[union-attr]
-    packet = parse(second.raw).packet
+    packet = parse(second.raw)
     assert (packet.sequence, packet.previous) == (1, digest)
 
 
@@ -127,7 +127,7 @@ def test_many_samples_become_several_packets(tmp_path: Path) -> None:
         Gateway(spool, KEY).take([samples("meter", 1, 501)])
         batch = spool.cut()
     assert batch is not None
-    packets = [parse(one.raw).packet for one in batch.messages]
+    packets = [parse(one.raw) for one in batch.messages]
     assert [one.sequence for one in packets] == list(range(len(packets)))
     assert sum(len(one.at_us) for one in packets) == 500 > len(packets) > 1
 

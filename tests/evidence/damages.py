@@ -13,7 +13,7 @@ import forging
 from forging import Plain, copied, dump, edit_fact, edit_row, fact_of, packet_in, put_packet, row_fields
 from small_world import LOG_KEY, ORIGIN, key_of
 
-from penstock.energy.packet import sign
+from penstock.energy.forms.cose import sign
 from penstock.journal import checkpoint
 from penstock.keys import SigningKey, derive_seed
 from penstock.units import MJ_PER_WH

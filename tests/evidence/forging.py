@@ -8,7 +8,7 @@ import json
 import struct
 from typing import Any
 
-from penstock.energy import packet as packets
+from penstock.energy.forms import cose as packets
 from penstock.journal import checkpoint
 from penstock.journal.tree import Tree, leaf_hash
 from penstock.keys import SigningKey
@@ -65,7 +65,7 @@ def edit_row(plain: Plain, number: str, **changes: int) -> None:
 def packet_in(plain: Plain, number: str) -> packets.Packet:
     """The packet that a row carries."""
     layout, _ = ROWS["packet/1"]
-    return packets.parse(bytes.fromhex(plain["rows"][int(number)]["row"])[struct.calcsize(layout) :]).packet
+    return packets.packet_in(bytes.fromhex(plain["rows"][int(number)]["row"])[struct.calcsize(layout) :])
 
 
 def put_packet(plain: Plain, number: str, raw: bytes) -> None:

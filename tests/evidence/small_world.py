@@ -10,7 +10,7 @@ import numpy as np
 
 from penstock.compute.service import RackModel
 from penstock.compute.service import serve as run_service
-from penstock.energy.packet import FIRST, Packet, packet_hash, sign
+from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
 from penstock.journal import checkpoint
 from penstock.journal.cutting import positions_of, tile_links
 from penstock.journal.fact import Entry, FactBody, Recorded

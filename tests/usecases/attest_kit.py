@@ -25,7 +25,7 @@ from penstock.chain.provider import web3_on
 from penstock.chain.rpc import serve as serve_rpc
 from penstock.compute.service import RackModel
 from penstock.compute.service import serve as run_service
-from penstock.energy.packet import FIRST, Packet, packet_hash, sign
+from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
 from penstock.journal.checkpoint import Checkpoint
 from penstock.journal.checkpoint import sign as sign_note
 from penstock.journal.fact import Entry

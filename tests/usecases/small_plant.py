@@ -13,7 +13,7 @@ from penstock.capital.exact import Closing, close_period
 from penstock.capital.measure import report_of
 from penstock.compute.service import RackModel, Service
 from penstock.compute.service import serve as run_service
-from penstock.energy.packet import FIRST, Packet, packet_hash, sign
+from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.compute import AnswersServed, CreditsOffered, RackRegistered
 from penstock.journal.segment import Column, Columns

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_plant import DAYS, ROOFS, ZONE, Plant, signed
 
-from penstock.energy.packet import FIRST
+from penstock.energy.forms.cose import FIRST
 from penstock.errors import PenstockError, Refused
 from penstock.journal.kinds.energy import TitlesIssued
 from penstock.journal.segment import Columns

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_plant import DAYS, MODEL, ROOFS, Plant, key_of, signed
 
-from penstock.energy.packet import FIRST, parse, sign
+from penstock.energy.forms.cose import FIRST, packet_in, sign
 from penstock.errors import Conflict
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, Tally
 from penstock.keys import SigningKey
@@ -32,7 +32,7 @@ def test_a_day_of_good_packets(plant: Plant) -> None:
 
 def test_what_is_refused_is_kept_beside_the_rest_and_moves_nothing(plant: Plant) -> None:
     good = plant.packets[: len(ROOFS)]
-    forged = sign(parse(good[0]).packet, SigningKey(bytes(32)))
+    forged = sign(packet_in(good[0]), SigningKey(bytes(32)))
     raws = [good[0], forged, good[1], b"garbled", good[1], good[2], good[3]]
     receipt = plant.do("mixed", lambda world: ingest(world, raws, AT_US))
     received, verified = plant.facts(receipt)

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.energy.forms.cose import packet_hash
 from penstock.energy.key_book import KeyBook, KeySpan
-from penstock.energy.packet import packet_hash
 from penstock.energy.verdict import READING_RULES
 from penstock.journal.fact import Recorded
 from penstock.journal.growing import Growing, Layout

@@ -14,7 +14,7 @@ from typing import Final
 
 from penstock.connect.ports import Arrived, Samples
 from penstock.connect.spool import Head, Spool
-from penstock.energy.packet import FIRST, Packet, packet_hash, sign
+from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
 from penstock.errors import Invalid, Refused
 from penstock.journal.words import Form
 from penstock.keys import SigningKey

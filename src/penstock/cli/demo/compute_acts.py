@@ -11,7 +11,7 @@ from penstock.cli.demo.demand import RACK as RACK_MODEL
 from penstock.cli.demo.planted import READINGS_PER_PACKET
 from penstock.cli.demo.play import BUYER, DEAL, RACK, TERMS, Stagehand
 from penstock.compute.service import Service, serve
-from penstock.energy.packet import Packet, packet_hash, sign
+from penstock.energy.forms.cose import Packet, packet_hash, sign
 from penstock.journal.kinds.compute import AnswersServed
 from penstock.period import HOUR_US, QUARTER_HOUR_US, Period, iso
 from penstock.usecases.ingest import ingest

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.energy.packet import FIRST, Packet, packet_hash, sign
+from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
 from penstock.keys import SigningKey, derive_seed
 from penstock.period import SECOND_US
 

@@ -29,6 +29,7 @@ PACKET_BYTES_MAX: Final = 131_072
 DEVICE_BYTES_MAX: Final = 256
 CHANNEL_MAX: Final = 255
 _COSE_SIGN1: Final = 18
+_SIGNATURE_BYTES: Final = 64
 _ENVELOPE: Final = b"\xd2\x84"
 """The tag and an array of four."""
 PROTECTED: Final = {
@@ -116,30 +117,8 @@ def parse(raw: bytes) -> Said:
     Raises:
         Invalid: ``packet.malformed`` for anything but a well-formed packet of this form, in its one encoding.
     """
-    try:
-        return _parse(raw)
-    except (ValueError, TypeError):
-        raise Invalid("packet.malformed", "This is not a signed packet of readings.") from None
-
-
-def _parse(raw: bytes) -> Said:
-    if len(raw) > PACKET_BYTES_MAX or raw[:2] != _ENVELOPE:
-        raise ValueError("not COSE_Sign1 of a size we take")
-    protected, at = read_item(raw, 2)
-    named, at = read_item(raw, at)
-    payload, at = read_item(raw, at)
-    signature, at = read_item(raw, at)
-    if at != len(raw) or type(protected) is not bytes or protected not in _SIGNS:
-        raise ValueError("not one message by an algorithm we take")
-    if type(payload) is not bytes or type(signature) is not bytes or len(signature) != 64:
-        raise ValueError("not a payload and a signature")
-    packet = _packet(read(payload))
-    if named != {4: packet.device.encode()}:
-        raise ValueError("not by the named device")
-    return _said(packet, *_SIGNS[protected], to_be_signed(protected, payload), signature)
-
-
-def _said(packet: Packet, kind: KeyKind, scheme: Scheme, signed: bytes, signature: bytes) -> Said:
+    packet, protected, payload, signature = _opened(raw)
+    kind, scheme = _SIGNS[protected]
     count = len(packet.at_us)
     return Said(
         device=packet.device,
@@ -152,10 +131,41 @@ def _said(packet: Packet, kind: KeyKind, scheme: Scheme, signed: bytes, signatur
         clock=packet.clock or (Clock.SYNCHRONISED,) * count,
         meter=(MeterState.GOOD,) * count,
         scheme=scheme,
-        signed=signed,
+        signed=to_be_signed(protected, payload),
         signature=signature,
         key_kind=kind,
     )
+
+
+def packet_in(raw: bytes) -> Packet:
+    """The packet a message holds, as it could be signed again; raises as `parse`."""
+    return _opened(raw)[0]
+
+
+def _opened(raw: bytes) -> tuple[Packet, bytes, bytes, bytes]:
+    """Packet, protected header, payload and signature of a message."""
+    try:
+        protected, named, payload, signature = _four_parts(raw)
+        packet = _packet(read(payload))
+        if named != {4: packet.device.encode()}:
+            raise ValueError("not by the named device")
+    except (ValueError, TypeError):
+        raise Invalid("packet.malformed", "This is not a signed packet of readings.") from None
+    return packet, protected, payload, signature
+
+
+def _four_parts(raw: bytes) -> tuple[bytes, Any, bytes, bytes]:
+    if len(raw) > PACKET_BYTES_MAX or raw[:2] != _ENVELOPE:
+        raise ValueError("not COSE_Sign1 of a size we take")
+    protected, at = read_item(raw, 2)
+    named, at = read_item(raw, at)
+    payload, at = read_item(raw, at)
+    signature, at = read_item(raw, at)
+    if at != len(raw) or type(protected) is not bytes or protected not in _SIGNS:
+        raise ValueError("not one message by an algorithm we take")
+    if type(payload) is not bytes or type(signature) is not bytes or len(signature) != _SIGNATURE_BYTES:
+        raise ValueError("not a payload and a signature")
+    return protected, named, payload, signature
 
 
 def _packet(fields: Any) -> Packet:

@@ -125,8 +125,8 @@ def _kinds_of_meters(root: Element) -> dict[str, _Kind]:
     types = _entries(root, "ReadingType")
     kinds = {href: kind for href, each in types if (kind := _kind(each)) is not None}
     if len(types) == 1:
-        return {_ONLY: kind for kind in kinds.values()}
-    meters = {}
+        return dict.fromkeys((_ONLY,), next(iter(kinds.values()))) if kinds else {}
+    meters: dict[str, _Kind] = {}
     for entry in root.iter(f"{_ATOM}entry"):
         if entry.find(f"{_ATOM}content/{_ESPI}MeterReading") is not None:
             hrefs = [link.get("href", "") for link in entry.findall(f"{_ATOM}link") if link.get("rel") == "related"]

@@ -6,24 +6,48 @@ from typing import Any
 
 import cbor2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from energy_kit import chain, key_of, packet, resealed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.energy.packet import FIRST, PACKET_BYTES_MAX, READINGS_MAX, Packet, packet_hash, parse, sign
+from penstock.energy.forms.cose import (
+    FIRST,
+    PACKET_BYTES_MAX,
+    READINGS_MAX,
+    Packet,
+    packet_hash,
+    packet_in,
+    parse,
+    sign,
+)
 from penstock.errors import Invalid
-from penstock.keys import verify
+from penstock.keys import KeyKind, PointKey, Scheme, SigningKey, verify, verify_by
 
 counts = st.integers(0, 2**63 - 1)
-packets = st.lists(st.tuples(counts, counts), min_size=1, max_size=6).flatmap(
-    lambda rows: st.builds(
-        Packet,
-        st.text(max_size=12),
-        counts,
-        st.binary(min_size=32, max_size=32),
-        st.just(tuple(at for at, _ in rows)),
-        st.just(tuple(wh for _, wh in rows)),
-    )
+rows = st.tuples(counts, counts, st.integers(0, 255), st.integers(-1, 2**63 - 1), st.integers(0, 3))
+KEYS = (
+    key_of("roof"),
+    PointKey(KeyKind.P256, bytes(range(1, 33))),
+    PointKey(KeyKind.SECP256K1, bytes(range(1, 33))),
+)
+
+
+def packet_of(device: str, sequence: int, previous: bytes, rows: list[tuple[int, ...]]) -> Packet:
+    """A packet of these rows; columns that say nothing are left empty, as `packet_in` gives them."""
+    at_us, position_wh, channel, power_mw, clock = zip(*rows, strict=True)
+    more = [column if set(column) - {silent} else () for column, silent in ((channel, 0), (power_mw, -1), (clock, 0))]
+    return Packet(device, sequence, previous, at_us, position_wh, *more)
+
+
+packets = st.builds(
+    packet_of,
+    st.text(max_size=12),
+    counts,
+    st.binary(min_size=32, max_size=32),
+    st.lists(rows, min_size=1, max_size=6)
+    | st.lists(st.tuples(counts, counts, st.just(0), st.just(-1), st.just(0)), min_size=1, max_size=6),
 )
 SIGNED = sign(packet("roof"), key_of("roof"))
 
@@ -35,14 +59,31 @@ def refused(raw: bytes) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(packets)
-def test_a_packet_survives_its_bytes(sent: Packet) -> None:
-    raw = sign(sent, key_of("roof"))
-    signed = parse(raw)
-    assert signed.packet == sent
-    assert signed.is_signed_by(key_of("roof").public)
-    assert not signed.is_signed_by(key_of("attacker").public)
-    assert sign(signed.packet, key_of("roof")) == raw
+@given(packets, st.sampled_from(KEYS))
+def test_a_packet_survives_its_bytes(sent: Packet, key: SigningKey | PointKey) -> None:
+    raw = sign(sent, key)
+    said = parse(raw)
+    assert packet_in(raw) == sent
+    assert (said.at_us, said.position_wh, said.key_kind) == (sent.at_us, sent.position_wh, key.kind)
+    assert said.channel == (sent.channel or (0,) * len(sent.at_us))
+    assert said.power_mw == (sent.power_mw or (-1,) * len(sent.at_us))
+    assert said.clock == (sent.clock or (0,) * len(sent.at_us))
+    assert said.is_signed_by(key.public)
+    assert not any(said.is_signed_by(other.public) for other in KEYS if other is not key)
+    assert sign(packet_in(raw), key) == raw
+
+
+@pytest.mark.parametrize("key", KEYS[1:], ids=lambda key: key.kind)
+def test_the_other_signature_of_two_is_not_taken(key: PointKey) -> None:
+    """Of (r, s) and (r, n - s) both solve the equation: taking both would let a carrier change a packet's hash."""
+    raw = sign(packet("roof"), key)
+    curve = {KeyKind.P256: ec.SECP256R1(), KeyKind.SECP256K1: ec.SECP256K1()}[key.kind]
+    order, s = curve.group_order, int.from_bytes(raw[-32:], "big")
+    twin = parse(raw[:-32] + (order - s).to_bytes(32, "big"))
+    assert parse(raw).is_signed_by(key.public)
+    assert not twin.is_signed_by(key.public)
+    other = encode_dss_signature(int.from_bytes(twin.signature[:32], "big"), order - s)
+    assert verify_by(key.kind, key.public, Scheme.ECDSA_SHA256_DER, twin.signed, other)
 
 
 @settings(max_examples=40, deadline=None)
@@ -51,7 +92,10 @@ def test_the_message_is_cose_sign1(sent: Packet) -> None:
     """RFC 9052, 4.2 and 4.4, written out with a general CBOR encoder."""
     raw = sign(sent, key_of("roof"))
     protected = cbor2.dumps({1: -8})
-    payload = cbor2.dumps([sent.device, sent.sequence, sent.previous, list(sent.at_us), list(sent.position_wh)])
+    columns = {1: sent.channel, 2: sent.power_mw, 3: sent.clock}
+    more = {key: list(column) for key, column in columns.items() if column}
+    fields = [sent.device, sent.sequence, sent.previous, list(sent.at_us), list(sent.position_wh)]
+    payload = cbor2.dumps([*fields, more] if more else fields)
     message = cbor2.loads(raw)
     assert (message.tag, message.value[:3]) == (18, [protected, {4: sent.device.encode()}, payload])
     signature = message.value[3]
@@ -61,7 +105,7 @@ def test_the_message_is_cose_sign1(sent: Packet) -> None:
 
 def test_the_hash_is_sha256_of_the_whole_message() -> None:
     one, other = chain("roof", 2)
-    assert parse(other).packet.previous == packet_hash(one)
+    assert parse(other).previous == packet_hash(one)
     assert len(packet_hash(one)) == len(FIRST) == 32
 
 
@@ -98,7 +142,10 @@ MALFORMED = {
     "cut short": SIGNED[:-1],
     "no tag": SIGNED[1:],
     "another tag": resealed(SIGNED, tag=17),
-    "another algorithm": resealed(SIGNED, protected=cbor2.dumps({1: -7})),
+    "another algorithm": resealed(SIGNED, protected=cbor2.dumps({1: -35})),
+    "more than the algorithm": resealed(SIGNED, protected=cbor2.dumps({1: -8, 4: b"roof"}, canonical=True)),
+    "signature too short": resealed(SIGNED, signature=bytes(63)),
+    "signature too long": resealed(SIGNED, signature=bytes(65)),
     "no algorithm": resealed(SIGNED, protected=b""),
     "protected as a map": resealed(SIGNED, protected={1: -8}),
     "no kid": resealed(SIGNED, unprotected={}),
@@ -115,6 +162,27 @@ MALFORMED = {
     "payload a number": resealed(SIGNED, payload=b"\x05"),
     "four fields": payload_of("roof", 0, FIRST, [1]),
     "six fields": payload_of("roof", 0, FIRST, [1], [1], 0),
+    "seven fields": payload_of("roof", 0, FIRST, [1], [1], {1: [1]}, 0),
+    "an empty map": payload_of("roof", 0, FIRST, [1], [1], {}),
+    "an unknown column": payload_of("roof", 0, FIRST, [1], [1], {4: [1]}),
+    "a column named by a text": payload_of("roof", 0, FIRST, [1], [1], {"1": [1]}),
+    "a ragged column": payload_of("roof", 0, FIRST, [1], [1], {1: [1, 1]}),
+    "a column that is none": payload_of("roof", 0, FIRST, [1], [1], {1: 1}),
+    "all of register 0": payload_of("roof", 0, FIRST, [1], [1], {1: [0]}),
+    "no power at all": payload_of("roof", 0, FIRST, [1], [1], {2: [-1]}),
+    "all synchronised": payload_of("roof", 0, FIRST, [1], [1], {3: [0]}),
+    "a register of no number": payload_of("roof", 0, FIRST, [1], [1], {1: [256]}),
+    "a negative register": payload_of("roof", 0, FIRST, [1], [1], {1: [-1]}),
+    "power below nothing": payload_of("roof", 0, FIRST, [1], [1], {2: [-2]}),
+    "power not a number": payload_of("roof", 0, FIRST, [1], [1], {2: [float("inf")]}),
+    "a clock of no status": payload_of("roof", 0, FIRST, [1], [1], {3: [4]}),
+    "columns out of order": payload_of("roof", 0, FIRST, [1], [1], {1: [1], 3: [1]}).replace(
+        b"\x01\x81\x01\x03\x81\x01", b"\x03\x81\x01\x01\x81\x01"
+    ),
+    "a column twice": payload_of("roof", 0, FIRST, [1], [1], {1: [1], 3: [1]}).replace(
+        b"\x01\x81\x01\x03\x81\x01", b"\x01\x81\x01\x01\x81\x01"
+    ),
+    "a name too long": payload_of("r" * 257, 0, FIRST, [1], [1]),
     "device a number": payload_of(4, 0, FIRST, [1], [1]),
     "sequence negative": payload_of("roof", -1, FIRST, [1], [1]),
     "sequence a float": payload_of("roof", 0.0, FIRST, [1], [1]),
@@ -161,7 +229,7 @@ def test_what_is_malformed_is_invalid(raw: bytes) -> None:
 
 def test_the_most_readings_a_packet_may_have() -> None:
     at_us = tuple(range(READINGS_MAX))
-    assert parse(sign(Packet("roof", 0, FIRST, at_us, at_us), key_of("roof"))).packet.at_us == at_us
+    assert parse(sign(Packet("roof", 0, FIRST, at_us, at_us), key_of("roof"))).at_us == at_us
 
 
 @settings(max_examples=300, deadline=None)
