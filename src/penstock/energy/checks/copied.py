@@ -7,7 +7,7 @@ shadows, dirt, heat and clouds; a copy differs by its register's rounding alone.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -18,17 +18,27 @@ from penstock.energy.verdict import ReadingVerdict
 
 LIT_STEPS: Final = 16
 """So many steps of daylight a day must show to be compared."""
-SKY_RESIDUAL_PERMILLE: Final = 10
-NEIGHBOUR_RESIDUAL_PERMILLE: Final = 5
 NEAREST: Final = 2
 """With how many of the most alike in shape each day is compared."""
+
+
+class Alike(NamedTuple):
+    """How small a residual is a copy's [permille of the day's energy], and how much of it rounding may make up."""
+
+    permille: int
+    rounding_permille: int
+
+
+OF_THE_SKY: Final = Alike(30, 15)
+"""The clearest of a thousand real days differs from the model by 68 in a thousand."""
+OF_A_NEIGHBOUR: Final = Alike(1, 4)
+"""The two most alike of 840 real days of one array differ by 9 in a thousand."""
 
 
 def copied(steps: Steps, bounds: Bounds) -> Findings:
     """COPIED for register days whose residual to the clear sky, or to another register's day that came first, is nil.
 
-    Asked of planes whose bound is known, on days with sixteen lit steps or more in the batch. The rounding of one Wh a
-    step is taken off before; a day too small for that to matter less than the threshold is not asked.
+    Asked of planes whose bound is known, on days with sixteen lit steps or more in the batch.
     """
     plane = bounds.planes(steps.device, steps.capacity_w)
     scored = (plane != NO_PLANE) & bounds.covers(steps.at0_us) & bounds.covers(steps.at_us)
@@ -48,39 +58,40 @@ def copied(steps: Steps, bounds: Bounds) -> Findings:
     return marked(found, ReadingVerdict.COPIED)
 
 
-def residual(energy: Ints, model: Ints) -> Ints:
-    """The share of each row's energy by which it differs from its model at the best scale; rounding taken off.
+def is_copy(energy: Ints, model: Ints, alike: Alike) -> Bools:
+    """Whether each day is its model at the best scale: the share of energy by which they differ is within ``alike``.
 
-    Args: energy, model: (days, steps). Returns (days,) float64; infinity where there is too little energy to say.
+    Whole watt-hours leave a third of a Wh a step between a curve and its copy; half a one is granted. A day with too
+    little energy for that to be small is not asked. Args: energy, model: (days, steps). Returns (days,).
     """
-    total, modelled = energy.sum(axis=1, keepdims=True), model.sum(axis=1, keepdims=True)
-    scale = total / np.maximum(modelled, 1)
-    apart = np.maximum(np.abs(energy - scale * model) - (1 + scale), 0).sum(axis=1)
-    telling = total[:, 0] * NEIGHBOUR_RESIDUAL_PERMILLE > 1_000 * energy.shape[1] * (1 + scale[:, 0]) / 4
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share: Ints = np.where(telling, apart / total[:, 0], np.inf)
-    return share
+    total, modelled = energy.sum(axis=1, dtype=np.float64), model.sum(axis=1, dtype=np.float64)
+    scale = total / np.maximum(modelled, 1.0)
+    apart = np.abs(energy - scale[:, None] * model).sum(axis=1) * 1_000.0
+    rounding = (1.0 + scale) * energy.shape[1] / 2 * 1_000.0
+    copy = (rounding <= alike.rounding_permille * total) & (apart <= alike.permille * total + rounding)
+    asked: Bools = copy & (total > 0)
+    return asked
 
 
 def _of_the_sky(energy: Ints, most: Ints, starts: Ints) -> Bools:
     guilty = np.zeros(len(starts), dtype=np.bool_)
     for days, columns in _by_length(starts, len(energy)):
-        guilty[days] = residual(energy[columns], most[columns]) * 1_000 < SKY_RESIDUAL_PERMILLE
+        guilty[days] = is_copy(energy[columns], most[columns], OF_THE_SKY)
     return guilty
 
 
 def _of_a_neighbour(row: Ints, at: Ints, energy: Ints, starts: Ints) -> Bools:
-    """Days at the same instants, sorted by their shape: a copy lies next to what it copies."""
+    """Days at the same instants, sorted by their shape: a copy lies next to what it copies. Who came first counts."""
     guilty = np.zeros(len(starts), dtype=np.bool_)
     for days, columns in _by_length(starts, len(energy)):
         for same in _same_instants(at[columns]):
-            chosen, table = days[same], energy[columns[same]].astype(np.float64)
-            order = np.lexsort((row[starts[chosen]], _centre(table)))
+            chosen, table = days[same], energy[columns[same]]
+            came = row[starts[chosen]]
+            order = np.lexsort((came, _centre(table)))
             for apart in range(1, NEAREST + 1):
                 one, other = order[:-apart], order[apart:]
-                alike = residual(table[one], table[other]) * 1_000 < NEIGHBOUR_RESIDUAL_PERMILLE
-                later = np.where(row[starts[chosen[one]]] > row[starts[chosen[other]]], one, other)
-                guilty[chosen[later[alike]]] = True
+                copy = is_copy(table[one], table[other], OF_A_NEIGHBOUR)
+                guilty[chosen[np.where(came[one] > came[other], one, other)[copy]]] = True
     return guilty
 
 
