@@ -14,6 +14,7 @@ import typing
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from penstock.journal.kinds import KINDS
 from penstock.journal.tree import leaf_hash
 
 AT_US = 1_471_849_200_000_001
+OLDER = Path(__file__).parents[1] / "golden" / "older_facts.json"
 WORDS = ("ångström", 'a "quoted" \\ word', "line\nbreak\ttab\x00\x7f", "日本 🌞", "")
 
 
@@ -76,9 +78,10 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
 
 
 def golden() -> dict[str, dict[str, str]]:
-    """Body and leaf of every kind's example, by kind and version."""
+    """Body and leaf of every kind's example, by kind and version; those of older versions as they were written."""
     bodies = {f"{kind.KIND}/{kind.VERSION}": encode(example_of(kind), AT_US) for kind in KINDS}
-    return {name: {"body": body.decode(), "leaf": leaf_hash(body).hex()} for name, body in sorted(bodies.items())}
+    now = {name: {"body": body.decode(), "leaf": leaf_hash(body).hex()} for name, body in bodies.items()}
+    return dict(sorted((now | json.loads(OLDER.read_text("utf-8"))).items()))
 
 
 if __name__ == "__main__":

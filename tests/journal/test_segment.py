@@ -25,7 +25,7 @@ from penstock.journal.segment import (
     packed_row,
 )
 
-STRUCT = {"int32": "i", "int64": "q", "uint8": "B", "uint32": "I"}
+STRUCT = {"int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint32": "I"}
 ROWS = (0, 1, 2, 3, 7, 8, 1_000)
 every_format = pytest.mark.parametrize("fmt", list(PLAIN), ids=lambda fmt: fmt.name)
 

@@ -54,7 +54,7 @@ def test_every_effect_shows_in_the_books() -> None:
     assert books.links[LinkKind.ALLOCATE].filled(IMPORT) == 60
     assert books.links[LinkKind.ALLOCATE].spent(SECOND_ROOF) == 23
     assert books.ledger.balance(OPERATOR) == 1_000_000
-    assert (books.device_id("meter"), books.device_registers().tolist()) == (0, [ROOF])
+    assert (books.device_id("meter"), books.enrolled.main_registers().tolist()) == (0, [ROOF])
 
 
 def test_a_replay_gives_the_same_digest_and_any_other_journal_another() -> None:
@@ -205,13 +205,13 @@ def test_devices_and_sites_are_known_once() -> None:
     books = opened().books
     meter = DeviceEnrolled("other", "site", Technology.RACK, b"", "import", 1, 0)
     with pytest.raises(Conflict, match=r"site\.known"):
-        books.check_site(SiteRegistered("site", "", "", ""))
+        books.enrolled.check_site(SiteRegistered("site", "", "", ""))
     with pytest.raises(Conflict, match=r"device\.known"):
-        books.check_device(dataclasses.replace(meter, device="meter"))
+        books.enrolled.check_one(dataclasses.replace(meter, device="meter"))
     with pytest.raises(NotFound, match=r"site\.unknown"):
-        books.check_device(dataclasses.replace(meter, site="elsewhere"))
+        books.enrolled.check_one(dataclasses.replace(meter, site="elsewhere"))
     with pytest.raises(NotFound, match=r"register\.unknown"):
-        books.check_device(dataclasses.replace(meter, register="none"))
+        books.enrolled.check_one(dataclasses.replace(meter, register="none"))
     with pytest.raises(NotFound, match=r"device\.unknown"):
         books.device_id("other")
 

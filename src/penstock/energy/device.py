@@ -1,7 +1,7 @@
 """Devices as the checks see them: keys, registers, bounds, and where each one last stood. Columns, for a million.
 
-Two tables: one row a device, in order of enrolment, and one a register, by the journal's dense register number.
-Everything handed out is a read-only view of a column.
+One table has a row a device, in order of enrolment; others a row a register, by the journal's dense register number.
+Every column handed out is a read-only view.
 """
 
 from __future__ import annotations
@@ -13,28 +13,38 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.energy import life
 from penstock.energy.forms.cose import packet_hash
 from penstock.energy.key_book import KeyBook, KeySpan
-from penstock.energy.verdict import READING_RULES
+from penstock.energy.ownership import Ownership
+from penstock.energy.point_tree import PointTree
+from penstock.energy.standings import Standings, last_of_each
+from penstock.journal.device_rows import read_identities
 from penstock.journal.fact import Recorded
 from penstock.journal.growing import Growing, Layout
 from penstock.journal.kinds.energy import (
     DeviceEnrolled,
+    DevicesEnrolled,
     PacketsReceived,
     ReadingsVerified,
     SiteRegistered,
     TitlesIssued,
 )
-from penstock.journal.register import Names, Registers
+from penstock.journal.kinds.ledger import WorkspaceOpened
+from penstock.journal.kinds.quarantine import GapAccepted, QuarantineLifted
+from penstock.journal.kinds.upkeep import ReadingsErased
+from penstock.journal.names import Names
+from penstock.journal.register import Registers
 from penstock.journal.segment import Columns
-from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, Outcome, Right
-from penstock.keys import KeyKind
+from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Right
+from penstock.keys import KEY_KINDS
 
 Ints = NDArray[Any]
 NO_ANGLE: Final = -1
-_BY_DEVICE: Final = {
+_DEVICE: Final = {
     "capacity_w": Layout("int64"),
     "commissioned_us": Layout("int64"),
+    "retired_us": Layout("int64"),
     "technology": Layout("uint8"),
     "assurance": Layout("uint8"),
     "tilt_deg": Layout("int16", NO_ANGLE),
@@ -46,73 +56,64 @@ _BY_DEVICE: Final = {
     "first_channel": Layout("int64"),
     "channels": Layout("uint8"),
 }
-_BY_REGISTER: Final = {
-    "device_of": Layout("int32", -1),
-    "epoch_start_wh": Layout("int64"),
-    "rolls_over_wh": Layout("int64"),
-    "last_at_us": Layout("int64"),
-    "last_wh": Layout("int64"),
-    "certified_at_us": Layout("int64"),
-    "certified_wh": Layout("int64"),
-    "held_since_us": Layout("int64"),
-}
-_QUARANTINES: Final = np.array(
-    [code in READING_RULES and READING_RULES[code].outcome is Outcome.QUARANTINED for code in range(256)]  # type: ignore[index]
-)
 
 
 class Column:
     """A column of one of the tables, as a read-only property."""
 
-    def __init__(self, table: str) -> None:
-        self._table = table
+    def __init__(self, table: str, name: str = "") -> None:
+        self._table, self._column = table, name
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self._column = self._column or name
 
     def __get__(self, devices: Devices, owner: type) -> Ints:
-        table: Growing = getattr(devices, self._table)
-        return table.view(self._name)
+        column: Ints = getattr(devices, self._table).view(self._column)
+        return column
 
 
 class Devices:
     """Every enrolled device, by number; and every register's standing, by register number.
 
-    By device: ``capacity_w`` [W], ``commissioned_us``, ``technology`` (TECHNOLOGIES), ``key_kind`` (KEY_KINDS),
-    ``assurance`` (ASSURANCES), ``tilt_deg`` and ``azimuth_deg`` (-1 none), ``cell`` and ``site`` (rows of ``cells``
-    and ``sites``), ``key_since_us`` and ``key_until_us`` (the current key's validity, half-open), ``head_sequence``
-    and ``head_hash`` (the last message its own key signed).
+    By device: ``capacity_w`` [W], ``commissioned_us``, ``retired_us`` (0: it lives), ``technology`` (TECHNOLOGIES),
+    ``key_kind`` (KEY_KINDS), ``assurance`` (ASSURANCES), ``tilt_deg`` and ``azimuth_deg`` (-1 none), ``cell`` and
+    ``site`` (rows of ``cells`` and ``sites``), ``key_since_us`` and ``key_until_us`` (the current key's validity,
+    half-open), ``head_sequence`` and ``head_hash`` (the last message its own key signed).
 
     By register: ``device_of`` (-1 where no device counts it), ``epoch_start_wh`` (the device's own count where this
-    register began: position = count - epoch_start_wh), ``rolls_over_wh`` (declared width, 0 none), ``last_at_us``
-    and ``last_wh`` (the last accepted reading; commissioning at 0 before the first), ``certified_at_us`` and
-    ``certified_wh`` (where certificates end, or up to when it stood still since), ``held_since_us`` (0 unless its
-    readings wait in quarantine).
+    register began: position = count - epoch_start_wh), ``rolls_over_wh`` (declared width, 0 none), ``debt_wh`` (owed
+    by a downward correction), ``last_at_us`` and ``last_wh`` (the last accepted reading; commissioning at 0 before
+    the first), ``certified_at_us`` and ``certified_wh`` (where certificates end, or up to when it stood still since),
+    ``held_since_us`` (0 unless its readings wait in quarantine), ``parent_of`` (the register that checks it, -1).
 
     Args:
-        registers: the journal's registers, which facts name; without them devices are only taken in by `enrol`.
+        registers: the journal's registers, which facts name. names: the journal's devices, where shared with it.
     """
 
-    capacity_w, commissioned_us = Column("_devices"), Column("_devices")
+    capacity_w, commissioned_us, retired_us = Column("_devices"), Column("_devices"), Column("_devices")
     technology, assurance = Column("_devices"), Column("_devices")
     tilt_deg, azimuth_deg = Column("_devices"), Column("_devices")
     cell, site = Column("_devices"), Column("_devices")
     head_sequence, head_hash = Column("_devices"), Column("_devices")
-    device_of, epoch_start_wh, rolls_over_wh = Column("_registers"), Column("_registers"), Column("_registers")
-    last_at_us, last_wh = Column("_registers"), Column("_registers")
-    certified_at_us, certified_wh = Column("_registers"), Column("_registers")
-    held_since_us = Column("_registers")
+    key_kind, key_since_us = Column("key_book", "kind"), Column("key_book", "since_us")
+    key_until_us = Column("key_book", "until_us")
+    device_of, epoch_start_wh, rolls_over_wh = Column("standings"), Column("standings"), Column("standings")
+    last_at_us, last_wh, debt_wh = Column("standings"), Column("standings"), Column("standings")
+    certified_at_us, certified_wh = Column("standings"), Column("standings")
+    held_since_us = Column("standings")
+    parent_of = Column("points")
 
-    def __init__(self, registers: Registers | None = None) -> None:
+    def __init__(self, registers: Registers | None = None, names: Names | None = None) -> None:
+        self.origin = ""
+        self.key_book, self.standings = KeyBook(), Standings()
+        self.ownership, self.points = Ownership(), PointTree()
         self._urns = registers if registers is not None else Registers()
-        self._names, self._sites, self._cells = Names("device"), Names("site"), Names("cell")
-        self._cell_of_site: dict[str, str] = {}
-        self._keys = KeyBook()
-        self._devices, self._registers = Growing(_BY_DEVICE), Growing(_BY_REGISTER)
-        self._channels = Growing({"register": Layout("int32", -1)})
+        self._names = names if names is not None else Names("device")
+        self._cells = Names("cell")
+        self._devices, self._channels = Growing(_DEVICE), Growing({"register": Layout("int32", -1)})
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._devices)
 
     @property
     def cells(self) -> Sequence[str]:
@@ -122,22 +123,7 @@ class Devices:
     @property
     def sites(self) -> Sequence[str]:
         """Sites that have devices, by the numbers in ``site``."""
-        return self._sites.all
-
-    @property
-    def key_kind(self) -> Ints:
-        """Kind of each device's current key, an index into KEY_KINDS."""
-        return self._keys.view("kind")
-
-    @property
-    def key_since_us(self) -> Ints:
-        """From when each device's current key is valid [us]."""
-        return self._keys.view("since_us")
-
-    @property
-    def key_until_us(self) -> Ints:
-        """Until when each device's current key is valid [us], exclusive."""
-        return self._keys.view("until_us")
+        return self.ownership.sites.all
 
     def number(self, device: str) -> int:
         """The device's number, or -1 where it is not enrolled."""
@@ -153,76 +139,146 @@ class Devices:
 
     def key(self, number: int) -> bytes:
         """The device's current public key."""
-        return self._keys.keys(np.array([number]))[0]
+        return self.key_book.span(number).key
 
     def keys(self, numbers: Ints) -> list[bytes]:
         """The current public keys of many devices."""
-        return self._keys.keys(numbers)
+        return self.key_book.keys(numbers)
 
     def former_keys(self, number: int) -> tuple[KeySpan, ...]:
         """Keys the device had before its current one, oldest first."""
-        return self._keys.former(number)
+        return self.key_book.former(number)
+
+    def owner_key(self, number: int) -> bytes:
+        """The Ed25519 key of the device's owner; empty where none was named."""
+        return self.ownership.owner_key(number, self.sites[self.site[number]])
+
+    def register_id(self, urn: str) -> int:
+        """A register's number; NotFound ``register.unknown``."""
+        return self._urns.id_of(urn)
+
+    def issues(self, register: int) -> bool:
+        """Whether certificates are issued for what a register counts."""
+        return bool(self._urns.issues(Right.ATTRIBUTE)[register])
 
     def register_of(self, numbers: Ints, channel: Ints) -> NDArray[np.int32]:
         """The register of each device's channel in its present epoch; -1 where there is no such channel or device."""
-        known = (numbers >= 0) & (numbers < len(self))
-        safe = np.where(known, numbers, 0)
-        known &= channel < self._devices["channels"][safe] if len(self) else False
         found = np.full(len(numbers), -1, dtype=np.int32)
-        found[known] = self._channels["register"][self._devices["first_channel"][safe[known]] + channel[known]]
+        rows = np.flatnonzero((numbers >= 0) & (numbers < len(self)))
+        rows = rows[channel[rows] < self._devices["channels"][numbers[rows]]]
+        found[rows] = self._channels["register"][self._devices["first_channel"][numbers[rows]] + channel[rows]]
         return found
 
+    def registers_of(self, number: int) -> NDArray[np.int32]:
+        """The present registers of one device, by channel."""
+        first, channels = (int(self._devices[name][number]) for name in ("first_channel", "channels"))
+        registers: NDArray[np.int32] = self._channels["register"][first : first + channels]
+        return registers
+
     def main_register(self) -> NDArray[np.int32]:
-        """Each device's register of channel 0, by device number."""
+        """Each device's present register of channel 0, by device number."""
         registers: NDArray[np.int32] = self._channels["register"][self._devices["first_channel"]]
         return registers
 
-    def enrol(self, device: DeviceEnrolled, register_id: int) -> None:
-        """Take a device in; its register stands at 0 when it is commissioned."""
-        cell = self._cell_of_site.get(device.site, "")
-        number = self._names.add(device.device)
-        self._keys.add([device.public_key], KeyKind.ED25519)
-        first = self._channels.add(1, register=register_id)[0]
-        self._devices.add(
-            1,
-            capacity_w=device.capacity_w,
-            commissioned_us=device.commissioned_us,
-            technology=TECHNOLOGIES.index(device.technology),
-            assurance=ASSURANCES.index(Assurance.METER_SIGNED),
-            tilt_deg=NO_ANGLE if device.tilt_deg is None else device.tilt_deg,
-            azimuth_deg=NO_ANGLE if device.azimuth_deg is None else device.azimuth_deg,
-            cell=self._cells.intern(cell),
-            site=self._sites.intern(device.site),
-            first_channel=int(first),
-            channels=1,
-        )
-        self._begin(np.array([register_id]), np.array([number]), np.array([device.commissioned_us]))
-
-    def _begin(self, register: Ints, device: Ints, at_us: Ints) -> None:
-        """Registers that devices count from an instant on, at 0."""
-        self._registers.reach(int(register.max()) + 1)
-        self._registers["device_of"][register] = device
-        self._registers["last_at_us"][register] = at_us
-        self._registers["certified_at_us"][register] = at_us
-
     def capacities_w(self, registers: Ints) -> NDArray[np.int64]:
         """Capacity [W] of the device behind each register; shape as given."""
-        capacity: NDArray[np.int64] = self._devices["capacity_w"][self._registers["device_of"][registers]]
+        capacity: NDArray[np.int64] = self._devices["capacity_w"][self.standings["device_of"][registers]]
         return capacity
 
+    def enrol(self, device: DeviceEnrolled, *registers: int) -> None:
+        """Take a device in; its registers, by channel, stand at 0 when it is commissioned."""
+        self._names.intern(device.device)
+        self.key_book.add([device.public_key], KEY_KINDS.index(device.key_kind))
+        for lock in device.programmes:
+            self.ownership.lock(len(self), lock)
+        columns: dict[str, Ints | int] = {
+            "technology": TECHNOLOGIES.index(device.technology),
+            "assurance": ASSURANCES.index(device.assurance),
+            "capacity_w": device.capacity_w,
+            "commissioned_us": device.commissioned_us,
+            "tilt_deg": NO_ANGLE if device.tilt_deg is None else device.tilt_deg,
+            "azimuth_deg": NO_ANGLE if device.azimuth_deg is None else device.azimuth_deg,
+            "cell": self._cells.intern(self.ownership.cell_of(device.site)),
+        }
+        self._add(1, device.site, np.array(registers), columns, device.rolls_over_wh)
+
+    def _enrol_many(self, fact: DevicesEnrolled, columns: Columns) -> None:
+        names, keys, cells = read_identities(columns["identity"])
+        if not names:
+            return
+        first = self._urns.id_of(f"{names[0]}/{fact.channels[0]}")
+        registers = np.arange(first, first + len(names) * len(fact.channels))
+        self.key_book.add(keys, columns["key_kind"])
+        copied = ("technology", "assurance", "capacity_w", "commissioned_us", "tilt_deg", "azimuth_deg")
+        cell = np.fromiter(map(self._cells.intern, cells), dtype=np.int32, count=len(cells))
+        values: dict[str, Ints | int] = {name: columns[name] for name in copied}
+        rolls_over_wh = np.repeat(columns["rolls_over_wh"], len(fact.channels))
+        self._add(len(names), fact.site, registers, values | {"cell": cell}, rolls_over_wh)
+
+    def _add(
+        self, rows: int, site: str, registers: Ints, columns: dict[str, Ints | int], rolls_over_wh: Ints | int
+    ) -> None:
+        """New devices, whose registers are listed device by device."""
+        channels, first = len(registers) // rows, len(self._channels)
+        self._channels.add(len(registers), register=registers)
+        number = self._devices.add(
+            rows,
+            site=self.ownership.site_number(site),
+            first_channel=first + np.arange(rows) * channels,
+            channels=channels,
+            **columns,
+        )
+        since_us = np.repeat(self._devices["commissioned_us"][number], channels)
+        self.standings.begin(registers, np.repeat(number, channels), since_us, rolls_over_wh)
+        self.points.reach(len(self.standings))
+
+    def count_with(self, number: int, channel: int, register: int) -> None:
+        """A device's channel is counted on another register from now on."""
+        self._channels["register"][int(self._devices["first_channel"][number]) + channel] = register
+
+    def start_chain(self, number: int) -> None:
+        """The device's messages are numbered from 0 again, with nothing before the first."""
+        self._devices["head_sequence"][number], self._devices["head_hash"][number] = -1, 0
+
+    def retire(self, number: int, from_us: int) -> None:
+        """The device counts no more from an instant on."""
+        self._devices["retired_us"][number] = from_us
+        self.key_book.end(number, from_us)
+
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
-        """Fold one fact: packets move heads, accepted readings move standings."""
+        """Fold one fact: enrolments and lives of devices, packets that move heads, readings that move standings."""
         match recorded.fact:
+            case WorkspaceOpened() as opened:
+                self.origin = opened.origin
             case SiteRegistered() as site:
-                self._cell_of_site[site.site] = site.cell
+                self.ownership.register(site)
             case DeviceEnrolled() as device:
-                self.enrol(device, self._urns.id_of(device.register))
+                self.enrol(device, *(self._urns.id_of(urn) for urn in (device.register, *device.more_registers)))
+            case DevicesEnrolled() as devices if columns is not None:
+                self._enrol_many(devices, columns)
             case PacketsReceived() if columns is not None:
                 self._move_heads(columns)
             case ReadingsVerified() if columns is not None:
-                self._move_standings(columns)
+                self.standings.move(columns)
+            case ReadingsErased() if columns is not None:
+                self._stand(columns)
             case TitlesIssued(right=Right.ATTRIBUTE) if columns is not None:
-                self._move_certified(columns, recorded.fact.interval_us)
+                self.standings.certify(columns, recorded.fact.interval_us)
+            case QuarantineLifted() as lifted:
+                self.standings.lift([self._urns.id_of(urn) for urn in lifted.registers])
+            case GapAccepted() as gap:
+                self._skip_gap(gap)
+            case _:
+                life.fold(self, recorded)
+
+    def _stand(self, columns: Columns) -> None:
+        """Registers and devices stand where they stood when their readings were erased (columns of standing/1)."""
+        device = columns["device"]
+        self.standings.stand(columns)
+        if len(device):
+            self._devices["head_sequence"][device] = columns["head_sequence"]
+            hashes = b"".join(bytes(one) for one in columns["head_hash"])
+            self._devices["head_hash"][device] = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
 
     def _move_heads(self, columns: Columns) -> None:
         rows = np.flatnonzero((columns["verdict"] == 0) & (columns["sequence"] >= 0))
@@ -232,32 +288,12 @@ class Devices:
             self._devices["head_sequence"][device] = columns["sequence"][rows]
             self._devices["head_hash"][device] = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32)
 
-    def _move_standings(self, columns: Columns) -> None:
-        register, at_us, position_wh = columns["register"], columns["at_us"], columns["position_wh"]
-        counts = np.flatnonzero(columns["verdict"] == 0)
-        last = counts[last_of_each(register[counts])]
-        self._registers["last_at_us"][register[last]] = at_us[last]
-        self._registers["last_wh"][register[last]] = position_wh[last]
-        rests = counts[position_wh[counts] == self._registers["certified_wh"][register[counts]]]
-        rests = rests[last_of_each(register[rests])]  # hours without energy need no certificate: the next begin later
-        self._registers["certified_at_us"][register[rests]] = at_us[rests]
-        held = np.flatnonzero(_QUARANTINES[columns["verdict"]])[::-1]
-        held = held[last_of_each(register[held])]
-        held = held[self._registers["held_since_us"][register[held]] == 0]
-        self._registers["held_since_us"][register[held]] = at_us[held]
-
-    def _move_certified(self, columns: Columns, interval_us: int) -> None:
-        last = last_of_each(columns["register"])
-        register = columns["register"][last]
-        self._registers["certified_at_us"][register] = columns["interval_us"][last] + interval_us
-        self._registers["certified_wh"][register] = columns["stop"][last]
+    def _skip_gap(self, gap: GapAccepted) -> None:
+        number = self.number(gap.device)
+        self._devices["head_sequence"][number] = gap.sequence - 1
+        self._devices["head_hash"][number] = np.frombuffer(gap.previous or bytes(32), np.uint8)
 
     def digest(self) -> bytes:
-        """sha256 over both tables and all names and keys: equal for equal facts."""
-        parts = (self._names, self._sites, self._cells, self._keys, self._devices, self._registers, self._channels)
-        return hashlib.sha256(b"".join(part.digest() for part in parts)).digest()
-
-
-def last_of_each(key: Ints) -> NDArray[np.int64]:
-    """The last row of each key."""
-    return len(key) - 1 - np.unique(key[::-1], return_index=True)[1]
+        """sha256 over all tables, names and keys: equal for equal facts."""
+        parts = (self._names, self._cells, self.ownership, self.key_book, self._devices, self._channels)
+        return hashlib.sha256(b"".join(part.digest() for part in (*parts, self.standings, self.points))).digest()

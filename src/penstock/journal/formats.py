@@ -15,6 +15,24 @@ PACKETS: Final = SegmentFormat(
 )
 """Signed packets as they came, accepted or not. ``device`` is -1 where the packet names none we know."""
 
+DEVICES: Final = SegmentFormat(
+    "device/1",
+    (
+        ("technology", "uint8"),
+        ("key_kind", "uint8"),
+        ("assurance", "uint8"),
+        ("capacity_w", "int64"),
+        ("commissioned_us", "int64"),
+        ("tilt_deg", "int16"),
+        ("azimuth_deg", "int16"),
+        ("rolls_over_wh", "int64"),
+    ),
+    blob="identity",
+    summed="capacity_w",
+)
+"""Devices enrolled in bulk; codes as in ``TECHNOLOGIES``, ``KEY_KINDS``, ``ASSURANCES``, -1 for no angle. ``identity``
+is the CBOR array [name, public key, cell]."""
+
 READINGS: Final = SegmentFormat(
     "reading/1",
     (("register", "int32"), ("at_us", "int64"), ("position_wh", "int64"), ("packet", "int32"), ("verdict", "uint8")),
@@ -120,7 +138,6 @@ STANDINGS: Final = SegmentFormat(
     (
         ("register", "int32"),
         ("device", "int32"),
-        ("read_wh", "int64"),
         ("last_at_us", "int64"),
         ("last_wh", "int64"),
         ("certified_at_us", "int64"),
@@ -134,6 +151,7 @@ STANDINGS: Final = SegmentFormat(
 
 PLAIN: Final = (
     PACKETS,
+    DEVICES,
     READINGS,
     MESSAGES,
     VERDICTS,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from itertools import repeat
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.errors import Conflict, NotFound, Refused
+from penstock.errors import NotFound, Refused
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
+from penstock.journal.names import Names
 from penstock.journal.words import RegisterKind, Right, Unit
 
 UNITS: Final = tuple(Unit)
@@ -26,70 +26,6 @@ def grown(column: NDArray[Any], rows: int) -> NDArray[Any]:
     longer = np.zeros((max(rows, 2 * len(column)), *column.shape[1:]), dtype=column.dtype)
     longer[: len(column)] = column
     return longer
-
-
-class Names:
-    """Names numbered 0, 1, ... in the order they were added. ``word`` is the first part of the error codes."""
-
-    def __init__(self, word: str) -> None:
-        self._word = word
-        self._ids: dict[str, int] = {}
-        self._names: list[str] = []
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._ids
-
-    def check_new(self, name: str) -> None:
-        """Raises Conflict ``<word>.known`` where the name is taken."""
-        if name in self._ids:
-            raise Conflict(f"{self._word}.known", f"The {self._word} {name} is open already.", name=name)
-
-    def add(self, name: str) -> int:
-        """The new name's number; raises as `check_new`."""
-        self.check_new(name)
-        self._ids[name] = len(self._names)
-        self._names.append(name)
-        return self._ids[name]
-
-    def intern(self, name: str) -> int:
-        """The name's number, added where it is new."""
-        return self._ids[name] if name in self._ids else self.add(name)
-
-    def find(self, name: str) -> int:
-        """A name's number, or -1."""
-        return self._ids.get(name, -1)
-
-    def find_all(self, names: Sequence[str]) -> NDArray[np.int32]:
-        """The numbers of many names, -1 where there is none."""
-        return np.fromiter(map(self._ids.get, names, repeat(-1)), dtype=np.int32, count=len(names))
-
-    @property
-    def all(self) -> Sequence[str]:
-        """All names, by number."""
-        return self._names
-
-    def id_of(self, name: str) -> int:
-        """A name's number; NotFound ``<word>.unknown``."""
-        if name not in self._ids:
-            raise NotFound(f"{self._word}.unknown", f"There is no {self._word} {name}.", name=name)
-        return self._ids[name]
-
-    def name(self, number: int) -> str:
-        """A number's name; NotFound ``<word>.unknown``."""
-        if not 0 <= number < len(self._names):
-            raise NotFound(f"{self._word}.unknown", f"There is no {self._word} numbered {number}.", id=number)
-        return self._names[number]
-
-    def digest(self) -> bytes:
-        """sha256 over the names in order, each with its length before it."""
-        digest = hashlib.sha256()
-        for name in self._names:
-            raw = name.encode()
-            digest.update(len(raw).to_bytes(4, "big") + raw)
-        return digest.digest()
 
 
 class Registers:
@@ -176,11 +112,27 @@ class Registers:
         self.check_open(opened)
         number = self._urns.add(opened.register)
         self._read, self._traits = grown(self._read, len(self)), grown(self._traits, len(self))
-        rights = sum(1 << RIGHTS.index(right) for right in set(opened.issues))
-        self._traits[number] = (UNITS.index(opened.unit), KINDS.index(opened.register_kind), rights, 0)
+        kind = KINDS.index(opened.register_kind)
+        self._traits[number] = (UNITS.index(opened.unit), kind, rights_bits(opened.issues), 0)
         if opened.predecessor is not None:
             self._traits[self.id_of(opened.predecessor), 3] = 1
         return number
+
+    def check_all_new(self, urns: Sequence[str]) -> None:
+        """That many registers can begin; raises as `Names.check_all_new`."""
+        self._urns.check_all_new(urns)
+
+    def open_many(self, urns: Sequence[str], unit: Unit, kind: RegisterKind, issues: NDArray[Any]) -> int:
+        """Begin many registers at 0; ``issues`` holds their rights as bits (`rights_bits`). The first one's number.
+
+        Raises:
+            Conflict: ``register.known``, also where two of them have one name.
+        """
+        first = self._urns.add_all(urns)
+        self._read, self._traits = grown(self._read, len(self)), grown(self._traits, len(self))
+        self._traits[first : len(self), :2] = UNITS.index(unit), KINDS.index(kind)
+        self._traits[first : len(self), 2] = issues
+        return first
 
     def check_advance(self, register: NDArray[Any], position: NDArray[Any]) -> None:
         """That the readings, in row order, never go backwards.
@@ -265,6 +217,11 @@ class Accounts:
     def digest(self) -> bytes:
         """sha256 over names and flags."""
         return hashlib.sha256(self._names.digest() + bytes(self._external)).digest()
+
+
+def rights_bits(rights: Iterable[Right]) -> int:
+    """A bit for each right."""
+    return sum(1 << RIGHTS.index(right) for right in set(rights))
 
 
 def _sealed(view: NDArray[Any]) -> NDArray[Any]:

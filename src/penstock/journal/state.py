@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from penstock.errors import Conflict, Corrupt, Invalid, NotFound, PenstockError, Refused
 from penstock.journal import link_rules
+from penstock.journal.enrolled import Enrolled
 from penstock.journal.fact import FactBody, Recorded
 from penstock.journal.kinds.capital import CollectionReceived
+from penstock.journal.kinds.device import EpochOpened
 from penstock.journal.kinds.energy import (
     DeviceEnrolled,
+    DevicesEnrolled,
     ReadingsVerified,
     SiteRegistered,
     SpansLinked,
@@ -29,7 +32,7 @@ from penstock.journal.kinds.energy import (
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened, Transfer
 from penstock.journal.ledger_book import Ledger
 from penstock.journal.links import LinkBook
-from penstock.journal.register import Accounts, Names, Registers, grown
+from penstock.journal.register import Accounts, Registers
 from penstock.journal.segment import Columns, SegmentRef
 from penstock.journal.titles import TitleBook, Verdict
 from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right
@@ -64,40 +67,20 @@ class Books:
     def __init__(self) -> None:
         self.registers = Registers()
         self.accounts = Accounts()
-        self.devices = Names("device")
-        self.sites: dict[str, SiteRegistered] = {}
+        self.enrolled = Enrolled(self.registers)
         self.titles = {right: TitleBook() for right in Right}
         self.links = {kind: LinkBook() for kind in LinkKind}
         self.ledger = Ledger(self.accounts)
         self.size = 0
-        self._enrolled = bytes(32)  # a chain of hashes over all enrolments
-        self._device_register = np.zeros(16, dtype=np.int32)
+
+    @property
+    def sites(self) -> dict[str, SiteRegistered]:
+        """Every site, by name."""
+        return self.enrolled.sites
 
     def device_id(self, device: str) -> int:
         """A device's number, in order of enrolment; NotFound ``device.unknown``."""
-        return self.devices.id_of(device)
-
-    def device_registers(self) -> NDArray[np.int32]:
-        """The register of every device, by device number."""
-        return self._device_register[: len(self.devices)]
-
-    def metered(self) -> NDArray[np.bool_]:
-        """Which registers a device counts, by number."""
-        mask = np.zeros(len(self.registers), dtype=np.bool_)
-        mask[self.device_registers()] = True
-        return mask
-
-    def check_device(self, enrolled: DeviceEnrolled) -> None:
-        """Raises Conflict ``device.known``, NotFound ``site.unknown``, ``register.unknown``."""
-        self.devices.check_new(enrolled.device)
-        if enrolled.site not in self.sites:
-            raise NotFound("site.unknown", f"There is no site {enrolled.site}.", site=enrolled.site)
-        self.registers.id_of(enrolled.register)
-
-    def check_site(self, site: SiteRegistered) -> None:
-        """Raises Conflict ``site.known``."""
-        if site.site in self.sites:
-            raise Conflict("site.known", f"The site {site.site} is registered already.", site=site.site)
+        return self.enrolled.names.id_of(device)
 
     def issue_limit(self) -> NDArray[np.int64]:
         """How far each register may be issued: a counted one to where it stands, others without a bound."""
@@ -177,15 +160,16 @@ class Books:
         self.registers.open(fact)
 
     def _register_site(self, fact: SiteRegistered, _: Columns) -> None:
-        self.check_site(fact)
-        self.sites[fact.site] = fact
+        self.enrolled.register_site(fact)
 
     def _enrol_device(self, fact: DeviceEnrolled, _: Columns) -> None:
-        self.check_device(fact)
-        number = self.devices.add(fact.device)
-        self._device_register = grown(self._device_register, number + 1)
-        self._device_register[number] = self.registers.id_of(fact.register)
-        self._enrolled = hashlib.sha256(self._enrolled + repr(fact).encode()).digest()
+        self.enrolled.enrol_one(fact)
+
+    def _enrol_devices(self, fact: DevicesEnrolled, columns: Columns) -> None:
+        self.enrolled.enrol_many(fact, columns)
+
+    def _open_epoch(self, fact: EpochOpened, _: Columns) -> None:
+        self.enrolled.open_epoch(fact)
 
     def _verify_readings(self, _: ReadingsVerified, readings: Columns) -> None:
         self.registers.advance(*accepted_readings(readings))
@@ -222,7 +206,7 @@ class Books:
     def digest(self) -> bytes:
         """sha256 over every book: equal for equal journals."""
         digest = hashlib.sha256(self.registers.digest() + self.accounts.digest() + self.ledger.digest())
-        digest.update(self._enrolled + repr(list(self.sites.values())).encode())
+        digest.update(self.enrolled.digest())
         for right in Right:
             digest.update(self.titles[right].digest())
         for kind in LinkKind:
@@ -257,6 +241,8 @@ _EFFECTS: Final = cast(
         RegisterOpened: Books._open_register,
         SiteRegistered: Books._register_site,
         DeviceEnrolled: Books._enrol_device,
+        DevicesEnrolled: Books._enrol_devices,
+        EpochOpened: Books._open_epoch,
         ReadingsVerified: Books._verify_readings,
         TitlesIssued: Books._issue_titles,
         TitlesMoved: Books._move_titles,

@@ -110,3 +110,22 @@ class PointRole(StrEnum):
 
     ISSUES = "issues"
     CHECKS = "checks"
+
+
+class Direction(StrEnum):
+    """Which way a register counts, seen from its measuring point."""
+
+    EXPORT = "export"
+    IMPORT = "import"
+    CHARGE = "charge"
+    DISCHARGE = "discharge"
+
+
+class EpochCause(StrEnum):
+    """Why a register ends and another continues it."""
+
+    REPLACED = "replaced"
+    ROLLED_OVER = "rolled_over"
+    RESET = "reset"
+    CORRECTED_UP = "corrected_up"
+    CORRECTED_DOWN = "corrected_down"

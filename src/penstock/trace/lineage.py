@@ -152,7 +152,7 @@ class _Builder:
 
     def __init__(self, books: Books, found: Walk, notes: Mapping[str, str], children_most: int) -> None:
         self._books, self._walk, self._notes, self._most = books, found, notes, children_most
-        self._metered = books.metered()
+        self._metered = books.enrolled.metered()
         self._states = [_states(books, level) for level in found.levels]
         self._bounds = [
             np.searchsorted(after["parent"], np.arange(len(level["row"]) + 1))

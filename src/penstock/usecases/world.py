@@ -26,7 +26,7 @@ class World:
     capital: DealBook = field(default_factory=DealBook)
 
     def __post_init__(self) -> None:
-        self.energy = Devices(self.books.registers)
+        self.energy = Devices(self.books.registers, self.books.enrolled.names)
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Fold one fact into every room that knows it."""

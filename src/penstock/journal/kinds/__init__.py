@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from penstock.journal.fact import Kinds
-from penstock.journal.kinds import capital, chain, compute, energy, ledger
+from penstock.journal.kinds import capital, chain, command, compute, device, energy, ledger, quarantine, upkeep
+from penstock.journal.kinds.upcasters import UPCASTERS
 
 KINDS: Final = Kinds(
     [
@@ -15,11 +16,25 @@ KINDS: Final = Kinds(
         ledger.CheckpointSigned,
         energy.SiteRegistered,
         energy.DeviceEnrolled,
+        energy.DevicesEnrolled,
+        device.KeyRotated,
+        device.KeyRevoked,
+        device.KeyReclaimed,
+        device.DeviceTransferred,
+        device.MeterReplaced,
+        device.EpochOpened,
+        device.PointPlaced,
+        device.DeviceLocked,
+        device.DeviceRetired,
+        command.CommandAsked,
+        command.CommandAnswered,
         energy.PacketsReceived,
         energy.ReadingsVerified,
         energy.TitlesIssued,
         energy.SpansLinked,
         energy.TitlesMoved,
+        quarantine.QuarantineLifted,
+        quarantine.GapAccepted,
         compute.RackRegistered,
         compute.CreditsOffered,
         compute.CreditsSold,
@@ -34,5 +49,8 @@ KINDS: Final = Kinds(
         capital.IncomeWithdrawn,
         chain.ChainAdopted,
         chain.CheckpointAnchored,
-    ]
+        upkeep.ReadingsErased,
+        upkeep.SegmentsCompacted,
+    ],
+    UPCASTERS,
 )

@@ -7,18 +7,34 @@ from typing import ClassVar
 
 from penstock.journal.segment import SegmentRef
 from penstock.journal.words import Assurance, LinkKind, Right, Technology, TitleState
+from penstock.keys import KeyKind
 
 
 @dataclass(frozen=True, slots=True)
 class SiteRegistered:
-    """A place with a measuring-point tree, in a grid zone; ``cell`` is its location as coarse as the owner allows."""
+    """A place with a measuring-point tree, in a grid zone; ``cell`` is its location as coarse as the owner allows.
+
+    ``owner_key`` is the owner's Ed25519 key (empty: none), which consents to a transfer and helps reclaim a device.
+    Readings of a ``personal`` site are sealed so that they can be erased.
+    """
 
     KIND: ClassVar[str] = "site.registered"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     site: str
     zone: str
     cell: str
     owner: str
+    owner_key: bytes = b""
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeLock:
+    """A device takes part in one programme alone, from ``start_us`` to ``stop_us``; a part of other facts."""
+
+    programme: str
+    start_us: int
+    stop_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +42,12 @@ class DeviceEnrolled:
     """A device that signs its readings. Devices are numbered 0, 1, ... in order of enrolment.
 
     ``capacity_w`` bounds what ``register`` can count; tilt and azimuth [degrees, south = 180] where it has them.
+    ``register`` is its channel 0, ``more_registers`` channels 1, 2, ...; each passes its last digit at
+    ``rolls_over_wh`` (0: never). ``assurance`` is the most that its readings can have.
     """
 
     KIND: ClassVar[str] = "device.enrolled"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     device: str
     site: str
     technology: Technology
@@ -39,6 +57,27 @@ class DeviceEnrolled:
     commissioned_us: int
     tilt_deg: int | None = None
     azimuth_deg: int | None = None
+    key_kind: KeyKind = KeyKind.ED25519
+    assurance: Assurance = Assurance.METER_SIGNED
+    more_registers: tuple[str, ...] = ()
+    rolls_over_wh: int = 0
+    programmes: tuple[ProgrammeLock, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesEnrolled:
+    """Many devices on one site (segment ``device/1``), numbered in row order, with their registers opened at 0.
+
+    Device i counts the registers ``<device>/<channel>``, numbered device by device in the order of ``channels``; the
+    first issues the rights ``issues``, the others check.
+    """
+
+    KIND: ClassVar[str] = "devices.enrolled"
+    VERSION: ClassVar[int] = 1
+    segment: SegmentRef
+    site: str
+    channels: tuple[str, ...]
+    issues: tuple[Right, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,115 @@
+"""The books' own view of devices: which sites and names are taken, and which registers a device counts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.errors import Conflict, Invalid, NotFound
+from penstock.journal.device_rows import read_identities, register_urns
+from penstock.journal.kinds.device import EpochOpened
+from penstock.journal.kinds.energy import DeviceEnrolled, DevicesEnrolled, SiteRegistered
+from penstock.journal.names import Names
+from penstock.journal.register import Registers, grown, rights_bits
+from penstock.journal.segment import Columns
+from penstock.journal.words import RegisterKind, Unit
+
+CHANNELS_MAX: Final = 16
+
+
+class Enrolled:
+    """Sites and devices by name; devices are numbered in order of enrolment."""
+
+    def __init__(self, registers: Registers) -> None:
+        self.names = Names("device")
+        self.sites: dict[str, SiteRegistered] = {}
+        self._registers = registers
+        self._main = np.zeros(16, dtype=np.int32)
+        self._metered = np.zeros(16, dtype=np.bool_)
+        self._chain = bytes(32)  # of hashes over all that was told, so that a digest costs nothing
+
+    def main_registers(self) -> NDArray[np.int32]:
+        """The register of channel 0 that every device was enrolled with, by device number."""
+        return self._main[: len(self.names)]
+
+    def metered(self) -> NDArray[np.bool_]:
+        """Which registers a device counts, by register number."""
+        self._metered = grown(self._metered, len(self._registers))
+        return self._metered[: len(self._registers)]
+
+    def check_site(self, site: SiteRegistered) -> None:
+        """Raises Conflict ``site.known``."""
+        if site.site in self.sites:
+            raise Conflict("site.known", f"The site {site.site} is registered already.", site=site.site)
+
+    def register_site(self, site: SiteRegistered) -> None:
+        """Take a site in; raises as `check_site`."""
+        self.check_site(site)
+        self.sites[site.site] = site
+        self._tell(site)
+
+    def check_one(self, device: DeviceEnrolled) -> None:
+        """Raises Conflict ``device.known``, NotFound ``site.unknown``, ``register.unknown``."""
+        self.names.check_new(device.device)
+        self._check_known(device.site)
+        for urn in (device.register, *device.more_registers):
+            self._registers.id_of(urn)
+
+    def enrol_one(self, device: DeviceEnrolled) -> None:
+        """Take a device in; raises as `check_one`."""
+        self.check_one(device)
+        registers = [self._registers.id_of(urn) for urn in (device.register, *device.more_registers)]
+        self.names.add(device.device)
+        self._count(np.array(registers[:1]), np.array(registers))
+        self._tell(device)
+
+    def check_many(self, fact: DevicesEnrolled, names: Sequence[str]) -> None:
+        """That many devices may be enrolled at once.
+
+        Raises:
+            Conflict: ``device.known``, ``register.known``. NotFound: ``site.unknown``. Invalid: ``device.channels``.
+        """
+        self._check_known(fact.site)
+        if not 0 < len(fact.channels) <= CHANNELS_MAX or len(set(fact.channels)) != len(fact.channels):
+            raise Invalid("device.channels", f"A device has 1 to {CHANNELS_MAX} channels, each of its own name.")
+        self.names.check_all_new(names)
+        self._registers.check_all_new(register_urns(names, fact.channels))
+
+    def enrol_many(self, fact: DevicesEnrolled, columns: Columns) -> None:
+        """Take many devices in and open their registers; raises as `check_many`, and ``device.identity``."""
+        names = read_identities(columns["identity"]).names
+        self.check_many(fact, names)
+        channels = len(fact.channels)
+        issues = np.tile([rights_bits(fact.issues), *[0] * (channels - 1)], len(names))
+        urns = register_urns(names, fact.channels)
+        first = self._registers.open_many(urns, Unit.WH, RegisterKind.COUNTED, issues)
+        self.names.add_all(names)
+        self._count(first + np.arange(len(names)) * channels, np.arange(first, len(self._registers)))
+        self._tell(fact)
+
+    def open_epoch(self, fact: EpochOpened) -> None:
+        """A device counts another register; raises NotFound ``device.unknown``, ``register.unknown``."""
+        self.names.id_of(fact.device)
+        self.metered()[self._registers.id_of(fact.register)] = True
+        self._tell(fact)
+
+    def _check_known(self, site: str) -> None:
+        if site not in self.sites:
+            raise NotFound("site.unknown", f"There is no site {site}.", site=site)
+
+    def _count(self, main: NDArray[Any], registers: NDArray[Any]) -> None:
+        """New devices' registers: the main one of each, and all of them."""
+        self._main = grown(self._main, len(self.names))
+        self._main[len(self.names) - len(main) : len(self.names)] = main
+        self.metered()[registers] = True
+
+    def _tell(self, fact: object) -> None:
+        self._chain = hashlib.sha256(self._chain + repr(fact).encode()).digest()
+
+    def digest(self) -> bytes:
+        """sha256 over all that was told, in order."""
+        return self._chain

@@ -1,0 +1,25 @@
+"""Older versions of facts, each read as the next one: pure functions of their plain values."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from penstock.journal.canonical import Plain
+from penstock.journal.fact import Upcaster
+
+
+def _device_enrolled_1(data: dict[str, Plain]) -> dict[str, Plain]:
+    """Every device had one register, an Ed25519 key, and signed its own readings."""
+    more: dict[str, Plain] = {"key_kind": "ed25519", "assurance": "meter_signed", "more_registers": []}
+    return data | more | {"rolls_over_wh": "0", "programmes": []}
+
+
+def _site_registered_1(data: dict[str, Plain]) -> dict[str, Plain]:
+    """Owners had no keys, and nothing was erasable."""
+    return data | {"owner_key": "", "personal": False}
+
+
+UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
+    ("device.enrolled", 1): _device_enrolled_1,
+    ("site.registered", 1): _site_registered_1,
+}
