@@ -338,8 +338,8 @@ _K192_G: Final = (
 )
 """y^2 = x^3 + 3 over the prime field; base point and its order (SEC 2, version 2.0, 2.2.1)."""
 
-_Point = tuple[int, int] | None
-"""A point of the curve, or None for the point at infinity."""
+_Point = tuple[int, int, int]
+"""A point of the curve as (X, Y, Z), x = X / Z^2 and y = Y / Z^3; Z is 0 at infinity."""
 
 
 def _read_secp192k1(public: bytes) -> _Check:
@@ -349,8 +349,8 @@ def _read_secp192k1(public: bytes) -> _Check:
         r, s = _r_and_s(scheme, signature, _K192_ORDER)
         digest = int.from_bytes(hashlib.sha256(message).digest()[:24], "big")  # its leftmost bits (SEC 1, 4.1.4)
         w = pow(s, -1, _K192_ORDER)
-        found = _sum(_multiple(digest * w % _K192_ORDER, _K192_G), _multiple(r * w % _K192_ORDER, point))
-        return found is not None and found[0] % _K192_ORDER == r
+        x, _, z = _combined(digest * w % _K192_ORDER, r * w % _K192_ORDER, point)
+        return z != 0 and x * pow(z, -2, _K192_PRIME) % _K192_PRIME % _K192_ORDER == r
 
     return check
 
@@ -373,27 +373,41 @@ def _compressed_k192(point: bytes) -> bytes:
     return short
 
 
-def _sum(one: _Point, other: _Point) -> _Point:
-    """The group law (SEC 1, 2.2.1)."""
-    if one is None or other is None:
-        return one or other
-    (x1, y1), (x2, y2) = one, other
-    if x1 == x2 and (y1 + y2) % _K192_PRIME == 0:
-        return None
-    rise, run = (3 * x1 * x1, 2 * y1) if one == other else (y2 - y1, x2 - x1)
-    slope = rise * pow(run, -1, _K192_PRIME) % _K192_PRIME
-    x3 = (slope * slope - x1 - x2) % _K192_PRIME
-    return x3, (slope * (x1 - x3) - y1) % _K192_PRIME
-
-
-def _multiple(times: int, point: _Point) -> _Point:
-    """``times`` that point, by doubling and adding."""
-    total: _Point = None
-    while times:
-        if times & 1:
-            total = _sum(total, point)
-        point, times = _sum(point, point), times >> 1
+def _combined(times_base: int, times_point: int, point: tuple[int, int]) -> _Point:
+    """``times_base`` G + ``times_point`` P, both multiples built up together, bit by bit."""
+    total: _Point = (1, 1, 0)
+    for bit in reversed(range(_K192_ORDER.bit_length())):
+        total = _doubled(total)
+        if times_base >> bit & 1:
+            total = _added(total, _K192_G)
+        if times_point >> bit & 1:
+            total = _added(total, point)
     return total
+
+
+def _doubled(point: _Point) -> _Point:
+    """Twice the point: the tangent's third crossing, mirrored, in coordinates without division."""
+    x, y, z = point
+    square, slope = y * y % _K192_PRIME, 3 * x * x % _K192_PRIME
+    chord = 4 * x * square % _K192_PRIME
+    x3 = (slope * slope - 2 * chord) % _K192_PRIME
+    return x3, (slope * (chord - x3) - 8 * square * square) % _K192_PRIME, 2 * y * z % _K192_PRIME
+
+
+def _added(one: _Point, other: tuple[int, int]) -> _Point:
+    """The sum with a point whose Z is 1."""
+    x1, y1, z1 = one
+    if z1 == 0:
+        return (*other, 1)
+    z_square = z1 * z1 % _K192_PRIME
+    run = (other[0] * z_square - x1) % _K192_PRIME
+    rise = (other[1] * z_square * z1 - y1) % _K192_PRIME
+    if run == 0:
+        return _doubled(one) if rise == 0 else (1, 1, 0)
+    square = run * run % _K192_PRIME
+    cube, chord = run * square % _K192_PRIME, x1 * square % _K192_PRIME
+    x3 = (rise * rise - cube - 2 * chord) % _K192_PRIME
+    return x3, (rise * (chord - x3) - y1 * cube) % _K192_PRIME, z1 * run % _K192_PRIME
 
 
 _SECP256K1_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
