@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.result import Result
+from bench.result import SMALL, Result
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "RESULTS.md"
@@ -109,10 +109,13 @@ def main() -> int:
     parser.add_argument("name", nargs="?", help="a benchmark, or 'all'")
     parser.add_argument("--json", action="store_true", help="print one JSON object a benchmark")
     parser.add_argument("--write", action="store_true", help="with 'all': write RESULTS.md")
+    parser.add_argument("--small", action="store_true", help="a quick run on fewer rows, where a benchmark has one")
     args, known = parser.parse_args(), benchmarks()
     if args.name is None:
         print("\n".join(f"{name:12} {line}" for name, line in known.items()))
         return 0
+    if args.small:
+        os.environ[SMALL] = "1"
     if args.name != "all" and args.name not in known:
         parser.error(f"no benchmark {args.name!r}; there are {', '.join(known)}")
     if args.name != "all":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Final
+
+SMALL: Final = "PENSTOCK_BENCH_SMALL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,11 @@ class Race:
 
     def _ratios(self) -> list[float]:
         return [peer / ours for ours, peer in zip(self.ours_s, self.peer_s, strict=True)]
+
+
+def is_small() -> bool:
+    """Whether a quick run was asked for: fewer rows, and figures that say nothing."""
+    return SMALL in os.environ
 
 
 def race(ours: Callable[[], object], peer: Callable[[], object], rounds: int = 5) -> Race:
