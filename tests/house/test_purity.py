@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PURE_ROOMS = ("journal", "physics", "rates", "energy", "capital", "compute", "market", "trace")
-PURE_VALUES = ("units.py", "span.py", "period.py", "money.py", "errors.py", "keys.py")
+PURE_VALUES = ("units.py", "span.py", "period.py", "money.py", "errors.py", "keys")
 MODULES = {
     *("time", "random", "secrets", "uuid", "os", "io", "pathlib", "shutil", "tempfile", "glob", "sqlite3"),
     *("socket", "ssl", "http", "urllib", "subprocess", "threading", "multiprocessing", "asyncio", "logging"),
