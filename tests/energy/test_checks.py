@@ -96,7 +96,7 @@ def test_a_packet_in_anothers_name_is_not_signed_by_it() -> None:
 def test_what_is_told_of_a_packet() -> None:
     found = judge([ONE, b"x", signed(packet("stranger", 7)), signed(packet("hill"))], NOW_US, devices("roof", "hill"))
     assert found.packets["device"].tolist() == [0, -1, -1, 1]
-    assert found.packets["sequence"].tolist() == [0, 0, 7, 0]
+    assert found.packets["sequence"].tolist() == [0, -1, 7, 0]
     assert found.readings["packet"].tolist() == [0] * 4 + [3] * 4
     assert found.readings["register"].tolist() == [12] * 4 + [11] * 4
     assert found.readings["position_wh"].tolist() == [10, 20, 30, 40] * 2
@@ -181,12 +181,12 @@ def naive(register: list[int], at_us: list[int], position_wh: list[int], found: 
         allowed = int(found.capacities_w(np.array([number]))[0]) * ((at - at0) // SECOND_US) // 3_600 + 1
         if at < START_US:
             said.append(R.BEFORE_TIME)
-        elif number in waits:
-            said.append(R.HELD_BACK)
         elif (at, position) in seen[number]:
             said.append(R.DUPLICATE)
         elif at <= at0:
             said.append(R.TIME_BACKWARD)
+        elif number in waits:
+            said.append(R.HELD_BACK)
         elif position < position0 and position * 10 <= position0 and position <= allowed:
             said.append(R.RESET)
             waits.add(number)

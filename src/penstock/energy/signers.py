@@ -138,7 +138,7 @@ def batch_of(parsed: Parsed, signers: Signers, claims: Claims, good: NDArray[np.
     """The batch, once it is known which claims are ``good``.
 
     A message that the current key did not sign is tried with the device's former keys, newest first: late data stays
-    good when a key changes, for readings within that key's time.
+    good when a key changes, for readings within that key's time and messages up to the last one it signed.
     """
     reached, since_us, until_us = claims.reached.copy(), signers.since_us.copy(), signers.until_us.copy()
     former = np.zeros(len(reached), dtype=np.bool_)
@@ -147,7 +147,9 @@ def batch_of(parsed: Parsed, signers: Signers, claims: Claims, good: NDArray[np.
     for row in bad.tolist():
         span = _signed_by(parsed, row, signers.former.get(row, ()))
         if span is not None:
-            reached[row], former[row], since_us[row], until_us[row] = 0, True, span.since_us, span.until_us
+            late = int(parsed.sequence[row]) > span.last_sequence
+            reached[row], former[row] = MessageVerdict.KEY_NOT_VALID if late else 0, True
+            since_us[row], until_us[row] = span.since_us, span.until_us
     return Batch(
         form=parsed.form,
         device=signers.device,

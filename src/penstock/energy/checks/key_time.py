@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from penstock.energy.checks.findings import Findings, Ints, marked
 from penstock.energy.verdict import ReadingVerdict
+from penstock.units import INT64_MAX
 
 
 def key_at_reading(at_us: Ints, key_since_us: Ints, key_until_us: Ints) -> Findings:
@@ -11,4 +12,5 @@ def key_at_reading(at_us: Ints, key_since_us: Ints, key_until_us: Ints) -> Findi
 
     A stolen old key can still sign; it cannot sign for a time after its end, nor before its beginning.
     """
-    return marked((at_us < key_since_us) | (at_us >= key_until_us), ReadingVerdict.KEY_NOT_VALID)
+    ended = (at_us >= key_until_us) & (key_until_us != INT64_MAX)  # which stands for no end
+    return marked((at_us < key_since_us) | ended, ReadingVerdict.KEY_NOT_VALID)

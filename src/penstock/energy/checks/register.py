@@ -44,12 +44,13 @@ def follow(
     capacity_w: Ints,
     epoch_start_wh: Ints,
     rolls_over_wh: Ints,
+    held: Bools,
 ) -> tuple[Ints, Ints]:
     """For rows sorted by register, in order of arrival: a `ReadingVerdict` each, and the row each is held against.
 
     ``starts`` is where each register's rows begin; the columns after it are aligned with ``starts``. The row held
     against is `STANDING` where it is the standing (last_at_us, last_wh). One pass finds the registers where every step
-    is fine; only the others are walked.
+    is fine; only the others are walked. Of a register that is ``held`` already, what does not fit waits like the rest.
     """
     rows, lengths = len(at_us), np.diff(np.r_[starts, len(at_us)])
     verdicts, before = np.zeros(rows, dtype=np.uint8), np.arange(-1, rows - 1)
@@ -63,6 +64,7 @@ def follow(
             int(capacity_w[group]),
             int(epoch_start_wh[group]),
             int(rolls_over_wh[group]),
+            waits=bool(held[group]),
         )
         verdicts[part], held_against = register.walk(at_us[part].tolist(), position_wh[part].tolist())
         before[part] = np.where(held_against == STANDING, STANDING, held_against + part.start)
@@ -72,22 +74,27 @@ def follow(
 class Walk:
     """One register's readings, one by one, in whole numbers without bounds."""
 
-    def __init__(self, standing: _Step, capacity_w: int, epoch_start_wh: int, rolls_over_wh: int) -> None:
-        self._standing, self._capacity_w = standing, capacity_w
+    def __init__(
+        self, standing: _Step, capacity_w: int, epoch_start_wh: int, rolls_over_wh: int, *, waits: bool = False
+    ) -> None:
+        self._standing, self._capacity_w, self._waits = standing, capacity_w, waits
         self._epoch_start_wh, self._rolls_over_wh = epoch_start_wh, rolls_over_wh
 
     def walk(self, at_us: list[int], position_wh: list[int]) -> tuple[Ints, Ints]:
-        """Verdicts, and the row each is held against. After a quarantined one the rest is held back."""
+        """Verdicts, and the row each is held against. After a quarantined one the rest is held back, if it is new."""
         verdicts, before = np.zeros(len(at_us), np.uint8), np.zeros(len(at_us), np.int64)
-        last, waits = STANDING, False
+        last = STANDING
         seen = {self._standing} if self._standing[1] else set()  # nobody sent the standing at commissioning
         for row, step in enumerate(zip(at_us, position_wh, strict=True)):
             before[row] = last
-            verdicts[row] = verdict = ReadingVerdict.HELD_BACK if waits else self._verdict(step, seen)
+            verdict = self._verdict(step, seen)
+            if self._waits and verdict not in (ReadingVerdict.DUPLICATE, ReadingVerdict.TIME_BACKWARD):
+                verdict = ReadingVerdict.HELD_BACK
+            verdicts[row] = verdict
             if not verdict:
                 last, self._standing = row, step
                 seen.add(step)
-            waits |= verdict in (ReadingVerdict.ROLLED_OVER, ReadingVerdict.RESET)
+            self._waits |= verdict in (ReadingVerdict.ROLLED_OVER, ReadingVerdict.RESET)
         return verdicts, before
 
     def _verdict(self, step: _Step, seen: set[_Step]) -> ReadingVerdict:

@@ -165,6 +165,7 @@ def _together(
         devices.capacity_w[devices.device_of[first]],
         devices.epoch_start_wh[first],
         devices.rolls_over_wh[first],
+        devices.held_since_us[first] != 0,
     )
     findings = np.where(verdicts == 0, np.uint32(0), np.uint32(1) << verdicts.astype(np.uint32))
     stands = np.flatnonzero(verdicts == 0)
