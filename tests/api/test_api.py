@@ -158,7 +158,7 @@ def test_what_people_wrote_is_never_markup(tmp_path: Path) -> None:
     from penstock.usecases import enrol
 
     named = "<script>alert(1)</script>"
-    producer = enrol.Producer(named, bytes(32), 100, "XX", "", 1)
+    producer = enrol.Producer(named, b"\x09" * 32, 100, "XX", "", 1)
     with Workspace(tmp_path / "workspace") as workspace:
         workspace.submit("roof", b"", 1, lambda world: enrol.enrol_producers(world, [producer]))
         with serve_in_thread(make_app(workspace)) as running:
@@ -183,7 +183,7 @@ def test_the_door_follows_the_writer(tmp_path: Path) -> None:
     with Workspace(tmp_path / "workspace") as workspace, serve_in_thread(make_app(workspace)) as running:
         browser = Browser(running.url)
         assert browser.json("/devices")["total"] == 0
-        producer = enrol.Producer("roof", bytes(32), 100, "XX", "", 1)
+        producer = enrol.Producer("roof", b"\x09" * 32, 100, "XX", "", 1)
         workspace.submit("roof", b"", 1, lambda world: enrol.enrol_producers(world, [producer]))
         assert (browser.json("/devices")["total"], browser.json("/record/facts")["size"]) == (1, 5)
 

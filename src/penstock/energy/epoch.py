@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from penstock.energy.key_book import KeySpan
 from penstock.energy.statement import is_signed, statement
 from penstock.errors import NotFound, Refused, Unverified
 from penstock.journal.kinds.device import EpochOpened
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 CORRECTIONS: Final = (EpochCause.CORRECTED_UP, EpochCause.CORRECTED_DOWN)
 
 
-def check_epoch(devices: Devices, fact: EpochOpened) -> None:
+def check_epoch(devices: Devices, fact: EpochOpened, key: KeySpan | None = None) -> None:
     """That a new epoch continues the present one of a device's channel, from where both stood.
+
+    ``key`` is the device's key by then, where it is about to change.
 
     Raises:
         NotFound: ``device.unknown``, ``register.unknown``. Refused: ``device.retired``; ``epoch.predecessor`` where
@@ -37,12 +40,18 @@ def check_epoch(devices: Devices, fact: EpochOpened) -> None:
     _check_start(devices, fact, before)
     if fact.debt_wh < 0 or (fact.debt_wh and fact.cause is not EpochCause.CORRECTED_DOWN):
         raise Refused("epoch.debt", "Only a downward correction leaves a debt.")
-    _check_signature(devices, number, fact)
+    _check_signature(devices, number, fact, key)
 
 
 def open_epoch(devices: Devices, fact: EpochOpened) -> None:
-    """The new register takes the place of the old one. Nothing of the old one changes."""
+    """The new register takes the place of the old one. Nothing of the old one changes.
+
+    Raises:
+        Refused: ``epoch.register`` where a device counts the new one already.
+    """
     number, register = devices.number(fact.device), devices.register_id(fact.register)
+    if register < len(devices.standings) and devices.device_of[register] >= 0:
+        raise Refused("epoch.register", f"A device counts {fact.register} already.", register=fact.register)
     devices.standings.begin(np.array([register]), np.array([number]), fact.from_us, fact.rolls_over_wh)
     devices.standings["epoch_start_wh"][register] = fact.start_count_wh
     devices.standings["debt_wh"][register] = fact.debt_wh
@@ -72,15 +81,17 @@ def _check_start(devices: Devices, fact: EpochOpened, before: int) -> None:
         raise Refused("epoch.start", "The device's count at the seam does not fit the cause.", cause=fact.cause)
 
 
-def _check_signature(devices: Devices, number: int, fact: EpochOpened) -> None:
+def _check_signature(devices: Devices, number: int, fact: EpochOpened, key: KeySpan | None) -> None:
     """By the key that counts from here on, or by the owner. A weaker device, or a correction, may go without."""
     weaker = devices.assurance[number] != ASSURANCES.index(Assurance.METER_SIGNED)
     if not fact.signature and (weaker or fact.cause in CORRECTIONS):
         return
-    message, key, owner_key = statement(fact, devices.origin), devices.key_book.span(number), devices.owner_key(number)
-    by_owner = owner_key and is_signed(KeyKind.ED25519, owner_key, message, fact.signature)
-    revoked = bool(devices.key_book.view("revoked")[number])
-    if not by_owner and (revoked or not is_signed(key.kind, key.key, message, fact.signature)):
+    message, owner_key = statement(fact, devices.origin), devices.owner_key(number)
+    if owner_key and is_signed(KeyKind.ED25519, owner_key, message, fact.signature):
+        return
+    revoked = key is None and bool(devices.key_book.view("revoked")[number])
+    key = key or devices.key_book.span(number)
+    if revoked or not is_signed(key.kind, key.key, message, fact.signature):
         raise Unverified(
             "epoch.signature", "Neither the device's key nor the owner's signed this epoch.", device=fact.device
         )

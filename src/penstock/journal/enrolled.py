@@ -53,11 +53,17 @@ class Enrolled:
         self._tell(site)
 
     def check_one(self, device: DeviceEnrolled) -> None:
-        """Raises Conflict ``device.known``, NotFound ``site.unknown``, ``register.unknown``."""
+        """That a device may be enrolled.
+
+        Raises:
+            Conflict: ``device.known``, ``device.register_taken``. NotFound: ``site.unknown``, ``register.unknown``.
+        """
         self.names.check_new(device.device)
         self._check_known(device.site)
-        for urn in (device.register, *device.more_registers):
-            self._registers.id_of(urn)
+        urns = (device.register, *device.more_registers)
+        metered = self.metered()[[self._registers.id_of(urn) for urn in urns]]
+        if metered.any() or len(set(urns)) != len(urns):
+            raise Conflict("device.register_taken", "A device counts this register already.", device=device.device)
 
     def enrol_one(self, device: DeviceEnrolled) -> None:
         """Take a device in; raises as `check_one`."""

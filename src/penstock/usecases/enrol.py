@@ -4,17 +4,48 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-from penstock.errors import Conflict, Invalid
+from penstock.energy.key_book import check_key
+from penstock.errors import Conflict, Invalid, NotFound
+from penstock.journal.device_rows import register_urns
+from penstock.journal.enrolled import CHANNELS_MAX
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.compute import RackRegistered
-from penstock.journal.kinds.energy import DeviceEnrolled, SiteRegistered
+from penstock.journal.kinds.energy import DeviceEnrolled, ProgrammeLock, SiteRegistered
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
-from penstock.journal.words import RegisterKind, Right, Technology, Unit
+from penstock.journal.words import Assurance, RegisterKind, Right, Technology, Unit
+from penstock.keys import KeyKind, is_public_key
+from penstock.physics.cell import parse_cell
 from penstock.usecases.world import World
 
-KEY_BYTES = 32
+COARSE_DIGITS: Final = 5
+"""How precisely a site says where it is unless its owner allows more: a geohash cell of about 5 km."""
+ISSUES: Final = (Right.ATTRIBUTE, Right.ENERGY)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDevice:
+    """A device to enrol on a site that is registered: what it is, its key, and the names of its channels.
+
+    Channel i counts the register ``<name>/<channels[i]>``; channel 0 issues ``issues``, the others check.
+    """
+
+    name: str
+    site: str
+    technology: Technology
+    public_key: bytes
+    capacity_w: int
+    commissioned_us: int
+    channels: tuple[str, ...] = ("export",)
+    issues: tuple[Right, ...] = ISSUES
+    key_kind: KeyKind = KeyKind.ED25519
+    assurance: Assurance = Assurance.METER_SIGNED
+    tilt_deg: int | None = None
+    azimuth_deg: int | None = None
+    rolls_over_wh: int = 0
+    programmes: tuple[ProgrammeLock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +73,108 @@ def open_accounts(names: Sequence[str], external: Sequence[str] = ()) -> list[En
     return [Entry(fact) for fact in opened]
 
 
+def register_site(world: World, site: SiteRegistered, digits: int = COARSE_DIGITS) -> list[Entry]:
+    """Facts that register a site, and open its owner's account where there is none.
+
+    ``site.cell`` is cut to ``digits`` geohash digits, as many as its owner allows.
+
+    Raises:
+        Conflict: ``site.known``. Invalid: ``cell.malformed``; ``site.owner_key`` for a key that is none.
+    """
+    world.books.enrolled.check_site(site)
+    if site.owner_key and not is_public_key(KeyKind.ED25519, site.owner_key):
+        raise Invalid("site.owner_key", "An owner's key is an Ed25519 public key.", site=site.site)
+    cell = coarsened(site.cell, digits)
+    opened = [] if site.owner in world.books.accounts else [Entry(AccountOpened(site.owner))]
+    return [*opened, Entry(replace(site, cell=cell))]
+
+
+def coarsened(cell: str, digits: int = COARSE_DIGITS) -> str:
+    """A geohash cut to ``digits``; empty stays empty. Raises Invalid ``cell.malformed``."""
+    if cell:
+        parse_cell(cell)
+    return cell[: max(digits, 0)]
+
+
+def enrol_device(world: World, new: NewDevice) -> list[Entry]:
+    """Facts that take one device in: its registers, then itself.
+
+    Raises:
+        Invalid: ``device.key``, ``device.capacity``, ``device.channels``, ``device.angle``, ``device.width``.
+        Conflict: ``device.enrolled_twice``, ``device.key_taken``. NotFound: ``site.unknown``.
+    """
+    check_new(world, new)
+    urns = register_urns([new.name], new.channels)
+    opened = [
+        RegisterOpened(urn, Unit.WH, RegisterKind.COUNTED, new.issues if channel == 0 else ())
+        for channel, urn in enumerate(urns)
+    ]
+    for register in opened:
+        world.books.registers.check_open(register)
+    enrolled = DeviceEnrolled(
+        device=new.name,
+        site=new.site,
+        technology=new.technology,
+        public_key=new.public_key,
+        register=urns[0],
+        capacity_w=new.capacity_w,
+        commissioned_us=new.commissioned_us,
+        tilt_deg=new.tilt_deg,
+        azimuth_deg=new.azimuth_deg,
+        key_kind=new.key_kind,
+        assurance=new.assurance,
+        more_registers=tuple(urns[1:]),
+        rolls_over_wh=new.rolls_over_wh,
+        programmes=new.programmes,
+    )
+    return [*map(Entry, opened), Entry(enrolled)]
+
+
+def check_new(world: World, new: NewDevice) -> None:
+    """What a new device needs; raises as `enrol_device`."""
+    check_key(new.key_kind, new.public_key)
+    if not new.name or new.capacity_w < 1:
+        raise Invalid("device.capacity", "A device has a name, and a capacity of at least 1 W.", device=new.name)
+    if not 0 < len(new.channels) <= CHANNELS_MAX or len(set(new.channels)) != len(new.channels):
+        raise Invalid("device.channels", f"A device has 1 to {CHANNELS_MAX} channels, each of its own name.")
+    if not 0 <= (new.tilt_deg or 0) <= 90 or not 0 <= (new.azimuth_deg or 0) < 360:
+        raise Invalid("device.angle", "A plane is tilted by 0 to 90 degrees and faces 0 to 359.", device=new.name)
+    if new.rolls_over_wh < 0:
+        raise Invalid("device.width", "A register's width is not negative.", device=new.name)
+    if new.site not in world.books.sites:
+        raise NotFound("site.unknown", f"There is no site {new.site}.", site=new.site)
+    if world.energy.number(new.name) >= 0:
+        raise Conflict("device.enrolled_twice", "This device is already enrolled.", device=new.name)
+    if new.assurance is Assurance.METER_SIGNED and world.energy.key_book.holders([new.public_key])[0]:
+        raise Conflict(
+            "device.key_taken",
+            "Another device has this key.",
+            hint="A gateway that signs for many is enrolled with assurance gateway_signed.",
+            device=new.name,
+        )
+
+
 def enrol_producers(world: World, producers: Sequence[Producer]) -> list[Entry]:
     """Facts that take rooftops in: owner's account, site, issuing register, tariff register, device.
 
     Raises:
-        Invalid: ``device.key`` for a key that is not 32 bytes, ``device.capacity`` for one below 1 W.
-        Conflict: ``device.enrolled_twice``, also within ``producers``.
+        Invalid: ``device.key`` for a key that is none, ``device.capacity`` for one below 1 W.
+        Conflict: ``device.enrolled_twice``, ``device.key_taken``, also within ``producers``.
     """
     for producer in producers:
         _check(world, producer)
-    names = Counter(producer.name for producer in producers)
-    twice = [name for name, count in names.items() if count > 1]
-    if twice:
-        raise Conflict("device.enrolled_twice", "A device is named twice in one enrolment.", device=twice[0])
+    check_apart([producer.name for producer in producers], [producer.public_key for producer in producers])
     return [Entry(fact) for producer in producers for fact in _producer_facts(producer)]
+
+
+def check_apart(names: Sequence[str], keys: Sequence[bytes]) -> None:
+    """That nothing stands twice in one enrolment; raises Conflict ``device.enrolled_twice``, ``device.key_taken``."""
+    if len(set(names)) != len(names):
+        (twice, _), *_ = Counter(names).most_common(1)
+        raise Conflict("device.enrolled_twice", "A device is named twice in one enrolment.", device=twice)
+    if len(set(keys)) != len(keys):
+        (key, count), *_ = Counter(keys).most_common(1)
+        raise Conflict("device.key_taken", f"{count} devices of one enrolment claim one key.", key=key.hex())
 
 
 def _producer_facts(producer: Producer) -> list[FactBody]:
@@ -79,12 +198,13 @@ def _producer_facts(producer: Producer) -> list[FactBody]:
 
 
 def _check(world: World, producer: Producer) -> None:
-    if len(producer.public_key) != KEY_BYTES:
-        raise Invalid("device.key", "An Ed25519 public key has 32 bytes.", device=producer.name)
+    check_key(KeyKind.ED25519, producer.public_key)
     if producer.capacity_w < 1:
         raise Invalid("device.capacity", "A device's capacity is at least 1 W.", device=producer.name)
     if world.energy.number(producer.name) >= 0:
         raise Conflict("device.enrolled_twice", "This device is already enrolled.", device=producer.name)
+    if world.energy.key_book.holders([producer.public_key])[0]:
+        raise Conflict("device.key_taken", "Another device has this key.", device=producer.name)
 
 
 def enrol_rack(

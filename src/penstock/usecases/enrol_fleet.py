@@ -1,0 +1,151 @@
+"""Enrol a fleet: many devices on one site, one fact and one segment."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+
+from penstock.errors import Conflict, Invalid, PenstockError
+from penstock.journal.device_rows import write_identities
+from penstock.journal.fact import Entry
+from penstock.journal.formats import DEVICES
+from penstock.journal.kinds.energy import DevicesEnrolled
+from penstock.journal.segment import Column, Segment
+from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, Right, Technology
+from penstock.keys import KEY_KINDS, KeyKind, is_public_key
+from penstock.period import parse_iso
+from penstock.units import INT64_MAX
+from penstock.usecases.enrol import COARSE_DIGITS, ISSUES, check_apart, coarsened
+from penstock.usecases.world import World
+
+T = TypeVar("T")
+CHANNELS: Final = ("export",)
+COLUMNS: Final = ("device", "technology", "public_key", "capacity_w", "commissioned")
+MORE_COLUMNS: Final = ("key_kind", "assurance", "tilt_deg", "azimuth_deg", "rolls_over_wh", "cell")
+"""Of a fleet's CSV file: the first five are needed, the others may be missing or empty."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fleet:
+    """Devices to enrol, row by row; ``columns`` are those of ``device/1`` without ``identity``."""
+
+    names: Sequence[str]
+    public_keys: Sequence[bytes]
+    cells: Sequence[str]
+    columns: dict[str, Column]
+
+
+def enrol_fleet(
+    world: World, site: str, fleet: Fleet, channels: tuple[str, ...] = CHANNELS, issues: tuple[Right, ...] = ISSUES
+) -> list[Entry]:
+    """The one fact that takes all devices of ``fleet`` in, or nothing.
+
+    Raises:
+        NotFound: ``site.unknown``. Invalid: ``device.channels``, ``device.key``, ``device.capacity``,
+        ``device.angle``, ``device.width``. Conflict: ``device.known``, ``device.enrolled_twice``,
+        ``device.key_taken``, ``register.known``.
+    """
+    signed = np.flatnonzero(fleet.columns["assurance"] == ASSURANCES.index(Assurance.METER_SIGNED)).tolist()
+    own_keys = [fleet.public_keys[row] for row in signed]
+    check_apart(fleet.names, own_keys)
+    _check_columns(fleet)
+    taken = world.energy.key_book.holders(own_keys)
+    if taken.any():
+        row = signed[int(np.argmax(taken))]
+        raise Conflict("device.key_taken", "Another device has this key.", device=fleet.names[row])
+    identity = write_identities(fleet.names, fleet.public_keys, fleet.cells)
+    segment = Segment(DEVICES, fleet.columns | {"identity": identity})
+    fact = DevicesEnrolled(segment.ref(), site, channels, issues)
+    world.books.enrolled.check_many(fact, fleet.names)
+    return [Entry(fact, segment)]
+
+
+def _check_columns(fleet: Fleet) -> None:
+    columns, kinds = fleet.columns, fleet.columns["key_kind"].tolist()
+    good = {
+        "device.key": np.array(
+            [is_public_key(KEY_KINDS[kind], key) for kind, key in zip(kinds, fleet.public_keys, strict=True)], np.bool_
+        ),
+        "device.capacity": (columns["capacity_w"] >= 1) & np.array([bool(name) for name in fleet.names], np.bool_),
+        "device.angle": _within(columns["tilt_deg"], 90) & _within(columns["azimuth_deg"], 359),
+        "device.width": columns["rolls_over_wh"] >= 0,
+    }
+    sentences = {
+        "device.key": "This is no public key of its kind.",
+        "device.capacity": "A device has a name, and a capacity of at least 1 W.",
+        "device.angle": "A plane is tilted by 0 to 90 degrees and faces 0 to 359.",
+        "device.width": "A register's width is not negative.",
+    }
+    for code, rows in good.items():
+        if not rows.all():
+            row = int(np.argmin(rows))
+            raise Invalid(code, sentences[code], device=fleet.names[row], row=row, bad=int((~rows).sum()))
+
+
+def _within(angle: Column, most: int) -> Column:
+    inside: Column = (angle >= -1) & (angle <= most)
+    return inside
+
+
+def fleet_of_csv(text: str, digits: int = COARSE_DIGITS) -> Fleet:
+    """A fleet as a CSV file lists it (RFC 4180, columns as in `COLUMNS` and `MORE_COLUMNS`; keys in hex).
+
+    Cells are cut to ``digits`` geohash digits.
+
+    Raises:
+        Invalid: ``fleet.columns`` for another header, ``fleet.row`` with the line's number for a row that is none.
+    """
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    header = set(reader.fieldnames or ())
+    if not set(COLUMNS) <= header <= {*COLUMNS, *MORE_COLUMNS}:
+        raise Invalid("fleet.columns", f"The file has the columns {', '.join((*COLUMNS, *MORE_COLUMNS))}.")
+    rows = [_row(reader.line_num, row, digits) for row in _lines(reader)]
+    names, keys, cells, *numbers = zip(*rows, strict=True) if rows else ((), (), (), *[()] * len(DEVICES.fixed))
+    columns = {
+        name: np.array(column, dtype=dtype) for (name, dtype), column in zip(DEVICES.fixed, numbers, strict=True)
+    }
+    return Fleet(names, keys, cells, columns)
+
+
+def _lines(reader: csv.DictReader[str]) -> Iterable[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise Invalid("fleet.row", f"Line {reader.line_num}: {error}.") from None
+
+
+def _row(line: int, row: dict[str, str], digits: int) -> tuple[str, bytes, str, int, int, int, int, int, int, int, int]:
+    try:
+        if None in row or None in row.values():
+            raise ValueError("it has another number of fields than the header")
+        return (
+            row["device"],
+            bytes.fromhex(row["public_key"]),
+            coarsened(row.get("cell") or "", digits),
+            TECHNOLOGIES.index(Technology(row["technology"])),
+            KEY_KINDS.index(_or(row.get("key_kind"), KeyKind, KeyKind.ED25519)),
+            ASSURANCES.index(_or(row.get("assurance"), Assurance, Assurance.METER_SIGNED)),
+            _whole(row["capacity_w"], INT64_MAX),
+            parse_iso(row["commissioned"]),
+            _or(row.get("tilt_deg"), lambda text: _whole(text, 359), -1),
+            _or(row.get("azimuth_deg"), lambda text: _whole(text, 359), -1),
+            _or(row.get("rolls_over_wh"), lambda text: _whole(text, INT64_MAX), 0),
+        )
+    except (ValueError, TypeError, AttributeError, PenstockError) as error:
+        raise Invalid("fleet.row", f"Line {line} does not describe a device: {error}.", line=line) from None
+
+
+def _or(text: str | None, read: Callable[[str], T], otherwise: T) -> T:
+    return read(text) if text else otherwise
+
+
+def _whole(text: str, most: int) -> int:
+    value = int(text)
+    if not 0 <= value <= most:
+        raise ValueError(f"{value} is not between 0 and {most}")
+    return value
