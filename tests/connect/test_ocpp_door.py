@@ -20,8 +20,8 @@ from ocpp.v16 import call
 from ocpp_kit import PASSWORD, Wrong, basic, central, charger, plugged, until, websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from penstock.connect.field_text import nesting
 from penstock.connect.ocpp_central import Bounds
-from penstock.connect.ocpp_desk import nesting
 from penstock.connect.ocpp_door import Charger, identity_of, tls_context
 from penstock.errors import Invalid, Unavailable
 

@@ -16,9 +16,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from penstock.connect.field_text import NESTING_MAX, nesting
 from penstock.connect.ocpp16 import ChargePoint16
 from penstock.connect.ocpp201 import ChargePoint201
-from penstock.connect.ocpp_desk import NESTING_MAX, Desk, Hall, Pace, nesting
+from penstock.connect.ocpp_desk import Desk, Hall, Pace
 from penstock.connect.ocpp_door import Charger, Door
 from penstock.connect.ocpp_profile import limit_of, refusal
 from penstock.connect.ports import Answer, Command, Sink

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
@@ -18,8 +17,6 @@ from penstock.connect.ports import Arrived, Samples, Sink
 from penstock.errors import Invalid, PenstockError, Unavailable
 
 HEARTBEAT_S: Final = 300
-NESTING_MAX: Final = 16
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 QUIET: Final = logging.Logger("penstock.connect.ocpp", logging.CRITICAL + 1)
 """For the library, which would log whole messages: they hold what people identify themselves with."""
@@ -88,19 +85,6 @@ class Pace:
         self._left = min(self._left + (now_s - self._seen_s) * self._per_s, self._burst) - 1
         self._seen_s = now_s
         return self._left >= 0
-
-
-def nesting(text: str) -> int:
-    """How deep lists and objects lie in each other, counted without following them."""
-    deepest = depth = 0
-    for token in _TOKENS.finditer(text):
-        opens = token.group()
-        if opens in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif opens in "]}":
-            depth -= 1
-    return deepest
 
 
 def first_limit_w(schedule: Any) -> float | None:

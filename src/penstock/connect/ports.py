@@ -25,6 +25,7 @@ class Samples:
 
     ``source`` names protocol and origin (``sunspec``, ``prometheus``, ``csv``, a vendor's dialect); ``channel`` is the
     device's register; instants in [us], positions in [Wh, rounded down], power in [mW], `NO_POWER` where not said.
+    ``origin`` is the sha256 of the answer they were read from, where there was one to keep.
     """
 
     source: str
@@ -33,6 +34,7 @@ class Samples:
     at_us: tuple[int, ...]
     position_wh: tuple[int, ...]
     power_mw: tuple[int, ...]
+    origin: bytes = b""
 
 
 class Sink(Protocol):
