@@ -220,6 +220,28 @@ def _reading_refused(plain: Plain) -> None:
     edit_row(plain, _reading(plain, "after", "reading"), verdict=2)
 
 
+def _reading_weaker(plain: Plain) -> None:
+    edit_row(plain, _reading(plain, "after", "reading"), assurance=1)
+
+
+def _device_weaker(plain: Plain) -> None:
+    number = str(row_fields(plain, _reading(plain, "after", "packet"))["device"])
+    seq = next(item["fact"] for item in plain["devices"] if item["number"] == number)
+    edit_fact(plain, seq, assurance="gateway_signed")
+
+
+def _level_unknown(plain: Plain) -> None:
+    edit_fact(plain, _seq(plain, _roof(plain, "title")), assurance="certain")
+
+
+def _form_unknown(plain: Plain) -> None:
+    edit_row(plain, _reading(plain, "after", "packet"), form=9)
+
+
+def _form_of_another(plain: Plain) -> None:
+    edit_row(plain, _reading(plain, "after", "packet"), form=3)
+
+
 def _packet_refused(plain: Plain) -> None:
     edit_row(plain, _reading(plain, "after", "packet"), verdict=4)
 
@@ -663,6 +685,13 @@ DAMAGES: tuple[Damage, ...] = (
     _sealed("reading repacked", "a reading 10 Wh higher, sealed again", "bundle.reading_mismatch", _reading_repacked),
     _sealed("reading of another packet", "its packet's index", "bundle.reading_mismatch", _reading_of_other_packet),
     _sealed("reading refused", "a refused reading counts", "bundle.reading_refused", _reading_refused),
+    _sealed(
+        "reading weaker", "gateway signed, under a title that says meter signed", "bundle.assurance", _reading_weaker
+    ),
+    _sealed("device weaker", "a gateway's key, its reading called meter signed", "bundle.assurance", _device_weaker),
+    _sealed("level unknown", "a title of a level that is none", "bundle.assurance", _level_unknown),
+    _sealed("form unknown", "a number of no form", "bundle.packet_malformed", _form_unknown),
+    _sealed("form of another", "a signed packet passed off as carried", "bundle.packet_malformed", _form_of_another),
     _sealed("packet refused", "a refused packet's reading counts", "bundle.reading_refused", _packet_refused),
     _sealed("packet altered", "the payload, under the old signature", "bundle.packet_signature", _packet_altered),
     _sealed("packet signed by another", "another device's signature", "bundle.packet_signature", _packet_by_another),

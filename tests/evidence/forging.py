@@ -64,13 +64,13 @@ def edit_row(plain: Plain, number: str, **changes: int) -> None:
 
 def packet_in(plain: Plain, number: str) -> packets.Packet:
     """The packet that a row carries."""
-    layout, _ = ROWS["packet/1"]
+    layout, _ = ROWS["packet/2"]
     return packets.packet_in(bytes.fromhex(plain["rows"][int(number)]["row"])[struct.calcsize(layout) :])
 
 
 def put_packet(plain: Plain, number: str, raw: bytes) -> None:
     """Another packet in a row."""
-    layout, _ = ROWS["packet/1"]
+    layout, _ = ROWS["packet/2"]
     fixed = bytes.fromhex(plain["rows"][int(number)]["row"])[: struct.calcsize(layout)]
     plain["rows"][int(number)]["row"] = (fixed + raw).hex()
 

@@ -34,7 +34,8 @@ class _Frame:
     """Plate carree around the cells, a degree of longitude shrunk by the cosine of the middle latitude."""
 
     def __init__(self, cells: Sequence[Row]) -> None:
-        latitudes, longitudes = ([cell[f"{name}_deg"] for cell in cells] for name in ("latitude", "longitude"))
+        latitudes = [float(cell["latitude_deg"]) for cell in cells]
+        longitudes = [float(cell["longitude_deg"]) for cell in cells]
         self.middle = (min(latitudes) + max(latitudes)) / 2, (min(longitudes) + max(longitudes)) / 2
         self.shrink = max(math.cos(math.radians(self.middle[0])), 0.1)
         tall, wide = max(latitudes) - min(latitudes), (max(longitudes) - min(longitudes)) * self.shrink

@@ -18,9 +18,13 @@ import binascii
 import hashlib
 import itertools
 import json
+import re
 import struct
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -95,7 +99,7 @@ def verify(raw: bytes, log_key: bytes | None = None) -> Report:
     return _Check(bundle).run(log_key is not None)
 
 
-# --- The form of the file -------------------------------------------------------------------------------------------
+# --- The form of the file ---------------------------------------------------------------------------------------------
 
 
 def _text(value: Any, where: str) -> str:
@@ -229,9 +233,15 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
 """Packed rows by format: fixed fields, little-endian; only a packet has bytes behind them."""
 PACKETS = ("packet/1", "packet/2")
 READINGS = ("reading/1", "reading/2")
+UNSIGNED = "no key: its readings were carried by somebody else, see their assurance"
 ASSURANCE = ("meter_signed", "gateway_signed", "vendor_attested", "declared")
-VERSIONS = {"device.enrolled": ("1", "2")}
+VENDOR_ATTESTED = 2
+VERSIONS = {"device.enrolled": ("1", "2"), "site.registered": ("1", "2")}
 """Versions of facts that are read here, where not the first alone."""
+
+
+SALTED = "+salt"
+SALT_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -394,6 +404,8 @@ def _fact_of(item: dict[str, Any]) -> Fact:
 
 def _row_of(fact: Fact, index: int, raw: bytes) -> Row:
     form = fact.text("segment", "format")
+    if form.endswith(SALTED):  # the salt stands before the row: erased, its leaf hash tells nothing
+        form, raw = form.removesuffix(SALTED), raw[SALT_BYTES:]
     if form not in ROWS:
         raise VerificationError("bundle.row_malformed", f"Rows of {form} have no place in a bundle.")
     layout, names = ROWS[form]
@@ -458,71 +470,195 @@ def _is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
-# --- Packets: COSE_Sign1 over CBOR ------------------------------------------------------------------------------------
+# --- Messages of meters: our own packets, OCMF records, generation reports, carried readings --------------------------
 
 ALGORITHMS = {
     bytes.fromhex("a10127"): "ed25519",  # {1: -8}: EdDSA
     bytes.fromhex("a10126"): "p-256",  # {1: -7}: ES256
     bytes.fromhex("a101382e"): "secp256k1",  # {1: -47}: ES256K
 }
-CURVES: dict[str, tuple[type[ec.EllipticCurve], int]] = {
-    "p-256": (ec.SECP256R1, 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551),
-    "secp256k1": (ec.SECP256K1, 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141),
+CURVES: dict[str, type[ec.EllipticCurve]] = {
+    "p-256": ec.SECP256R1,
+    "secp256k1": ec.SECP256K1,
+    "p-384": ec.SECP384R1,
+    "brainpool-p256r1": ec.BrainpoolP256R1,
+    "brainpool-p384r1": ec.BrainpoolP384R1,
+    "secp192r1": ec.SECP192R1,
 }
-"""Curve and order by kind of key."""
+COSE_ORDERS = {
+    "p-256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "secp256k1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
+}
+OCMF_ALGORITHMS = {
+    "ECDSA-secp192r1-SHA256": "secp192r1",
+    "ECDSA-secp256k1-SHA256": "secp256k1",
+    "ECDSA-secp256r1-SHA256": "p-256",
+    "ECDSA-secp384r1-SHA256": "p-384",
+    "ECDSA-brainpool256r1-SHA256": "brainpool-p256r1",
+    "ECDSA-brainpoolP256r1-SHA256": "brainpool-p256r1",
+    "ECDSA-brainpool384r1-SHA256": "brainpool-p384r1",
+    "ECDSA-brainpoolP384r1-SHA256": "brainpool-p384r1",
+}
+OBIS = re.compile(
+    r"(?:[0-9A-Za-z]{1,3}-[0-9A-Za-z]{1,3}:)?([0-9A-Fa-f]{1,3})\.([0-9]{1,3})"
+    r"(?:\.([0-9A-Za-z]{1,3}))?(?:[*.][0-9A-Za-z]{1,3})?"
+)
+OBIS_CHANNELS = {"1": 0, "B0": 0, "2": 1, "C0": 1, "B1": 2, "C1": 3, "B2": 4, "C2": 5, "B3": 6, "C3": 7}
+"""Register of a charging meter by the C of its OBIS code: import and export at the meter, behind the cable, and of one
+transaction."""
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 CHANNELS = 1  # in the map behind a packet's positions: which register each reading is of
 
 
 @dataclass(frozen=True)
 class Packet:
-    """What a meter said and signed: positions [Wh] by (channel, instant [us]), in a chain of packets."""
+    """What a meter said and signed: positions [Wh] by (channel, instant [us]), in a chain of packets.
+
+    ``sequence`` is -1 and ``previous`` empty where the form has none; ``kind`` of key is empty where nobody signed.
+    """
 
     device: str
     sequence: int
     previous: bytes
     readings: dict[tuple[int, int], int]
-    algorithm: str
+    kind: str
     signed: bytes
     signature: bytes
     hash: bytes
 
 
-def _packet_of(raw: bytes) -> Packet:
+def _packet_of(form: int, raw: bytes) -> Packet:
+    if form >= len(FORMS):
+        raise VerificationError("bundle.packet_malformed", f"This program reads no packets of form {form}.")
     try:
-        (tag, message), rest = _cbor(raw, 0)
-        protected, unprotected, payload, signature = message
-        (device, sequence, previous, at_us, position_wh, *more), over = _cbor(payload, 0)
-        if (tag, rest, over) != (18, len(raw), len(payload)) or raw[0] >> 5 != 6 or protected not in ALGORITHMS:
-            raise ValueError("not COSE_Sign1")
-        if type(payload) is not bytes or type(signature) is not bytes or type(sequence) is not int:
-            raise ValueError("not bytes")
-        channel = (more[0] if more else {}).get(CHANNELS, [0] * len(at_us))
-        if unprotected != {4: device.encode()} or len(more) > 1 or not len(at_us) == len(position_wh) == len(channel):
-            raise ValueError("not of the named device")
-        readings = dict(zip(zip(channel, at_us, strict=True), position_wh, strict=True))
-        if len(readings) != len(at_us):
-            raise ValueError("an instant twice")
-        signed = b"\x84\x6aSignature1" + _cbor_bytes(protected) + b"\x40" + _cbor_bytes(payload)
-        number = hashlib.sha256(raw).digest()
-        return Packet(device, sequence, previous, readings, ALGORITHMS[protected], signed, signature, number)
-    except (ValueError, TypeError, IndexError, AttributeError, RecursionError):
-        raise VerificationError("bundle.packet_malformed", "A packet is not a signed message of readings.") from None
+        return FORMS[form](raw)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+        raise VerificationError("bundle.packet_malformed", "A packet is not a message of readings.") from None
 
 
-def _is_signed_by(kind: str, key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether a signature is the key's, as COSE writes it: EdDSA, or r || s over SHA-256 with s in the lower half."""
-    if kind not in CURVES:
-        return kind == "ed25519" and _is_signed(key, message, signature)
-    curve, order = CURVES[kind]
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    if len(signature) != 64 or not 0 < s <= order // 2:
+def _cose_of(raw: bytes) -> Packet:
+    """Our own: COSE_Sign1 over CBOR."""
+    (tag, message), rest = _cbor(raw, 0)
+    protected, unprotected, payload, signature = message
+    (device, sequence, previous, at_us, position_wh, *more), over = _cbor(payload, 0)
+    if (tag, rest, over) != (18, len(raw), len(payload)) or raw[0] >> 5 != 6 or protected not in ALGORITHMS:
+        raise ValueError("not COSE_Sign1")
+    if type(payload) is not bytes or type(signature) is not bytes or type(sequence) is not int:
+        raise ValueError("not bytes")
+    channel = (more[0] if more else {}).get(CHANNELS, [0] * len(at_us))
+    if unprotected != {4: device.encode()} or len(more) > 1:
+        raise ValueError("not of the named device")
+    signed = b"\x84\x6aSignature1" + _cbor_bytes(protected) + b"\x40" + _cbor_bytes(payload)
+    readings, kind = _readings(channel, at_us, position_wh), ALGORITHMS[protected]
+    signature = signature if kind == "ed25519" else _der_of(kind, signature)
+    return Packet(device, sequence, previous, readings, kind, signed, signature, _sha256(raw))
+
+
+def _pogg_of(raw: bytes) -> Packet:
+    """Arkreen's generation report: samples of 20 bytes, the key known by its address."""
+    body = _json_of(raw)
+    said = body["params"] if "method" in body else body
+    listed = ",".join(f'"{sample}"' for sample in said["dataList"])
+    signed = f'{{"version":{said["version"]},"address":"{said["address"]}","dataList":[{listed}]}}'.encode()
+    samples = [bytes.fromhex(sample) for sample in said["dataList"]]
+    at_us = [int.from_bytes(sample[1:6], "big") * 1_000_000 for sample in samples]
+    position_wh = [int.from_bytes(sample[12:20], "big") // 1_000 for sample in samples]
+    if any(len(sample) != 20 or sample[0] != 1 for sample in samples):
+        raise ValueError("not samples")
+    number = 0
+    for sign in said["signature"]:
+        number = number * 58 + BASE58.index(sign)
+    readings = _readings([0] * len(samples), at_us, position_wh)
+    device = said["address"].lower()
+    return Packet(device, -1, b"", readings, "eth-address", signed, number.to_bytes(65, "big"), _sha256(raw))
+
+
+def _ocmf_of(raw: bytes) -> Packet:
+    """A signed record of a charging meter (OCMF 1.x); its signature covers the payload's bytes as they came."""
+    end = raw.rfind(b"}") + 1
+    payload, bar, tail = raw[len(b"OCMF|") : end].rpartition(b"|")
+    said, signature = _json_of(payload), _json_of(tail)
+    if not raw.startswith(b"OCMF|") or not bar or b"|" in payload:
+        raise ValueError("not OCMF")
+    encoding = {"hex": binascii.unhexlify, "base64": base64.b64decode}[signature.get("SE", "hex")]
+    kind = OCMF_ALGORITHMS[signature.get("SA", "ECDSA-secp256r1-SHA256")]
+    page, serial = said["PG"], str(said.get("MS") or said["GS"]).strip()
+    sequence = int(page[1:]) if page[0] == "T" else -1
+    readings = _ocmf_readings(said["RD"])
+    return Packet(serial, sequence, b"", readings, kind, payload, encoding(signature["SD"]), _sha256(raw))
+
+
+def _ocmf_readings(rows: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
+    """Totals of energy registers; a field that equals the one before is left out."""
+    before: dict[str, Any] = {}
+    found: list[tuple[int, str, int, int]] = []
+    for row in rows:
+        before = {name: before[name] for name in ("TM", "RI", "RU") if name in before} | row
+        code = OBIS.fullmatch(before["RI"])
+        channel = OBIS_CHANNELS.get(code[1].lstrip("0").upper()) if code and code[2].lstrip("0") == "8" else None
+        if code is None or channel is None:
+            continue
+        at = datetime.strptime(before["TM"].split(" ")[0], "%Y-%m-%dT%H:%M:%S,%f%z")
+        at_us = (at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+        position = Decimal(str(before["RV"]).strip()).scaleb({"Wh": 0, "kWh": 3}[before["RU"]])
+        found.append((channel, (code[3] or "0").lstrip("0") or "0", at_us, int(position)))
+    tariffs = {channel: {tariff for own, tariff, _, _ in found if own == channel} for channel, _, _, _ in found}
+    totals = [one for one in found if one[1] == "0" or len(tariffs[one[0]]) == 1]
+    return {(channel, at_us): position_wh for channel, _, at_us, position_wh in totals}
+
+
+def _carried_of(raw: bytes) -> Packet:
+    """Readings of a source that signs nothing: a file, a vendor's cloud."""
+    (_, device, channel, _, _, at_us, position_wh, *_), rest = _cbor(raw, 0)
+    if rest != len(raw) or type(device) is not str:
+        raise ValueError("not a message")
+    return Packet(device, -1, b"", _readings([channel] * len(at_us), at_us, position_wh), "", b"", b"", _sha256(raw))
+
+
+FORMS: tuple[Callable[[bytes], Packet], ...] = (_cose_of, _ocmf_of, _pogg_of, _carried_of)
+"""By the number of the form in ``packet/2``."""
+
+
+def _readings(channel: list[int], at_us: list[int], position_wh: list[int]) -> dict[tuple[int, int], int]:
+    places = list(zip(channel, at_us, strict=True))
+    if len(set(places)) != len(places):
+        raise ValueError("an instant twice")
+    return dict(zip(places, position_wh, strict=True))
+
+
+def _json_of(raw: bytes) -> dict[str, Any]:
+    said = json.loads(raw, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_once)
+    if not isinstance(said, dict):
+        raise TypeError("not an object")
+    return said
+
+
+def _sha256(raw: bytes) -> bytes:
+    return hashlib.sha256(raw).digest()
+
+
+def _is_signed_by(kind: str, key: bytes, packet: Packet) -> bool:
+    """Whether the packet's signature is the key's, written as its form writes it."""
+    if kind != packet.kind:
         return False
+    if kind == "ed25519":
+        return _is_signed(key, packet.signed, packet.signature)
     try:
-        public = ec.EllipticCurvePublicKey.from_encoded_point(curve(), key)
-        public.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, ValueError):
+        if kind == "eth-address":
+            return _signer_of(packet.signed, packet.signature) == key
+        public = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[kind](), key)
+        public.verify(packet.signature, packet.signed, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError, KeyError):
         return False
     return True
+
+
+def _der_of(kind: str, signature: bytes) -> bytes:
+    """r || s as COSE writes it, in DER; s in the lower half, so that a signature has one form and a packet one hash."""
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if len(signature) != 64 or not 0 < s <= COSE_ORDERS[kind] // 2:
+        raise ValueError("not r || s with the lower s")
+    return encode_dss_signature(r, s)
 
 
 def _cbor(data: bytes, at: int) -> tuple[Any, int]:
@@ -560,6 +696,99 @@ def _cbor_bytes(data: bytes) -> bytes:
     return bytes([{1: 0x58, 2: 0x59, 4: 0x5A}[width]]) + size.to_bytes(width, "big") + data
 
 
+# --- Signatures known by their address: keccak256, secp256k1 ----------------------------------------------------------
+
+ROUNDS = (
+    0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000, 0x000000000000808B,
+    0x0000000080000001, 0x8000000080008081, 0x8000000000008009, 0x000000000000008A, 0x0000000000000088,
+    0x0000000080008009, 0x000000008000000A, 0x000000008000808B, 0x800000000000008B, 0x8000000000008089,
+    0x8000000000008003, 0x8000000000008002, 0x8000000000000080, 0x000000000000800A, 0x800000008000000A,
+    0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
+)  # fmt: skip
+WORD = 2**64 - 1
+
+
+def _keccak(data: bytes) -> bytes:
+    """keccak256 as Ethereum has it: FIPS 202's sponge with the older padding 0x01."""
+    rate = 136
+    spare = rate - len(data) % rate
+    padded = bytearray(data + bytes(spare))
+    padded[len(data)] ^= 0x01
+    padded[-1] ^= 0x80
+    lanes = [0] * 25
+    for block in range(0, len(padded), rate):
+        for at in range(rate // 8):
+            lanes[at] ^= int.from_bytes(padded[block + 8 * at : block + 8 * at + 8], "little")
+        lanes = _keccak_f(lanes)
+    return b"".join(lane.to_bytes(8, "little") for lane in lanes[:4])
+
+
+def _keccak_f(lanes: list[int]) -> list[int]:
+    """FIPS 202, 3.2 and 3.3: theta, rho with pi, chi, iota; lane (x, y) at x + 5y."""
+    for constant in ROUNDS:
+        sums = [lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20] for x in range(5)]
+        mixed = [sums[x - 1] ^ _turned(sums[(x + 1) % 5], 1) for x in range(5)]
+        lanes = [lane ^ mixed[at % 5] for at, lane in enumerate(lanes)]
+        moved, x, y, current = list(lanes), 1, 0, lanes[1]
+        for step in range(24):
+            x, y = y, (2 * x + 3 * y) % 5
+            current, moved[x + 5 * y] = lanes[x + 5 * y], _turned(current, (step + 1) * (step + 2) // 2)
+        lanes = [
+            moved[at] ^ (~moved[at - at % 5 + (at + 1) % 5] & WORD & moved[at - at % 5 + (at + 2) % 5])
+            for at in range(25)
+        ]
+        lanes[0] ^= constant
+    return lanes
+
+
+def _turned(lane: int, by: int) -> int:
+    by %= 64
+    return (lane << by | lane >> (64 - by)) & WORD
+
+
+FIELD = 2**256 - 2**32 - 977
+ORDER = COSE_ORDERS["secp256k1"]
+BASE = (
+    0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798,
+    0x483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8,
+)
+Point = tuple[int, int] | None
+
+
+def _signer_of(message: bytes, signature: bytes) -> bytes:
+    """The address whose key made r || s || v over keccak256 (SEC 1, 4.1.6); ValueError where there is none."""
+    r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64:]
+    if not (0 < r < ORDER and 0 < s < ORDER) or v not in (b"\x00", b"\x01"):
+        raise ValueError("no signature")
+    y = pow(r**3 + 7, (FIELD + 1) // 4, FIELD)
+    if (y * y - r**3 - 7) % FIELD:
+        raise ValueError("no point")
+    point = (r, y if y % 2 == v[0] else FIELD - y)
+    digest, inverse = int.from_bytes(_keccak(message), "big"), pow(r, -1, ORDER)
+    key = _added(_times(-digest * inverse % ORDER, BASE), _times(s * inverse % ORDER, point))
+    if key is None:
+        raise ValueError("no key")
+    return _keccak(key[0].to_bytes(32, "big") + key[1].to_bytes(32, "big"))[12:]
+
+
+def _times(scalar: int, point: Point) -> Point:
+    total: Point = None
+    while scalar:
+        total, point, scalar = _added(total, point) if scalar & 1 else total, _added(point, point), scalar >> 1
+    return total
+
+
+def _added(one: Point, other: Point) -> Point:
+    if one is None or other is None:
+        return one or other
+    if one[0] == other[0] and (one[1] + other[1]) % FIELD == 0:
+        return None
+    top, bottom = (3 * one[0] ** 2, 2 * one[1]) if one == other else (other[1] - one[1], other[0] - one[0])
+    slope = top * pow(bottom, -1, FIELD) % FIELD
+    x = (slope * slope - one[0] - other[0]) % FIELD
+    return x, (slope * (one[0] - x) - one[1]) % FIELD
+
+
 # --- The claims -------------------------------------------------------------------------------------------------------
 
 
@@ -571,6 +800,7 @@ class Reading:
     position_wh: int
     device: Fact
     packet: Packet | None
+    assurance: int
 
 
 @dataclass
@@ -583,6 +813,7 @@ class _Check:
     keys: dict[str, str] = field(default_factory=dict)
     roofs: dict[str, int] = field(default_factory=dict)
     packets: set[bytes] = field(default_factory=set)
+    levels: dict[str, str] = field(default_factory=dict)
     estimated: bool = False
 
     def run(self, is_pinned: bool) -> Report:
@@ -698,6 +929,10 @@ class _Check:
         if not hour[0] <= request["arrived_us"] < hour[1] <= hour[0] + HOUR_US:
             raise VerificationError("bundle.hour_mismatch", f"The energy of {name} is of another hour.")
         before, after = self._around(item, register, hour)
+        level = title.fact.text("assurance")
+        if _level(level) < max(before.assurance, after.assurance):
+            raise VerificationError("bundle.assurance", f"The title of {name} counts as better assured than it is.")
+        self.levels[name] = level
         if not _fits((title["start"], title["stop"]), before, after, hour):
             raise VerificationError("bundle.title_span", f"The title is not what the meter of {name} counted.")
         self.estimated |= before.at_us != hour[0] or after.at_us != hour[1]
@@ -724,7 +959,7 @@ class _Check:
         return before, after
 
     def _commissioned(self, after: Reading) -> Reading:
-        return Reading(after.device.count("commissioned_us"), 0, after.device, None)
+        return Reading(after.device.count("commissioned_us"), 0, after.device, None, after.assurance)
 
     def _reading(self, number: int, register: int) -> Reading:
         """A reading that was accepted, in a packet that its device signed."""
@@ -743,16 +978,22 @@ class _Check:
         channel = _channel_of(device, self._register(register, "Wh"))
         if packet.readings.get((channel, reading["at_us"])) != reading["position_wh"]:
             raise VerificationError("bundle.reading_mismatch", "The device did not sign this reading.")
-        return Reading(reading["at_us"], reading["position_wh"], device, packet)
+        level = reading.fields.get("assurance", 0)
+        if level < max(_level(device.data.get("assurance", ASSURANCE[0])), 0 if packet.kind else VENDOR_ATTESTED):
+            raise VerificationError("bundle.assurance", "A reading counts as better assured than it is.")
+        return Reading(reading["at_us"], reading["position_wh"], device, packet, level)
 
     def _packet(self, row: Row) -> tuple[Packet, Fact]:
-        packet, device = _packet_of(row.blob), self.devices.get(row["device"])
+        packet, device = _packet_of(row.fields.get("form", 0), row.blob), self.devices.get(row["device"])
         if device is None or packet.device != device.text("device"):
             raise VerificationError("bundle.packet_device", f"The packet is not of device {row['device']}.")
         if packet.sequence != row["sequence"]:
             raise VerificationError("bundle.sequence", "The packet's number is not the one that was recorded.")
-        key, kind = device.octets("public_key"), device.data.get("key_kind", "ed25519")
-        if kind != packet.algorithm or not _is_signed_by(kind, key, packet.signed, packet.signature):
+        if not packet.kind:
+            self.keys[packet.device] = UNSIGNED
+            return packet, device
+        key = device.octets("public_key")
+        if not _is_signed_by(device.data.get("key_kind", "ed25519"), key, packet):
             raise VerificationError("bundle.packet_signature", f"{packet.device} did not sign this packet.")
         self.packets.add(packet.hash)
         self.keys[packet.device] = key.hex()
@@ -847,6 +1088,7 @@ class _Check:
 
     def _assumptions(self, request: Row) -> tuple[str, ...]:
         modelled = request.fact.data.get("modelled") is True
+        weaker = sorted(f"{name} ({level})" for name, level in self.levels.items() if level != ASSURANCE[0])
         return (
             "The keys above are held by whom they name; the log's operator enrolled the meters' keys.",
             f"The log showed everyone the same {self.bundle.size} facts: compare its checkpoint with one that is "
@@ -856,9 +1098,17 @@ class _Check:
             "Energy reached the rack by contract, hour by hour, over the grid; this proves statements, not electrons.",
             "The hour's energy is shared over its answers by tokens, after idle; whole Wh at an edge are shared with a "
             "neighbour.",
+            *([f"Not signed by the meter itself: {', '.join(weaker)}."] if weaker else []),
             *(["The rack, its time and its energy are modelled."] if modelled else []),
             *(["Even power between readings was assumed where none falls on the hour."] if self.estimated else []),
         )
+
+
+def _level(name: Any) -> int:
+    """An assurance level as a number, the strongest 0."""
+    if name not in ASSURANCE:
+        raise VerificationError("bundle.assurance", "There is no such assurance level.")
+    return ASSURANCE.index(name)
 
 
 def _channel_of(device: Fact, register: str) -> int:
@@ -914,9 +1164,9 @@ def _taken(held: list[tuple[int, int, int]], span: tuple[int, int, int]) -> list
 
 def _in_order(before: Packet, after: Packet) -> bool:
     """Whether one packet is the other, or comes after it, hash on hash where it follows at once."""
-    if before.hash == after.hash:
+    if before.hash == after.hash or min(before.sequence, after.sequence) < 0:
         return True
-    chained = after.previous == before.hash
+    chained = not after.previous or after.previous == before.hash
     return before.sequence < after.sequence and (chained or after.sequence > before.sequence + 1)
 
 
