@@ -12,6 +12,7 @@ from connect_kit import DEVICES, chain_of, suicide
 from penstock.connect.spool import Spool
 from penstock.store.sqlite_store import SqliteStore
 from penstock.usecases.collect import into_workspace
+from penstock.usecases.workers import Workers
 from penstock.usecases.workspace import Workspace
 
 
@@ -22,7 +23,7 @@ def main(folder: str, point: str, count: str) -> None:
     SqliteStore.open = classmethod(lambda cls, path, **_: opened(path, at_point=at_point))  # type: ignore[assignment]
     with Workspace(Path(folder) / "ws") as workspace, Spool(Path(folder) / "spool.sqlite") as spool:
         print("open", flush=True)
-        deliver = into_workspace(workspace)
+        deliver = into_workspace(workspace, Workers())
         for step in zip(*chains, strict=True):
             spool.put(step)
             while batch := spool.cut(messages_max=2):

@@ -20,6 +20,7 @@ from penstock.journal.words import Form
 from penstock.keys import SigningKey
 from penstock.usecases.collect import Collector, drain, into_workspace
 from penstock.usecases.gateway import Gateway
+from penstock.usecases.workers import Workers
 from penstock.usecases.workspace import Workspace
 
 KEY = SigningKey(bytes(range(32)))
@@ -37,7 +38,7 @@ def test_a_batch_delivered_twice_is_recorded_once(tmp_path: Path) -> None:
         spool.put(chain_of("roof-a", 3))
         batch = spool.cut()
         assert batch is not None
-        deliver = into_workspace(workspace)
+        deliver = into_workspace(workspace, Workers())
         deliver(batch)
         size = workspace.store.size()
         deliver(batch)  # the process died before it could say so

@@ -8,7 +8,7 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from penstock.journal.words import Form
 from penstock.keys import SigningKey
 from penstock.usecases.collect import Collector, drain, into_workspace
 from penstock.usecases.gateway import Gateway
+from penstock.usecases.workers import Workers
 
 KEY = SigningKey(bytes(range(32)))
 WAIT_S = 60.0
@@ -42,7 +43,7 @@ class Kept:
         self.messages: list[Arrived | Samples] = []
         self.full = False
 
-    def take(self, arrived: list[Arrived | Samples]) -> None:
+    def take(self, arrived: Sequence[Arrived | Samples]) -> None:
         if self.full:
             raise Unavailable("connect.full", "Full.")
         self.messages += arrived
@@ -84,7 +85,7 @@ def heard(broker: Broker, topic: str, act: Callable[[], None], wait_s: float) ->
             try:
                 async with asyncio.timeout(wait_s):
                     async for message in client.messages:
-                        found.append(bytes(message.payload))  # type: ignore[arg-type]
+                        found.append(bytes(message.payload))
             except TimeoutError:
                 return found
         return found
@@ -115,7 +116,7 @@ def test_a_broker_killed_again_and_again_costs_nothing(tmp_path: Path) -> None:
         sink = Gateway(spool)
         with (
             MqttConnector(mosquitto.broker, sink, "collector") as connector,
-            Collector(spool, into_workspace(workspace)),
+            Collector(spool, into_workspace(workspace, Workers())),
         ):
             assert connector.wait_until_up(WAIT_S)
             senders = [threading.Thread(target=send, args=(device,)) for device in DEVICES]

@@ -9,9 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from penstock import __version__
-from penstock.api import answers, fleet, page, problem, record, state
+from penstock.api import answers, commands, fleet, page, problem, push, record, state
+from penstock.api.gate import Gate, Limits
 from penstock.api.glimpse import Glimpse
 from penstock.errors import Invalid
+from penstock.usecases.api_keys import KeyRing
+from penstock.usecases.workers import Workers
 from penstock.usecases.workspace import Workspace
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -23,18 +26,29 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+DEFAULT_LIMITS: Final = Limits()
+BODY_BYTES_MAX: Final = 65_536
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(workspace: Workspace, hosts: frozenset[str] = LOOPBACK_HOSTS) -> FastAPI:
-    """The door to one workspace, reading committed state only.
+def make_app(
+    workspace: Workspace,
+    hosts: frozenset[str] = LOOPBACK_HOSTS,
+    limits: Limits = DEFAULT_LIMITS,
+    workers: Workers | None = None,
+) -> FastAPI:
+    """The door to one workspace: reading committed state, and writing, with an API key, through its sequencer.
 
-    ``hosts`` are the names by which it may be addressed. The caller keeps the workspace open while the app runs.
+    ``hosts`` are the names by which it may be addressed. The caller keeps workspace and workers open while the app
+    runs; without workers of its own the door checks signatures in this process.
     """
     app = FastAPI(title="Penstock", version=__version__, docs_url=None, redoc_url=None)
     glimpse = Glimpse(workspace)
     for room in (record, state, answers, fleet, page):
         app.include_router(room.routes(glimpse))
+    gate = Gate(KeyRing(workspace.path), limits)
+    app.include_router(push.routes(workspace, gate, workers or Workers()))
+    app.include_router(commands.routes(workspace, gate))
     problem.install(app)
 
     @app.middleware("http")
@@ -43,6 +57,8 @@ def make_app(workspace: Workspace, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Fa
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
         answer.headers.setdefault("Cache-Control", "no-store")
+        if answer.status_code >= 400 and request.method not in ("GET", "HEAD"):
+            answer.headers["Connection"] = "close"  # what is left of its body is not waited for
         return answer
 
     return app
@@ -51,10 +67,25 @@ def make_app(workspace: Workspace, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Fa
 async def _answer(request: Request, call_next: Next, hosts: frozenset[str]) -> Response:
     if _host(request) not in hosts:
         return problem.problem(Invalid("api.host", "The Host header names another machine."), 421)
+    unfit = _unfit(request)
+    if unfit:
+        return problem.problem(unfit)
     try:
         return await call_next(request)
     except Exception:  # the door of the process: a fault of ours becomes an answer, and a line in the log
         return problem.fault()
+
+
+def _unfit(request: Request) -> Invalid | None:
+    """What is wrong with a body before it is read: all but readings are small, and say how long they are."""
+    if request.method in ("GET", "HEAD") or request.url.path == push.PATH:
+        return None
+    if "transfer-encoding" in request.headers:
+        return Invalid("api.body_length", "A body here says how long it is.", hint="Send Content-Length.")
+    stated = request.headers.get("content-length", "0")
+    if not stated.isdecimal() or int(stated) > BODY_BYTES_MAX:
+        return Invalid("api.body_too_large", f"A body here has at most {BODY_BYTES_MAX:,} bytes.")
+    return None
 
 
 def _host(request: Request) -> str:

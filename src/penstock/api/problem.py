@@ -16,15 +16,32 @@ from starlette.exceptions import HTTPException
 from penstock.errors import Invalid, NotFound, PenstockError
 
 PROBLEM_JSON: Final = "application/problem+json"
+STATUS: Final = {
+    "api.key_missing": 401,
+    "api.key_unknown": 401,
+    "api.key_scope": 403,
+    "api.body_length": 411,
+    "api.body_too_large": 413,
+    "push.too_slow": 408,
+    "push.too_large": 413,
+    "push.media_type": 415,
+    "push.busy": 429,
+}
+"""Codes that HTTP has a status of its own for; all others have their kind's."""
+RETRY_S: Final = {429: 1, 503: 5}
+"""What Retry-After says [s]."""
 _LOG: Final = logging.getLogger("penstock.api")
 
 
 def problem(error: PenstockError, status: int | None = None) -> JSONResponse:
     """The answer for an error: type, title, status and detail of RFC 9457, then the error object of all doors."""
     body = error.to_json()
-    number = error.http_status if status is None else status
+    number = STATUS.get(error.code, error.http_status) if status is None else status
+    headers = {"Retry-After": str(RETRY_S[number])} if number in RETRY_S else {}
+    if number == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     about = {"type": f"urn:penstock:error:{error.code}", "title": body["error"], "status": number}
-    return JSONResponse({**about, "detail": error.message, **body}, number, media_type=PROBLEM_JSON)
+    return JSONResponse({**about, "detail": error.message, **body}, number, headers, media_type=PROBLEM_JSON)
 
 
 def install(app: FastAPI) -> None:
@@ -43,7 +60,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def unrouted(_: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 405:
-            return problem(Invalid("api.method", "This door only reads: use GET."), 405)
+            hint = "See /openapi.json for the methods there are."
+            return problem(Invalid("api.method", "This path has no such method.", hint=hint), 405)
         if error.status_code == 404:
             hint = "See /openapi.json for the paths there are."
             return problem(NotFound("api.no_path", "There is nothing at this path.", hint=hint))

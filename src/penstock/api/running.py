@@ -12,6 +12,7 @@ from typing import Final, Self
 import uvicorn
 from fastapi import FastAPI
 
+from penstock.api.impatient import ImpatientProtocol
 from penstock.errors import Unavailable
 
 LOOPBACK: Final = "127.0.0.1"
@@ -65,6 +66,6 @@ def serve_in_thread(app: FastAPI, port: int = 0) -> Running:
         raise Unavailable("api.port_in_use", f"Port {port} cannot be opened: {taken}.", hint=hint) from taken
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, lifespan="off", limit_concurrency=_CONNECTIONS_MAX,
-        server_header=False, timeout_graceful_shutdown=2,
+        server_header=False, timeout_graceful_shutdown=2, http=ImpatientProtocol,
     )  # fmt: skip
     return Running(uvicorn.Server(config), opened).wait_until_up()

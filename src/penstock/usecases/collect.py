@@ -17,11 +17,10 @@ from penstock.connect.envelope import seal_envelope
 from penstock.connect.ports import Arrived
 from penstock.connect.spool import Batch, Spool
 from penstock.errors import PenstockError, Refused, Unavailable
-from penstock.journal.fact import Entry
-from penstock.usecases.ingest import ingest
+from penstock.usecases.intake import prepare, record
 from penstock.usecases.sequencer import Receipt
+from penstock.usecases.workers import Workers
 from penstock.usecases.workspace import Workspace
-from penstock.usecases.world import World
 
 Deliver = Callable[[Batch], None]
 PAUSE_S: Final = 0.5
@@ -31,26 +30,25 @@ _ANSWER_S: Final = 60.0
 
 
 def record_messages(
-    workspace: Workspace, key: str, asked: bytes, messages: Sequence[Arrived], received_us: int
+    workspace: Workspace, key: str, asked: bytes, messages: Sequence[Arrived], received_us: int, workers: Workers
 ) -> Receipt:
     """Judge and record messages through the workspace's one sequencer; the same key again records nothing.
+
+    Signatures are checked before it is their turn, so that others may go on meanwhile.
 
     Raises:
         Conflict: ``journal.key_reused`` where the key stands for other messages.
         Unavailable: where the store could not take them; the same call may succeed later.
     """
-
-    def decide(world: World) -> list[Entry]:
-        return ingest(world, [one.raw for one in messages], received_us)
-
-    return workspace.submit(key, asked, received_us, decide)
+    prepared = prepare(workspace, [(one.form, one.raw) for one in messages], workers)
+    return record(workspace, prepared, received_us, key, asked)
 
 
-def into_workspace(workspace: Workspace) -> Deliver:
+def into_workspace(workspace: Workspace, workers: Workers) -> Deliver:
     """Delivers batches to the workspace this process owns."""
 
     def deliver(batch: Batch) -> None:
-        record_messages(workspace, batch.key, batch.bytes, batch.messages, batch.received_us)
+        record_messages(workspace, batch.key, batch.bytes, batch.messages, batch.received_us, workers)
 
     return deliver
 
