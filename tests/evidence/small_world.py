@@ -19,6 +19,7 @@ from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
 from penstock.journal.kinds.compute import CreditsOffered
 from penstock.journal.kinds.ledger import RegisterOpened, WorkspaceOpened
+from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Column, Columns
 from penstock.journal.tree import Proof
 from penstock.journal.words import LinkKind, RegisterKind, Right, Unit
@@ -66,6 +67,12 @@ class StoredRecord:
         ref = getattr(KINDS.decode(stored.body, seq).fact, "segment", None)
         assert ref is not None and stored.segment is not None
         return self.store.columns(stored.segment, FORMATS[ref.format])
+
+    def sealed(self, seq: int) -> SealedRows:
+        (stored,) = self.store.facts(seq, seq + 1)
+        ref = getattr(KINDS.decode(stored.body, seq).fact, "segment", None)
+        assert ref is not None and stored.segment is not None
+        return self.store.sealed(stored.segment, FORMATS[ref.format])
 
     def inclusion_proof(self, seq: int, size: int) -> Proof:
         return self.store.tree().inclusion_proof(seq, size)

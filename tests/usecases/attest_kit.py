@@ -333,7 +333,7 @@ class Tampering:
 
 def publication(record: Record) -> Publication:
     """The record as its operator publishes it."""
-    return Publication(record.workspace.store, record.path / "segments")
+    return Publication(record.workspace.store)
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def test_what_is_not_there_is_said_so(published: Publication, source: RecordSour
     with pytest.raises(Invalid, match="range"):
         published.facts(3, 2)
     with Workspace(tmp_path / "empty") as empty:
-        fresh = Publication(empty.store, tmp_path / "empty" / "segments")
+        fresh = Publication(empty.store)
         with pytest.raises(NotFound, match="no_checkpoint"):
             fresh.checkpoint()
         assert (fresh.facts(0, 5), fresh.requests(), fresh.anchored()) == ([], [], 0)

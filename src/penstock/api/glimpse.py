@@ -10,7 +10,6 @@ import numpy as np
 
 from penstock.journal.laws import breaches
 from penstock.journal.words import Right
-from penstock.store.sql_store import SEGMENTS
 from penstock.usecases import inspect
 from penstock.usecases.fleet import fleet
 from penstock.usecases.publish import Publication
@@ -26,7 +25,7 @@ class Glimpse:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.publication = Publication(workspace.store, workspace.path / SEGMENTS)
+        self.publication = Publication(workspace.store)
         self._kept: dict[str, tuple[int, object]] = {}
         self._lock = threading.Lock()
 

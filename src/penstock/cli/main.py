@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from penstock.cli import attest, audit, certificate, chain, deal, demo_command, device, meter, serve, trace
+from penstock.cli import attest, audit, certificate, chain, deal, demo_command, device, meter, serve, store, trace
 from penstock.errors import PenstockError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.add_typer(certificate.app, name="certificate")
 app.add_typer(deal.app, name="deal")
 app.add_typer(chain.app, name="chain")
 app.add_typer(trace.app, name="trace")
+app.add_typer(store.app, name="store")
 app.command("verify")(audit.verify)
 app.command("audit")(audit.audit)
 

@@ -41,11 +41,11 @@ class RowStore:
         Raises:
             Corrupt: ``store.segment_missing``, ``store.segment_torn``, ``store.segment_format``.
         """
-        return self._unsalted(digest, fmt).columns
+        return self.unsalted(digest, fmt).columns
 
     def sealed(self, digest: str, fmt: SegmentFormat) -> SealedRows:
         """A segment's rows with the salts of those that are left. Raises as `columns`; ``store.seed_missing``."""
-        found = self._unsalted(digest, fmt)
+        found = self.unsalted(digest, fmt)
         if not fmt.salted:
             return found
         return SealedRows(fmt, found.columns, self._salts(fmt, found), found.erased, found.nodes)
@@ -152,8 +152,11 @@ class RowStore:
         salts[live] = salts_of(fmt, left, self.seeds.seeds_of(fmt, left))
         return salts
 
-    def _unsalted(self, digest: str, fmt: SegmentFormat) -> SealedRows:
-        """Read anew where a file went between looking where it is and opening it."""
+    def unsalted(self, digest: str, fmt: SegmentFormat) -> SealedRows:
+        """A segment's rows without salts, which prove nothing but may be moved. Raises as `columns`.
+
+        Read anew where a file went between looking where it is and opening it.
+        """
         place = self.places.of(digest)
         for _ in range(_TRIES):
             try:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from penstock.journal import checkpoint
 from penstock.journal.canonical import Plain, dump
 from penstock.journal.fact import Recorded
-from penstock.journal.formats import FORMATS
-from penstock.journal.segment import Columns, SegmentFormat, SegmentRef, leaf_hashes_of, pack_rows, packed_row
+from penstock.journal.sealed_rows import ProvedRow
+from penstock.journal.segment import Columns
 from penstock.journal.state import Books
-from penstock.journal.tree import Tree
-from penstock.journal.tree_kernel import leaf_hashes
 from penstock.trace.evidence import Allocated, Evidence, Part, Place, Seen, gather
 from penstock.trace.record import Record
 
@@ -133,25 +131,15 @@ class _Writer:
         return recorded
 
     def _proved_rows(self) -> list[Plain]:
-        trees = {seq: _segment_tree(self._format(seq), self._columns(seq)) for seq in {seq for seq, _ in self.rows}}
-        return [self._proved_row(seq, index, trees[seq]) for seq, index in self.rows]
-
-    def _proved_row(self, seq: int, index: int, tree: Tree) -> dict[str, Plain]:
-        return {
-            "fact": str(seq),
-            "index": str(index),
-            "row": packed_row(self._format(seq), self._columns(seq), index).hex(),
-            "proof": _hexes(tree.inclusion_proof(index, len(tree))),
-        }
-
-    def _format(self, seq: int) -> SegmentFormat:
-        ref: Any = getattr(self._recorded(seq).fact, "segment", None)
-        assert isinstance(ref, SegmentRef)  # noqa: S101 - rows come from facts that seal segments
-        return FORMATS[ref.format]
+        sealed = {seq: self.record.sealed(seq) for seq in {seq for seq, _ in self.rows}}
+        trees = {seq: rows.tree() for seq, rows in sealed.items()}
+        return [_proved_row(seq, index, sealed[seq].prove(index, trees[seq])) for seq, index in self.rows]
 
 
-def _segment_tree(fmt: SegmentFormat, columns: Columns) -> Tree:
-    return Tree(leaf_hashes_of(fmt, columns) if fmt.blob else leaf_hashes(pack_rows(fmt, columns)))
+def _proved_row(seq: int, index: int, proved: ProvedRow) -> dict[str, Plain]:
+    """A salt stands before its row, as in the leaf."""
+    row = (proved.salt + proved.row).hex()
+    return {"fact": str(seq), "index": str(index), "row": row, "proof": _hexes(proved.proof)}
 
 
 def _numbered(pairs: Iterable[tuple[int, int]]) -> list[Plain]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from penstock.journal.fact import Recorded
+from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Columns
 from penstock.journal.tree import Proof
 
@@ -18,6 +19,9 @@ class Record(Protocol):
 
     def columns(self, seq: int) -> Columns:
         """The columns of the segment that fact ``seq`` names."""
+
+    def sealed(self, seq: int) -> SealedRows:
+        """The same rows with all that proves them."""
 
     def inclusion_proof(self, seq: int, size: int) -> Proof:
         """Hashes that prove fact ``seq`` in the tree of ``size`` facts (RFC 9162, 2.1.3.1)."""

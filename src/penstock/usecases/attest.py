@@ -7,7 +7,6 @@ figure against the meter. Only then it computes the report, and only its own fig
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from penstock.errors import Corrupt, Invalid, NotFound, Refused, Unverified
 from penstock.journal.fact import Recorded
 from penstock.journal.formats import FORMATS
 from penstock.journal.kinds import KINDS
-from penstock.journal.segment import Columns, check_sealed
+from penstock.journal.sealed_rows import SealedRows
+from penstock.journal.segment import Columns
 from penstock.journal.tree import Frontier, leaf_hash
 from penstock.keys import ChainKey
 from penstock.usecases.anchor_rpc import AnchorChain, DealOnChain, Vote, sign_vote
@@ -112,25 +112,25 @@ def _columns(source: RecordSource, fact: PublishedFact, recorded: Recorded) -> C
         return None
     if fact.segment is None or ref.format not in FORMATS:
         raise _altered(recorded.seq, "A fact's segment is withheld.")
-    fmt = FORMATS[ref.format]
     try:
-        columns = _parsed(source.segment(fact.segment), fact.segment, ref.format)
-        check_sealed(fmt, columns, ref)
+        rows = _parsed(source.segment(fact.segment), fact.segment, ref.format)
+        rows.check(ref)
     except (Corrupt, Invalid, NotFound) as error:
         raise _altered(recorded.seq, error.message) from error
-    return columns
+    if rows.erased is not None:
+        hint = "A replica made before the erasure goes on; a new one cannot begin here."
+        raise Unverified("attest.rows_erased", "Rows were erased that nobody can judge again.", hint=hint, seq=fact.seq)
+    return rows.columns
 
 
-def _parsed(raw: bytes, digest: str, name: str) -> Columns:
+def _parsed(raw: bytes, digest: str, name: str) -> SealedRows:
     import pyarrow as pa
 
-    from penstock.store.segments import from_parquet
+    from penstock.store.exported import from_exported
 
-    if hashlib.sha256(raw).hexdigest() != digest:
-        raise Corrupt("attest.segment_bytes", "The file's bytes are not those its digest names.", digest=digest)
     try:
-        return from_parquet(pa.py_buffer(raw), FORMATS[name], digest)
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        return from_exported(raw, FORMATS[name], digest)
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise Corrupt("attest.segment_bytes", "The file is no segment.", digest=digest) from error
 
 

@@ -8,11 +8,11 @@ from typing import Final
 from penstock.errors import PenstockError
 from penstock.journal.fact import Kinds, Recorded
 from penstock.journal.finding import Finding, finding
-from penstock.journal.formats import FORMATS
 from penstock.journal.kinds.ledger import CheckpointSigned
-from penstock.journal.segment import Columns, Segment, SegmentRef
+from penstock.journal.sealed_rows import SealedRows
+from penstock.journal.segment import SegmentRef
 from penstock.store.ports import ZERO_HASH, Store, StoredFact
-from penstock.usecases.replay import broken_link, columns_of, read_back, segment_ref
+from penstock.usecases.replay import broken_link, read_back, sealed_of, segment_ref
 
 RECORD: Final = 0
 """Stands where findings name one of the five laws: the record they are all read from."""
@@ -43,21 +43,20 @@ def _audit_place(stored: StoredFact, before: StoredFact | None) -> Iterator[Find
 def _audit_content(store: Store, kinds: Kinds, stored: StoredFact) -> Iterator[Finding]:
     try:
         recorded = read_back(kinds, stored)
-        columns = columns_of(store, stored, recorded)
+        sealed = sealed_of(store, stored, recorded)
     except PenstockError as error:
         yield _finding(error.code, error.message, stored)
         return
     ref = segment_ref(recorded.fact)
-    if ref is not None and columns is not None:
-        yield from _audit_segment(stored, ref, columns)
+    if ref is not None and sealed is not None:
+        yield from _audit_segment(stored, ref, sealed)
     yield from _audit_checkpoint(store, stored, recorded)
 
 
-def _audit_segment(stored: StoredFact, ref: SegmentRef, columns: Columns) -> Iterator[Finding]:
-    found = Segment(FORMATS[ref.format], columns).ref()
-    for name in ("rows", "sum", "root"):
-        if getattr(found, name) != getattr(ref, name):
-            yield _finding("segment.altered", f"A segment's {name} is not what its fact sealed.", stored)
+def _audit_segment(stored: StoredFact, ref: SegmentRef, sealed: SealedRows) -> Iterator[Finding]:
+    differs = sealed.differs(ref)
+    if differs:
+        yield _finding("segment.altered", f"A segment's {differs} is not what its fact sealed.", stored)
 
 
 def _audit_checkpoint(store: Store, stored: StoredFact, recorded: Recorded) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import numpy as np
 from penstock.errors import Invalid, NotFound, Unverified
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.ledger import CheckpointSigned
+from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Columns
 from penstock.journal.tree import Proof
 from penstock.journal.words import LinkKind
@@ -39,6 +40,13 @@ class JournalRecord:
         if columns is None:
             raise NotFound("trace.no_segment", "This fact names no segment.", seq=seq)
         return columns
+
+    def sealed(self, seq: int) -> SealedRows:
+        """The same rows with all that proves them. Raises as `columns`."""
+        sealed = self._workspace.sealed(self._rows[seq])
+        if sealed is None:
+            raise NotFound("trace.no_segment", "This fact names no segment.", seq=seq)
+        return sealed
 
     def inclusion_proof(self, seq: int, size: int) -> Proof:
         """Hashes that prove fact ``seq`` in the tree of ``size`` facts."""

@@ -10,11 +10,10 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Protocol
 
 from penstock.capital.exact import period_bounds
-from penstock.errors import Invalid, NotFound
+from penstock.errors import Corrupt, Invalid, NotFound
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.capital import DealLaunched, DealOriginated
@@ -135,13 +134,10 @@ def covers(period: Period, served_us: Sequence[int], released_us: Sequence[int])
 
 
 class Publication:
-    """The public face of one store. Threads may share it.
+    """The public face of one store. Threads may share it."""
 
-    ``segments`` is the folder of the store's segment files.
-    """
-
-    def __init__(self, store: Store, segments: Path) -> None:
-        self._store, self._segments = store, segments
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._lock = threading.Lock()
         self._seen = 0
         self._note = ""
@@ -172,12 +168,18 @@ class Publication:
         return [PublishedFact(row.seq, row.body, row.segment) for row in self._store.facts(start, max(start, end))]
 
     def segment(self, digest: str) -> bytes:
-        """The bytes of a segment's file. Raises Invalid ``publish.digest``, NotFound ``publish.no_segment``."""
+        """A segment as one Parquet file, with salts, and hashes in place of erased rows, where it has such.
+
+        Raises:
+            Invalid: ``publish.digest``. NotFound: ``publish.no_segment``.
+        """
         if not _DIGEST.fullmatch(digest):
             raise Invalid("publish.digest", "A segment is named by 64 lower-case hexadecimal digits.")
         try:
-            return (self._segments / f"{digest}.parquet").read_bytes()
-        except FileNotFoundError:
+            return self._store.export(digest)
+        except Corrupt as error:
+            if error.code != "store.segment_missing":
+                raise
             raise NotFound("publish.no_segment", "There is no such segment.", digest=digest) from None
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, Proof, bytes]:

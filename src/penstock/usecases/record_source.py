@@ -84,9 +84,8 @@ class FolderSource:
 
     def __init__(self, path: Path) -> None:
         from penstock.store.opening import open_store
-        from penstock.store.sql_store import SEGMENTS
 
-        self._publication = Publication(open_store(path, read_only=True), path / SEGMENTS)
+        self._publication = Publication(open_store(path, read_only=True))
 
     def facts(self, start: int, stop: int) -> Sequence[PublishedFact]:
         """As `RecordSource`."""

@@ -8,7 +8,8 @@ from typing import Protocol
 from penstock.errors import Corrupt, Invalid
 from penstock.journal.fact import FactBody, Kinds, Recorded
 from penstock.journal.formats import FORMATS
-from penstock.journal.segment import Columns, SegmentRef
+from penstock.journal.sealed_rows import SealedRows
+from penstock.journal.segment import Columns, SegmentFormat, SegmentRef
 from penstock.store.ports import ZERO_HASH, Store, StoredFact
 
 
@@ -62,12 +63,23 @@ def read_back(kinds: Kinds, stored: StoredFact) -> Recorded:
 
 def columns_of(store: Store, stored: StoredFact, recorded: Recorded) -> Columns | None:
     """The columns a fact names; None where it names none. Raises Corrupt as the store's ``columns``."""
+    named = _named(stored, recorded)
+    return store.columns(*named) if named else None
+
+
+def sealed_of(store: Store, stored: StoredFact, recorded: Recorded) -> SealedRows | None:
+    """The same rows with all that proves them. Raises Corrupt as the store's ``sealed``."""
+    named = _named(stored, recorded)
+    return store.sealed(*named) if named else None
+
+
+def _named(stored: StoredFact, recorded: Recorded) -> tuple[str, SegmentFormat] | None:
     ref = segment_ref(recorded.fact)
     if ref is None:
         return None
     if stored.segment is None or ref.format not in FORMATS:
         raise Corrupt("store.segment_missing", "A fact names bulk that its row does not.", seq=stored.seq)
-    return store.columns(stored.segment, FORMATS[ref.format])
+    return stored.segment, FORMATS[ref.format]
 
 
 def segment_ref(fact: FactBody) -> SegmentRef | None:

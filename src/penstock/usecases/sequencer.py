@@ -18,7 +18,7 @@ from penstock.errors import Conflict, Invalid, Unavailable
 from penstock.journal.canonical import dump, to_plain
 from penstock.journal.fact import Entry, Kinds, Recorded
 from penstock.journal.segment import Columns, check_columns
-from penstock.store.ports import NewFact, OutboxRow, RecordedCommand, Store, Write
+from penstock.store.ports import NewFact, OutboxRow, RecordedCommand, Store, Upkeep, Write
 from penstock.usecases.replay import AnyWorld, replay, segment_ref
 from penstock.usecases.turns import Turn, Turns, Waiting
 
@@ -35,7 +35,8 @@ class Command(Generic[W]):
 
     ``input`` is what the caller asked for, bytes or a dataclass of canonical values: a key repeated with another
     input is refused. ``decide`` is a pure function of the world. ``outbox`` names transactions to plan in the same
-    commit, or makes them from the facts just decided.
+    commit, or makes them from the facts just decided. ``upkeep`` says, once it is decided, what that commit moves and
+    forgets in the store; a world that rests on what was forgotten is made anew.
 
     Raises:
         Invalid: ``journal.key_malformed`` unless ``key`` has 1 to 64 printable characters.
@@ -46,6 +47,7 @@ class Command(Generic[W]):
     at_us: int
     decide: Callable[[W], Sequence[Entry]]
     outbox: Outbox = ()
+    upkeep: Callable[[], Upkeep] | None = None
 
     def __post_init__(self) -> None:
         if not (0 < len(self.key) <= KEY_CHARS_MAX and self.key.isprintable()):
@@ -98,7 +100,13 @@ class Sequencer(Generic[W]):
         self._live()
 
     def submit(
-        self, key: str, input: Any, at_us: int, decide: Callable[[W], Sequence[Entry]], outbox: Outbox = ()
+        self,
+        key: str,
+        input: Any,
+        at_us: int,
+        decide: Callable[[W], Sequence[Entry]],
+        outbox: Outbox = (),
+        upkeep: Callable[[], Upkeep] | None = None,
     ) -> Receipt:
         """Decide and record one command; returns when it is durable.
 
@@ -108,7 +116,7 @@ class Sequencer(Generic[W]):
             Unavailable: where the store could not take it; the same call may succeed later.
             PenstockError: whatever ``decide`` raised.
         """
-        (answer,) = self.submit_many([Command(key, input, at_us, decide, outbox)])
+        (answer,) = self.submit_many([Command(key, input, at_us, decide, outbox, upkeep)])
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -151,6 +159,8 @@ class Sequencer(Generic[W]):
             if group.writes:
                 self._store.commit(group.writes)
                 self._applied = group.seq
+                if any(write.upkeep and write.upkeep.erases for write in group.writes):
+                    self._world = None
             for item, answer in zip(taken, group.answers, strict=True):
                 item.settle(answer)
         except _Misapplied:
@@ -191,7 +201,8 @@ class Sequencer(Generic[W]):
         _apply(group.world, recorded, columns)  # last: what raises above has changed nothing
         receipt = Receipt(command.key, group.seq, len(facts))
         if facts or outbox:
-            group.writes.append(Write(command.key, input_hash, facts, outbox))
+            upkeep = command.upkeep() if command.upkeep else None
+            group.writes.append(Write(command.key, input_hash, facts, outbox, upkeep))
         if facts:
             group.receipts[command.key], group.input_hashes[command.key] = receipt, input_hash
             group.seq += len(facts)

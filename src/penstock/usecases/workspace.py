@@ -12,10 +12,11 @@ from typing import Any, Final, Self, TypeVar
 from penstock.journal.fact import Entry, Recorded
 from penstock.journal.formats import FORMATS
 from penstock.journal.kinds import KINDS
+from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Columns
 from penstock.journal.tree import Tree
 from penstock.store.opening import open_store
-from penstock.store.ports import OutboxRow
+from penstock.store.ports import OutboxRow, Upkeep
 from penstock.store.sql_store import SqlStore
 from penstock.usecases.replay import read_back, segment_ref
 from penstock.usecases.sequencer import Receipt, Sequencer
@@ -66,9 +67,10 @@ class Workspace(AbstractContextManager["Workspace"]):
         at_us: int,
         decide: Callable[[World], Sequence[Entry]],
         outbox: Sequence[OutboxRow] = (),
+        upkeep: Callable[[], Upkeep] | None = None,
     ) -> Receipt:
         """One command through the sequencer; as `Sequencer.submit`."""
-        return self.sequencer.submit(key, asked, at_us, decide, outbox)
+        return self.sequencer.submit(key, asked, at_us, decide, outbox, upkeep)
 
     def read(self, look: Callable[[World], T]) -> T:
         """What ``look`` finds in the world of committed facts."""
@@ -83,6 +85,11 @@ class Workspace(AbstractContextManager["Workspace"]):
         """The columns of a fact's segment; None where it has none."""
         ref = segment_ref(row.recorded.fact)
         return self.store.columns(row.segment, FORMATS[ref.format]) if ref and row.segment else None
+
+    def sealed(self, row: FactRow) -> SealedRows | None:
+        """The same rows with all that proves them."""
+        ref = segment_ref(row.recorded.fact)
+        return self.store.sealed(row.segment, FORMATS[ref.format]) if ref and row.segment else None
 
     def tree(self) -> Tree:
         """The Merkle tree over all facts."""
