@@ -72,6 +72,12 @@ class KeyBook:
         """A device's former keys, oldest first."""
         return self._former.get(number, ())
 
+    def former_of(self, numbers: NDArray[Any]) -> dict[int, tuple[KeySpan, ...]]:
+        """The former keys of devices, by place in ``numbers``; only of those that have any."""
+        if not self._former:
+            return {}
+        return {place: self._former[one] for place, one in enumerate(numbers.tolist()) if one in self._former}
+
     def holders(self, keys: Sequence[bytes]) -> NDArray[np.bool_]:
         """Which of ``keys`` is some device's current one."""
         if not len(self._current):

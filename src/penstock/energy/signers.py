@@ -93,7 +93,6 @@ def signers_of(names: list[str], devices: Devices) -> Signers:
     key = [b""] * len(device)
     for row, one in zip(known.tolist(), devices.keys(number), strict=True):
         key[row] = one
-    former = {row: devices.former_keys(one) for row, one in zip(known.tolist(), number.tolist(), strict=True)}
     return Signers(
         device=device,
         kind=_placed(devices.key_kind, known, number, len(device)),
@@ -101,7 +100,7 @@ def signers_of(names: list[str], devices: Devices) -> Signers:
         since_us=_placed(devices.key_since_us, known, number, len(device)),
         until_us=_placed(devices.key_until_us, known, number, len(device)),
         key=key,
-        former={row: spans for row, spans in former.items() if spans},
+        former=devices.key_book.former_of(device),
     )
 
 

@@ -104,7 +104,7 @@ def _current(world: World, messages: Sequence[bytes] | Messages | Prepared) -> P
 
 
 def _prepared(world: World, messages: Messages) -> Prepared:
-    return prepare_here(messages, lambda names: signers_of(names, world.energy))
+    return prepare_here(messages, lambda lists: [signers_of(names, world.energy) for names in lists])
 
 
 def _judged(world: World, prepared: Prepared, received_us: int) -> Judged:

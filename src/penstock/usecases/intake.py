@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,6 +29,7 @@ from penstock.usecases.workspace import Workspace
 
 BATCH: Final = 32_768
 """Messages a command holds at most: memory stays bounded however many come."""
+_AHEAD: Final = 2
 Progress = Callable[[int, int], None]
 """Told after each batch how many messages are recorded, of how many."""
 
@@ -55,8 +58,8 @@ def take(workspace: Workspace, messages: Messages, received_us: int, workers: Wo
 def prepare(workspace: Workspace, messages: Messages, workers: Workers) -> Prepared:
     """Parse and verify against the devices as they stand; nothing is decided yet, and the workspace stays free."""
 
-    def look_up(names: list[str]) -> Signers:
-        return workspace.read(lambda world: signers_of(names, world.energy))
+    def look_up(lists: Sequence[list[str]]) -> list[Signers]:
+        return workspace.read(lambda world: [signers_of(names, world.energy) for names in lists])
 
     return workers.prepare(messages, look_up)
 
@@ -114,15 +117,27 @@ def ingest_file(workspace: Path, file: Path, progress: Progress | None = None) -
     key = f"ingest:{hashlib.sha256(raw).hexdigest()[:48]}"
     counts: dict[str, int] = {"packets": len(packets)}
     with Workspace(workspace) as opened, Workers() as workers:
-        for number, batch in enumerate(batches([(Form.COSE, one) for one in packets])):
-            prepared = prepare(opened, batch, workers)
-            name = (f"{key}:{number}", b"") if number else (key, raw)
-            receipt = record(opened, prepared, received_us, *name)
+        parts = batches([(Form.COSE, one) for one in packets])
+        for number, prepared in enumerate(prepared_ahead(opened, parts, workers)):
+            named = (f"{key}:{number}", b"") if number else (key, raw)
+            receipt = record(opened, prepared, received_us, *named)
             for name, count in tallies(opened, receipt):
                 counts[name] = counts.get(name, 0) + count
             if progress is not None:
                 progress(min((number + 1) * BATCH, len(packets)), len(packets))
     return counts
+
+
+def prepared_ahead(workspace: Workspace, parts: Iterable[Messages], workers: Workers) -> Iterator[Prepared]:
+    """Batches in order, the next ones being parsed and verified while one is recorded."""
+    with ThreadPoolExecutor(_AHEAD) as threads:
+        waiting: deque[Future[Prepared]] = deque()
+        for part in parts:
+            waiting.append(threads.submit(prepare, workspace, part, workers))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def batches(messages: Messages) -> Iterator[Messages]:
