@@ -50,7 +50,7 @@ class Yard:
     def __init__(self, owner_key: bytes = OWNER.public, personal: bool = False) -> None:
         self.world, self.seq = World(), 0
         self.tell([Entry(WorkspaceOpened(ORIGIN, bytes(32)))], START_US)
-        site = SiteRegistered("site", "XX", "9xj5", "owner", owner_key, personal)
+        site = SiteRegistered("site", "XX", "", "owner", owner_key, personal)
         self.tell(register_site(self.world, site), START_US)
 
     def tell(self, entries: Sequence[Entry], at_us: int = START_US) -> Yard:

@@ -175,6 +175,10 @@ class Devices:
         registers: NDArray[np.int32] = self._channels["register"][first : first + channels]
         return registers
 
+    def counting(self, register: int) -> int:
+        """The number of the device that counts a register, or counted it before an epoch; -1 where none does."""
+        return int(self.standings["device_of"][register]) if register < len(self.standings) else -1
+
     def main_register(self) -> NDArray[np.int32]:
         """Each device's present register of channel 0, by device number."""
         registers: NDArray[np.int32] = self._channels["register"][self._devices["first_channel"]]

@@ -50,7 +50,7 @@ def open_epoch(devices: Devices, fact: EpochOpened) -> None:
         Refused: ``epoch.register`` where a device counts the new one already.
     """
     number, register = devices.number(fact.device), devices.register_id(fact.register)
-    if register < len(devices.standings) and devices.device_of[register] >= 0:
+    if devices.counting(register) >= 0:
         raise Refused("epoch.register", f"A device counts {fact.register} already.", register=fact.register)
     devices.standings.begin(np.array([register]), np.array([number]), fact.from_us, fact.rolls_over_wh)
     devices.standings["epoch_start_wh"][register] = fact.start_count_wh

@@ -103,8 +103,8 @@ def check_point(devices: Devices, fact: PointPlaced) -> None:
         counts both, ``point.role`` where the register was opened to issue and would check, or the reverse.
     """
     register, parent = _point(devices, fact)
-    sites = [int(devices.device_of[one]) for one in (register, parent) if one >= 0]
-    if min(sites) < 0 or len(set(devices.site[sites].tolist())) != 1:
+    counted_by = [devices.counting(one) for one in (register, parent) if one >= 0]
+    if min(counted_by) < 0 or len(set(devices.site[counted_by].tolist())) != 1:
         raise Refused("point.site", "The registers of a tree are counted by devices of one site.")
     if devices.issues(register) != (fact.role is PointRole.ISSUES):
         raise Refused("point.role", "The register was opened for the other role.", register=fact.register)

@@ -37,7 +37,6 @@ class PointTree(Growing):
             Conflict: ``point.placed``. Refused: ``point.direction`` where the parent counts another way,
             ``point.parent`` where it was not placed, ``point.issues_twice`` where one above or below issues.
         """
-        self.reach(max(register, parent) + 1)
         if self["direction"][register] != NOWHERE:
             raise Conflict("point.placed", "This register has its place in the tree already.", register=register)
         if parent < 0:
@@ -56,6 +55,7 @@ class PointTree(Growing):
 
     def place(self, register: int, direction: Direction, role: PointRole, parent: int) -> None:
         """Give a register its place; raises as `check_place`. Parents come before children, so none is below yet."""
+        self.reach(max(register, parent) + 1)
         self.check_place(register, direction, role, parent)
         self["parent_of"][register] = parent
         self["direction"][register] = DIRECTIONS.index(direction)

@@ -20,7 +20,7 @@ from penstock.usecases.world import World
 def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]:
     """Titles for every interval that ended within ``readings`` (columns of reading/1 or /2), on issuing registers.
 
-    Each site's owner holds them. One fact for each right, technology and assurance level - an interval's is the
+    Whoever owns the device's output in an interval holds them. One fact for each right, technology and assurance level - an interval's is the
     weakest of the readings behind it - and one more wherever a register's level changes; all or nothing.
 
     Raises:
@@ -39,7 +39,7 @@ def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]
     if not len(spans["register"]):
         raise Refused("certificate.nothing", "No whole interval has energy to certify yet.")
     level = spans.pop("assurance")
-    columns: dict[str, Column] = {**spans, "holder": _owners(world, spans["register"])}
+    columns: dict[str, Column] = {**spans, "holder": _owners(world, spans["register"], spans["interval_us"])}
     technology = energy.technology[energy.device_of[spans["register"]]]
     entries = []
     for right in (Right.ATTRIBUTE, Right.ENERGY):
@@ -69,11 +69,13 @@ def _accepted(world: World, readings: Sequence[Columns]) -> dict[str, Column]:
     return {name: column[(verdict == 0) & issues] for name, column in joined.items()}
 
 
-def _owners(world: World, registers: Column) -> Column:
-    """The account of each register's site owner."""
-    books, energy = world.books, world.energy
-    owners = np.array([books.accounts.id_of(books.sites[site].owner) for site in energy.sites], dtype=np.int32)
-    return owners[energy.site[energy.device_of[registers]]]
+def _owners(world: World, registers: Column, interval_us: Column) -> Column:
+    """The account of whoever owns what each register's device counts in an interval."""
+    energy, device = world.energy, world.energy.device_of[registers]
+    owner = energy.ownership.owner_at(device, energy.site[device], interval_us)
+    present, place = np.unique(owner, return_inverse=True)
+    names = [energy.ownership.owners.name(number) for number in present.tolist()]
+    return np.array([world.books.accounts.id_of(name) for name in names], dtype=np.int32)[place]
 
 
 def _issue(
