@@ -27,11 +27,16 @@ Floats = NDArray[np.float64]
 
 
 def clear_sky_wh_per_kw(
-    cell: Cell, planes: Sequence[Plane | None], start_us: int, steps: int, step_us: int
+    cell: Cell,
+    planes: Sequence[Plane | None],
+    start_us: int,
+    steps: int,
+    step_us: int,
+    turbidity: float = LINKE_TURBIDITY,
 ) -> NDArray[np.int64]:
     """Energy [Wh per kW of capacity, rounded up] that each plane can make in each step; 0 while the sun is down.
 
-    Ineichen-Perez clear sky (Solar Energy 73, 2002) at the place's height and a Linke turbidity of 2, on the plane by
+    Ineichen-Perez clear sky (Solar Energy 73, 2002) at the place's height and a Linke turbidity, on the plane by
     Hay and Davies (1980), never above rated power. ``None`` is a plane that follows the sun.
 
     Args:
@@ -43,7 +48,7 @@ def clear_sky_wh_per_kw(
     middles = start_us + SAMPLE_US // 2 + np.arange(steps * per_step, dtype=np.int64) * SAMPLE_US
     found = np.zeros((len(planes), steps), dtype=np.int64)
     for latitude, longitude in _places(cell):
-        sky = _Sky(middles, latitude, longitude)
+        sky = _Sky(middles, latitude, longitude, turbidity)
         for row, plane in enumerate(planes):
             share = np.minimum(sky.on(plane) / _RATED_W_PER_M2, 1.0).reshape(steps, per_step)
             wh = share.mean(axis=1) * (1_000.0 * step_us / HOUR_US)
@@ -54,7 +59,7 @@ def clear_sky_wh_per_kw(
 class _Sky:
     """Sun and clear sky over one place at given instants."""
 
-    def __init__(self, at_us: NDArray[np.int64], latitude_deg: float, longitude_deg: float) -> None:
+    def __init__(self, at_us: NDArray[np.int64], latitude_deg: float, longitude_deg: float, turbidity: float) -> None:
         import pandas as pd
         from pvlib import atmosphere, clearsky, irradiance, location, solarposition
 
@@ -66,7 +71,7 @@ class _Sky:
         self._extra = irradiance.get_extra_radiation(times.day_of_year.to_numpy())
         with np.errstate(all="ignore"):  # below the horizon the formulas divide by 0; nothing of that is used
             air = atmosphere.get_absolute_airmass(atmosphere.get_relative_airmass(self._zenith), pressure)
-            sky = clearsky.ineichen(self._zenith, air, LINKE_TURBIDITY, altitude, self._extra)
+            sky = clearsky.ineichen(self._zenith, air, turbidity, altitude, self._extra)
         self._ghi, self._dni, self._dhi = (np.nan_to_num(sky[name]) for name in ("ghi", "dni", "dhi"))
         self._up = self._zenith < 90.0 - _DOWN_DEG
 

@@ -31,7 +31,7 @@ class Alike(NamedTuple):
 
 OF_THE_SKY: Final = Alike(30, 15)
 """The clearest of a thousand real days differs from the model by 68 in a thousand."""
-OF_A_NEIGHBOUR: Final = Alike(1, 4)
+OF_A_NEIGHBOUR: Final = Alike(1, 6)
 """The two most alike of 840 real days of one array differ by 9 in a thousand."""
 
 
@@ -61,13 +61,14 @@ def copied(steps: Steps, bounds: Bounds) -> Findings:
 def is_copy(energy: Ints, model: Ints, alike: Alike) -> Bools:
     """Whether each day is its model at the best scale: the share of energy by which they differ is within ``alike``.
 
-    Whole watt-hours leave a third of a Wh a step between a curve and its copy; half a one is granted. A day with too
-    little energy for that to be small is not asked. Args: energy, model: (days, steps). Returns (days,).
+    Whole watt-hours leave, between a curve and its copy at scale s, about a third of a Wh times sqrt(1 + s^2) a step,
+    by chance up to one and a tenth more over the root of the steps. A day with too little energy for that to be small
+    is not asked. Args: energy, model: (days, steps). Returns (days,).
     """
     total, modelled = energy.sum(axis=1, dtype=np.float64), model.sum(axis=1, dtype=np.float64)
-    scale = total / np.maximum(modelled, 1.0)
+    scale, steps = total / np.maximum(modelled, 1.0), energy.shape[1]
     apart = np.abs(energy - scale[:, None] * model).sum(axis=1) * 1_000.0
-    rounding = (1.0 + scale) * energy.shape[1] / 2 * 1_000.0
+    rounding = np.sqrt(1.0 + scale**2) * (steps / 3 + 1.1 * np.sqrt(steps)) * 1_000.0
     copy = (rounding <= alike.rounding_permille * total) & (apart <= alike.permille * total + rounding)
     asked: Bools = copy & (total > 0)
     return asked
