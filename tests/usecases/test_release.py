@@ -185,7 +185,7 @@ def _entry(world: World, columns: Columns, root: bytes):  # type: ignore[no-unty
     from penstock.usecases.ingest import verified
 
     segment = Segment(VERDICTS, columns)
-    return Entry(verified(world, columns, segment, root), segment)
+    return Entry(verified(world, segment, root), segment)
 
 
 def test_lifting_a_reset_does_not_make_a_register_go_back(plant: Plant) -> None:

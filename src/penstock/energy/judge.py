@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.energy.chain_order import judge_order
+from penstock.energy.checks.bounds import NO_BOUNDS, Bounds
+from penstock.energy.checks.clock import SKEW_US
+from penstock.energy.checks.sky import Sky, sky_bounds
 from penstock.energy.checks.table import check_readings
 from penstock.energy.device import Devices
 from penstock.energy.message import Batch
@@ -43,10 +46,11 @@ def prepare(messages: Messages, devices: Devices) -> Batch:
     return batch_of(parsed, signers, claims, hold(claims.signatures))
 
 
-def judge(batch: Batch, raws: Sequence[bytes], received_us: int, devices: Devices) -> Judged:
+def judge(batch: Batch, raws: Sequence[bytes], received_us: int, devices: Devices, sky: Sky | None = None) -> Judged:
     """Judge a batch, in order of arrival, against what the devices sent before.
 
-    ``devices`` is read, not changed: the facts made of the outcome change it.
+    ``devices`` is read, not changed: the facts made of the outcome change it. Without a ``sky`` nothing is held
+    against one.
     """
     verdict = batch.reached.copy()
     verdict[(verdict == 0) & _key_was_dead(batch, devices)] = MessageVerdict.KEY_NOT_VALID
@@ -61,7 +65,7 @@ def judge(batch: Batch, raws: Sequence[bytes], received_us: int, devices: Device
         "findings": bits(verdict),
         "packet": blobs(raws),
     }
-    return Judged(packets, _judge_readings(batch, verdict, received_us, devices))
+    return Judged(packets, _judge_readings(batch, verdict, received_us, devices, sky))
 
 
 def bits(verdict: Ints) -> NDArray[np.uint32]:
@@ -90,7 +94,9 @@ def _key_was_dead(batch: Batch, devices: Devices) -> NDArray[np.bool_]:
     return dead & (batch.until_us != INT64_MAX)
 
 
-def _judge_readings(batch: Batch, verdict: Ints, received_us: int, devices: Devices) -> dict[str, Column]:
+def _judge_readings(
+    batch: Batch, verdict: Ints, received_us: int, devices: Devices, sky: Sky | None
+) -> dict[str, Column]:
     taken = np.flatnonzero((verdict == 0)[batch.message])
     message = batch.message[taken]
     device, at_us = batch.device[message], batch.at_us[taken]
@@ -113,6 +119,8 @@ def _judge_readings(batch: Batch, verdict: Ints, received_us: int, devices: Devi
         },
         devices,
         received_us,
+        NO_BOUNDS if sky is None else _bounds(device, at_us, received_us, devices, sky),
+        devices.parent_of,
     )
     return {
         "register": register,
@@ -123,3 +131,9 @@ def _judge_readings(batch: Batch, verdict: Ints, received_us: int, devices: Devi
         "verdict": found.verdict,
         "findings": found.findings,
     }
+
+
+def _bounds(device: Ints, at_us: Ints, received_us: int, devices: Devices, sky: Sky) -> Bounds:
+    """The sky over the readings that can count: a time before the device's, or to come, would only stretch it."""
+    can = (at_us <= received_us + SKEW_US) & (at_us >= devices.commissioned_us[device])
+    return sky_bounds(devices, device[can], at_us[can], sky)

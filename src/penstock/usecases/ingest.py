@@ -7,17 +7,19 @@ works on columns. Whatever came is recorded; what waits for a message before it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
 
+from penstock.energy.first_rules import FIRST_RULES, as_first_judged, unknown_then
 from penstock.energy.judge import Judged, judge
 from penstock.energy.message import joined
 from penstock.energy.parsed import Messages
 from penstock.energy.signers import signers_of
 from penstock.energy.verdict import RULES, MessageVerdict, ReadingVerdict
 from penstock.journal.fact import Entry
-from penstock.journal.formats import MESSAGES, VERDICTS
+from penstock.journal.formats import MESSAGES, PACKETS, READINGS, VERDICTS
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, Tally
 from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import ASSURANCES, Assurance, Form
@@ -40,9 +42,15 @@ def ingest(world: World, messages: Sequence[bytes] | Messages | Prepared, receiv
     return recorded(world, judged)
 
 
-def rejudged(world: World, messages: Messages, received_us: int) -> list[Entry]:
-    """The facts that were recorded of these very messages, those that had waited among them."""
-    return recorded(world, _judged(world, _prepared(world, messages), received_us))
+def rejudged(world: World, packets: Columns, received_us: int, rules: str = RULES) -> list[Entry]:
+    """The facts that ``rules`` make of the messages in a segment of packets, those that had waited among them."""
+    prepared = _prepared(world, messages_of(packets))
+    if rules != FIRST_RULES:
+        return recorded(world, _judged(world, prepared, received_us))
+    batch = prepared.batch
+    reached = np.where(unknown_then(batch), MessageVerdict.MALFORMED, batch.reached).astype(np.uint8)
+    judged = _judged(world, prepared._replace(batch=replace(batch, reached=reached)), received_us)
+    return recorded(world, as_first_judged(judged, received_us, world.energy), FIRST_RULES)
 
 
 def messages_of(packets: Columns) -> Messages:
@@ -51,22 +59,21 @@ def messages_of(packets: Columns) -> Messages:
     return [(Form(form), bytes(raw)) for form, raw in zip(forms, packets["packet"], strict=True)]
 
 
-def recorded(world: World, judged: Judged) -> list[Entry]:
+def recorded(world: World, judged: Judged, rules: str = RULES) -> list[Entry]:
     """The two facts of a judged batch."""
-    packets, readings = Segment(MESSAGES, judged.packets), Segment(VERDICTS, judged.readings)
-    received = PacketsReceived(packets.ref(), RULES, tally(MessageVerdict, judged.packets["verdict"]))
-    return [
-        Entry(received, packets),
-        Entry(verified(world, judged.readings, readings, received.segment.root), readings),
-    ]
+    formats = (PACKETS, READINGS) if rules == FIRST_RULES else (MESSAGES, VERDICTS)
+    packets, readings = (Segment(*each) for each in zip(formats, (judged.packets, judged.readings), strict=True))
+    received = PacketsReceived(packets.ref(), rules, tally(MessageVerdict, judged.packets["verdict"]))
+    return [Entry(received, packets), Entry(verified(world, readings, received.segment.root, rules), readings)]
 
 
-def verified(world: World, columns: Columns, segment: Segment, packets_root: bytes) -> ReadingsVerified:
+def verified(world: World, readings: Segment, packets_root: bytes, rules: str = RULES) -> ReadingsVerified:
     """The fact of judged readings of the packets with this root."""
+    columns = readings.columns
     return ReadingsVerified(
-        segment=segment.ref(),
+        segment=readings.ref(),
         packets_root=packets_root,
-        rules=RULES,
+        rules=rules,
         assurance=weakest(columns),
         counted_wh=counted_wh(world, columns),
         verdicts=tally(ReadingVerdict, columns["verdict"]),
@@ -81,6 +88,8 @@ def tally(kind: type[IntEnum], verdicts: Column) -> tuple[Tally, ...]:
 
 def weakest(columns: Columns) -> Assurance:
     """The weakest level among readings that count."""
+    if "assurance" not in columns:
+        return Assurance.METER_SIGNED
     levels = columns["assurance"][columns["verdict"] == 0]
     return ASSURANCES[int(levels.max())] if len(levels) else Assurance.METER_SIGNED
 
@@ -108,7 +117,7 @@ def _prepared(world: World, messages: Messages) -> Prepared:
 
 
 def _judged(world: World, prepared: Prepared, received_us: int) -> Judged:
-    return judge(prepared.batch, [raw for _, raw in prepared.messages], received_us, world.energy)
+    return judge(prepared.batch, [raw for _, raw in prepared.messages], received_us, world.energy, world.sky)
 
 
 def _no_longer_waiting(world: World, prepared: Prepared, judged: Judged) -> list[tuple[Form, bytes]]:

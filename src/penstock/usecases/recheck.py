@@ -23,7 +23,7 @@ from penstock.journal.kinds.quarantine import QuarantineLifted
 from penstock.journal.segment import Column, Columns
 from penstock.journal.words import LinkKind
 from penstock.units import MJ_PER_WH
-from penstock.usecases.ingest import messages_of, rejudged
+from penstock.usecases.ingest import rejudged
 from penstock.usecases.originate import COMPILER, recompile
 from penstock.usecases.release import lifted
 from penstock.usecases.world import World
@@ -114,9 +114,8 @@ class Recheck:
         self._expected.extend(entry.fact for entry in readings)
 
     def _rejudge(self, recorded: Recorded, received: PacketsReceived, columns: Columns) -> None:
-        messages = messages_of(columns)
-        received_us = int(columns["received_us"][0]) if messages else recorded.at_us
-        packets, readings = rejudged(self.world, messages, received_us)
+        received_us = int(columns["received_us"][0]) if len(columns["received_us"]) else recorded.at_us
+        packets, readings = rejudged(self.world, columns, received_us, received.rules)
         if packets.fact != received:
             raise _verdicts_differ(recorded.seq)
         self._expected.append(readings.fact)

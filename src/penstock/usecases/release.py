@@ -81,7 +81,7 @@ def _device(world: World, device: str) -> int:
 
 def _entry(world: World, packets_root: bytes, columns: Columns) -> Entry:
     segment = Segment(VERDICTS, columns)
-    return Entry(verified(world, columns, segment, packets_root), segment)
+    return Entry(verified(world, segment, packets_root), segment)
 
 
 def _bits(overruled: Sequence[str]) -> int:

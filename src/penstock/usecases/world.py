@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from penstock.capital.deal_book import DealBook
 from penstock.compute.credit import Compute
+from penstock.energy.checks.sky import Sky
 from penstock.energy.command import Commands
 from penstock.energy.device import Devices
 from penstock.energy.quarantine import Quarantine
@@ -21,6 +22,7 @@ class World:
     books: Books = field(default_factory=Books)
     energy: Devices = field(init=False)
     quarantine: Quarantine = field(default_factory=Quarantine)
+    sky: Sky = field(default_factory=Sky)
     commands: Commands = field(default_factory=Commands)
     compute: Compute = field(default_factory=Compute)
     capital: DealBook = field(default_factory=DealBook)
