@@ -39,6 +39,12 @@ from penstock.usecases.world import World
 GONE = "roof-a"
 AT_US = DAY.stop_us + DAY_US
 POINTS = ("segment_begin", "segment_half", "segment_synced", "segment_renamed", "rows_inserted", "committed", "swept")
+QUICK = {("erase", "segment_renamed"), ("erase", "rows_inserted"), ("erase", "committed"), ("compact", "committed")}
+KILLS = [
+    pytest.param(act, point, marks=() if (act, point) in QUICK else pytest.mark.nightly)
+    for act in ("erase", "compact")
+    for point in POINTS
+]
 VICTIM = Path(__file__).with_name("erase_victim.py")
 
 
@@ -289,8 +295,7 @@ def test_compaction_halves_the_files_and_changes_no_root(before: Before, copy: P
     assert audit_workspace(copy).findings == ()
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("act", ["erase", "compact"])
+@pytest.mark.parametrize(("act", "point"), KILLS)
 def test_killed_at_any_point_it_is_done_or_not(before: Before, copy: Path, act: str, point: str) -> None:
     victim = subprocess.run([sys.executable, str(VICTIM), str(copy), act, point], capture_output=True, check=False)
     assert victim.returncode == -9, victim.stderr.decode()
