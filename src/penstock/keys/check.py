@@ -26,6 +26,7 @@ from penstock.keys.kinds import CURVES, KEY_BYTES, KEY_KINDS, KeyKind, Scheme, a
 
 _PART: Final = 256
 """Signatures a thread takes at a time."""
+_SCHEMES: Final = tuple(Scheme)
 _ECDSA_SHA256: Final = ec.ECDSA(hashes.SHA256())
 _ED25519_PRIME: Final = 2**255 - 19
 _SMALL_ORDER_Y: Final = frozenset(
@@ -79,25 +80,29 @@ def verify_many(
     schemes: Sequence[int] | NDArray[Any],
     messages: Sequence[bytes],
     signatures: Sequence[bytes],
+    threads: int | None = None,
 ) -> NDArray[np.bool_]:
     """`verify_by` for each row, on all cores: the libraries leave the interpreter while they compute.
 
-    ``kinds`` are codes (`KEY_KINDS`), ``schemes`` are `Scheme` codes; all five are equally long.
+    ``kinds`` are codes (`KEY_KINDS`), ``schemes`` are `Scheme` codes; all five are equally long. Handing the
+    interpreter over costs each signature some microseconds; who already runs one process a core asks for one thread.
     """
     holds = np.zeros(len(publics), dtype=np.bool_)
-    rows = list(zip(kinds, publics, schemes, messages, signatures, strict=True))
+    codes, ways = np.asarray(kinds, dtype=np.int64).tolist(), np.asarray(schemes, dtype=np.int64).tolist()
+    rows = list(zip(codes, publics, ways, messages, signatures, strict=True))
 
     def verify_part(start: int) -> None:
         holds[start : start + _PART] = [
-            verify_by(KEY_KINDS[kind], public, Scheme(scheme), message, signature)
+            verify_by(KEY_KINDS[kind], public, _SCHEMES[scheme], message, signature)
             for kind, public, scheme, message, signature in rows[start : start + _PART]
         ]
 
-    if len(rows) <= _PART:
-        verify_part(0)
+    parts = range(0, len(rows), _PART)
+    if len(parts) <= 1 or threads == 1:
+        list(map(verify_part, parts))
     else:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(verify_part, range(0, len(rows), _PART)))
+        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+            list(pool.map(verify_part, parts))
     return holds
 
 
@@ -165,9 +170,9 @@ def _r_and_s(scheme: Scheme, signature: bytes, order: int) -> tuple[int, int]:
     if scheme is Scheme.ECDSA_SHA256_DER:
         r, s = decode_dss_signature(signature)
     elif scheme is Scheme.ECDSA_SHA256_RAW:
-        half = (order.bit_length() + 7) // 8
+        half = len(signature) // 2
         r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
-        if len(signature) != 2 * half or s > order // 2:
+        if len(signature) != (order.bit_length() + 7) // 8 * 2 or s > order // 2:
             raise ValueError("not r || s with s in the lower half")
     else:
         raise ValueError("not a way to write ECDSA")
