@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from penstock.cli.show import HERE, AsJson, Workspace, emit, kwh, table
+
+if TYPE_CHECKING:
+    from penstock.usecases.forgery import Row
 
 app = typer.Typer(help="Readings: intake, status, refusals.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -50,6 +53,20 @@ def refused(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
         as_json,
         lambda: table(f"{len(rows)} refused", ("received", "device", "verdict", "why"), cells),
     )
+
+
+@app.command()
+def forgery(
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", help="A folder with real days of sunshine; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The forgery table: false days made from real ones, and how many of them the checks stop."""
+    from penstock.usecases.forged_messages import all_rows
+
+    found = all_rows(data or [Path(".data"), Path("../shared/data")])
+    emit({"rows": [row.plain() for row in found]}, as_json, lambda: _draw_forgery(found))
 
 
 @app.command()
@@ -122,3 +139,11 @@ def _draw_status(found: dict[str, Any]) -> None:
     rows += [("readings " + name, count) for name, count in found["readings"].items()]
     counted = ", ".join(f"{kwh(energy_wh)} {technology}" for technology, energy_wh in found["by_technology_wh"].items())
     table(f"counted: {counted}", ("what", "how many"), rows, right=(1,))
+
+
+def _draw_forgery(rows: list[Row]) -> None:
+    for array in dict.fromkeys(row.array for row in rows):
+        cells = [row.cells() for row in rows if row.array == array]
+        days = max(row.days for row in rows if row.array == array)
+        heads = ("forgery", "days stopped", "only noted", "energy stopped", "by")
+        table(f"{array}: {days} real days", heads, cells, right=(1, 2, 3))

