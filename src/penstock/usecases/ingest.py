@@ -53,6 +53,13 @@ def rejudged(world: World, packets: Columns, received_us: int, rules: str = RULE
     return recorded(world, as_first_judged(judged, received_us, world.energy), FIRST_RULES)
 
 
+def counts_unsigned(world: World, packets: Columns) -> bool:
+    """Whether a packet counts, of those that were not erased, that its device's key did not sign."""
+    rows = np.flatnonzero(packets["verdict"] == 0)
+    batch = _prepared(world, messages_of({name: column[rows] for name, column in packets.items()})).batch
+    return bool((batch.reached != 0).any())
+
+
 def messages_of(packets: Columns) -> Messages:
     """The messages that a segment of packets holds; all of packet/1 are of our own form."""
     forms = packets["form"].tolist() if "form" in packets else [Form.COSE] * len(packets["packet"])

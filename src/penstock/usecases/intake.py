@@ -14,18 +14,22 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import cbor2
+import numpy as np
 
 from penstock.energy.forms.cose import UNREADABLE
 from penstock.energy.parsed import Messages
 from penstock.energy.signers import Signers, signers_of
 from penstock.errors import Corrupt, Invalid
+from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
-from penstock.journal.segment import Columns
+from penstock.journal.segment import Column, Columns
 from penstock.journal.words import Form
 from penstock.usecases.ingest import ingest
+from penstock.usecases.salted import salted
 from penstock.usecases.sequencer import Receipt
 from penstock.usecases.workers import Prepared, Workers
 from penstock.usecases.workspace import Workspace
+from penstock.usecases.world import World
 
 BATCH: Final = 32_768
 """Messages a command holds at most: memory stays bounded however many come."""
@@ -71,7 +75,29 @@ def record(workspace: Workspace, prepared: Prepared, received_us: int, key: str 
     """
     asked = asked or content_of(prepared.messages)
     key = key or f"ingest:{asked.hex()[:48]}"
-    return workspace.submit(key, asked, received_us, lambda world: ingest(world, prepared, received_us))
+
+    def decide(world: World) -> list[Entry]:
+        return sealed(workspace, world, ingest(world, prepared, received_us))
+
+    return workspace.submit(key, asked, received_us, decide)
+
+
+def sealed(workspace: Workspace, world: World, entries: list[Entry]) -> list[Entry]:
+    """The same facts, with salted leaves where readings of a personal site are among them: those can be erased."""
+    energy, personal = world.energy, world.energy.ownership.personal()
+    if not personal.any():
+        return entries
+    numbers = [_devices_of(world, entry.segment.columns) for entry in entries if entry.segment is not None]
+    return salted(workspace.store, entries) if personal[energy.site[np.concatenate(numbers)]].any() else entries
+
+
+def _devices_of(world: World, columns: Columns) -> Column:
+    """The devices that rows of packets or readings are about."""
+    if "device" in columns:
+        device = columns["device"]
+    else:
+        device = world.energy.device_of[columns["register"][columns["register"] >= 0]]
+    return device[device >= 0]
 
 
 def content_of(messages: Messages) -> bytes:

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
 from penstock.compute.credit import whole_credits
 from penstock.errors import PenstockError, Unverified
-from penstock.journal.fact import FactBody, Recorded
+from penstock.journal.fact import Entry, Recorded
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked
 from penstock.journal.kinds.quarantine import QuarantineLifted
-from penstock.journal.segment import Column, Columns
+from penstock.journal.sealed_rows import ERASED
+from penstock.journal.segment import SALTED, Column, Columns
 from penstock.journal.words import LinkKind
 from penstock.units import MJ_PER_WH
-from penstock.usecases.ingest import rejudged
+from penstock.usecases.ingest import counts_unsigned, rejudged
 from penstock.usecases.originate import COMPILER, recompile
 from penstock.usecases.release import lifted
 from penstock.usecases.world import World
@@ -50,7 +52,8 @@ class Recheck:
     """Holds a record's facts against what they rest on. ``world`` is the attester's own replica."""
 
     world: World
-    _expected: deque[FactBody] = field(default_factory=deque)
+    _expected: deque[Entry] = field(default_factory=deque)
+    _erased: bool = False
     _meters: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
     _counted: dict[Slot, Counted] = field(default_factory=dict)
     _open: set[Slot] = field(default_factory=set)
@@ -61,7 +64,7 @@ class Recheck:
         Raises:
             Unverified: ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``.
         """
-        self._expect(recorded)
+        self._expect(recorded, columns or {})
         match recorded.fact:
             case PacketsReceived() as received:
                 self._rejudge(recorded, received, columns or {})
@@ -99,26 +102,37 @@ class Recheck:
             self._check_figures(slot, self._counted[slot])
         self._open.clear()
 
-    def _expect(self, recorded: Recorded) -> None:
+    def _expect(self, recorded: Recorded, columns: Columns) -> None:
         """Right after packets, or a decision on quarantine, come readings exactly as they are judged here."""
         expected = self._expected.popleft() if self._expected else None
-        verified = isinstance(recorded.fact, ReadingsVerified)
-        if (verified or expected is not None) and recorded.fact != expected:
+        verified = isinstance(recorded.fact, ReadingsVerified) and not self._erased
+        if (expected is not None and not _agrees(recorded, columns, expected)) or (verified and expected is None):
             raise _verdicts_differ(recorded.seq)
 
     def _relift(self, recorded: Recorded, decision: QuarantineLifted) -> None:
+        if self._erased:
+            return
         try:
             _, *readings = lifted(self.world, decision)
         except PenstockError as error:
             raise _verdicts_differ(recorded.seq) from error
-        self._expected.extend(entry.fact for entry in readings)
+        self._expected.extend(readings)
 
     def _rejudge(self, recorded: Recorded, received: PacketsReceived, columns: Columns) -> None:
+        """Packets come to the verdicts recorded. Once rows were erased, nobody can know where their devices stood:
+        from then on no packet may count that its device did not sign.
+        """
+        self._erased |= bool((columns["verdict"] == ERASED).any())
+        if self._erased:
+            if counts_unsigned(self.world, columns):
+                raise _verdicts_differ(recorded.seq)
+            return
         received_us = int(columns["received_us"][0]) if len(columns["received_us"]) else recorded.at_us
         packets, readings = rejudged(self.world, columns, received_us, received.rules)
-        if packets.fact != received:
+        if not _agrees(recorded, columns, packets):
             raise _verdicts_differ(recorded.seq)
-        self._expected.append(readings.fact)
+        said = cast(ReadingsVerified, readings.fact)
+        self._expected.append(Entry(replace(said, packets_root=received.segment.root), readings.segment))
 
     def _check_release(self, recorded: Recorded, redeemed: CreditsRedeemed) -> None:
         """Dollars move only for whole credits that were sold, their tokens served, at the price they were sold at."""
@@ -181,6 +195,18 @@ class Recheck:
         if counted.answers != len(requested) or not np.array_equal(requested, linked):
             sentence = "The answers' tokens are not those that the links carry."
             raise Unverified("attest.figures_differ", sentence, rack=name, start_us=start_us)
+
+
+def _agrees(recorded: Recorded, columns: Columns, expected: Entry) -> bool:
+    """Whether a fact says what is expected, of the same rows: salted leaves have another root."""
+    fact, other = recorded.fact, expected.fact
+    if fact == other:
+        return True
+    if not isinstance(fact, PacketsReceived | ReadingsVerified) or not isinstance(other, type(fact)):
+        return False
+    rows = expected.segment.columns if expected.segment else {}
+    same = fact.segment.format == other.segment.format + SALTED and replace(fact, segment=other.segment) == other
+    return same and all(np.array_equal(columns[name], column) for name, column in rows.items())
 
 
 def _check_program(originated: DealOriginated) -> None:
