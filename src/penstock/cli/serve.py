@@ -1,4 +1,8 @@
-"""`penstock serve`: a workspace's page, its API and its chain, on this machine only, until Ctrl-C."""
+"""`penstock serve`: a workspace's page, its API and its chain, on this machine only, until Ctrl-C.
+
+The process that serves owns the workspace; what is to come in meanwhile comes through it: pushed to its API, from a
+folder it watches, from a broker it collects from.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +10,74 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from penstock.cli.connect_lines import MQTT_PASSWORD, Authority, Look, broker_at, broker_of, wait_for
 from penstock.cli.show import HERE, AsJson, Workspace
+
+if TYPE_CHECKING:
+    from penstock.usecases.workers import Workers
+    from penstock.usecases.workspace import Workspace as Opened
 
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of page and API; 0 takes a free one.")]
 RpcPort = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the chain's JSON-RPC; 0 takes a free one.")]
+Folder = Annotated[
+    Path | None, typer.Option(help="Take readings from this folder meanwhile.", exists=True, file_okay=False)
+]
+Mqtt = Annotated[str, typer.Option(help=f"Collect from this broker meanwhile; its password in {MQTT_PASSWORD}.")]
 
 
-def serve(workspace: Workspace = HERE, port: Port = 8400, rpc_port: RpcPort = 8545, as_json: AsJson = False) -> None:
+def serve(
+    workspace: Workspace = HERE,
+    port: Port = 8400,
+    rpc_port: RpcPort = 8545,
+    folder: Folder = None,
+    mqtt: Mqtt = "",
+    authority: Authority = None,
+    as_json: AsJson = False,
+) -> None:
     """Serve page, API and chain of a workspace on 127.0.0.1. It owns the workspace until it is stopped."""
     from penstock.api.app import make_app
     from penstock.api.running import serve_in_thread
+    from penstock.usecases.workers import Workers
     from penstock.usecases.workspace import Workspace as Opened
 
     _check(workspace)
     with ExitStack() as stack:
         opened = stack.enter_context(Opened(workspace))
         rpc = _chain(stack, workspace, rpc_port)
-        running = stack.enter_context(serve_in_thread(make_app(opened), port))
+        workers = stack.enter_context(Workers())
+        running = stack.enter_context(serve_in_thread(make_app(opened, workers=workers), port))
+        failures = [] if folder is None else _watch(stack, opened, workers, folder)
+        failures += _collect(stack, opened, workers, mqtt, authority)
         _say(running.url, rpc, as_json)
-        _wait()
+        wait_for(lambda: next((found for look in failures if (found := look())), None))
+
+
+def _watch(stack: ExitStack, opened: Opened, workers: Workers, folder: Path) -> list[Look]:
+    """A folder, watched while the stack is open."""
+    from penstock.connect.folder import FolderConnector, WatchedFolder
+    from penstock.usecases.files import ALL_READERS
+    from penstock.usecases.line import line_into
+
+    line = stack.enter_context(line_into(opened, "folder", workers))
+    connector = stack.enter_context(FolderConnector(WatchedFolder(folder, line.gateway.take_once, ALL_READERS)))
+    return [lambda: line.failure, lambda: connector.failure]
+
+
+def _collect(stack: ExitStack, opened: Opened, workers: Workers, mqtt: str, authority: Path | None) -> list[Look]:
+    """A broker collected from while the stack is open; without one, commands that nobody receives still expire."""
+    from penstock.connect.spool import now_us
+    from penstock.usecases.command import Dispatcher
+    from penstock.usecases.line import line_into
+
+    if not mqtt:
+        dispatcher = stack.enter_context(Dispatcher(opened, lambda _device: None, now_us))
+        return [lambda: dispatcher.failure]
+    line = stack.enter_context(line_into(opened, "collector", workers))
+    return stack.enter_context(broker_of(opened, line, broker_at(mqtt, authority), "collector"))
 
 
 def _check(workspace: Path) -> None:
@@ -60,15 +109,3 @@ def _say(url: str, rpc: str, as_json: bool) -> None:
         sys.stdout.write(f"chain  {rpc}\n" if rpc else "chain  none in this workspace\n")
         sys.stdout.write("Ctrl-C stops it.\n")
     sys.stdout.flush()
-
-
-def _wait() -> None:
-    """Until Ctrl-C or a request to terminate; then the stack closes everything in turn."""
-    import signal
-    import threading
-
-    stop = threading.Event()
-    for wanted in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wanted, lambda *_: stop.set())
-    while not stop.wait(3_600):
-        pass

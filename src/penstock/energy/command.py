@@ -13,8 +13,9 @@ VERBS: Final = ("set_point", "charge", "shed")
 _NEXT: Final = {
     CommandState.ASKED: frozenset(CommandState) - {CommandState.ASKED},
     CommandState.RECEIVED: frozenset({CommandState.DONE, CommandState.REFUSED, CommandState.FAILED}),
+    CommandState.EXPIRED: frozenset(CommandState) - {CommandState.ASKED, CommandState.EXPIRED},
 }
-"""What may follow on a state; on all others nothing does."""
+"""What may follow on a state; on all others nothing does. A device that received a command in time may say so late."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import httpx
 
 from penstock.connect.envelope import seal_envelope
-from penstock.connect.ports import Arrived
+from penstock.connect.ports import Arrived, Command
 from penstock.connect.spool import Batch, Spool
 from penstock.errors import PenstockError, Refused, Unavailable
 from penstock.usecases.intake import prepare, record
@@ -53,29 +54,50 @@ def into_workspace(workspace: Workspace, workers: Workers) -> Deliver:
     return deliver
 
 
-def over_http(url: str, api_key: str, client: httpx.Client | None = None) -> Deliver:
-    """Delivers batches to the door of the process that owns the workspace (`docs/api.md`)."""
-    caller = client or httpx.Client(timeout=_ANSWER_S)
+def over_http(url: str, api_key: str) -> Deliver:
+    """Delivers batches to the door of the process that owns the workspace (`docs/api.md`).
+
+    Raises:
+        Unavailable: ``connect.unreachable``. Refused: ``connect.refused``.
+    """
+    client = httpx.Client(timeout=_ANSWER_S, headers={"Authorization": f"Bearer {api_key}"})
 
     def deliver(batch: Batch) -> None:
-        headers = {
-            "Authorization": f"Bearer {api_key}",
-            "Content-Type": CBOR_SEQUENCE,
-            "Idempotency-Key": batch.key,
-        }
+        headers = {"Content-Type": CBOR_SEQUENCE, "Idempotency-Key": batch.key, "Accept": "application/x-ndjson"}
         body = b"".join(seal_envelope(one) for one in batch.messages)
-        try:
-            answer = caller.post(f"{url.rstrip('/')}/readings", content=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise Unavailable("connect.unreachable", "The door does not answer.", url=url, reason=error) from error
+        with _called(url):
+            answer = client.post(f"{url.rstrip('/')}/readings", content=body, headers=headers)
         _check(answer, url)
 
     return deliver
 
 
+def ask_over_http(url: str, api_key: str, command: Command, signer: bytes) -> dict[str, Any]:
+    """Ask for a signed command at the door of the process that owns the workspace; how it stands there.
+
+    Raises as `over_http`.
+    """
+    said = {name: getattr(command, name) for name in Command.__slots__}
+    said |= {"signer": signer.hex(), "signature": command.signature.hex()}
+    with _called(url):
+        headers = {"Authorization": f"Bearer {api_key}"}
+        answer = httpx.post(f"{url.rstrip('/')}/commands", json=said, headers=headers, timeout=_ANSWER_S)
+    _check(answer, url)
+    row: dict[str, Any] = answer.json()
+    return row
+
+
+@contextmanager
+def _called(url: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise Unavailable("connect.unreachable", "The door does not answer.", url=url, reason=error) from error
+
+
 def _check(answer: httpx.Response, url: str) -> None:
     """Raises Unavailable where the same may succeed later, Refused where it will not."""
-    if answer.status_code == httpx.codes.OK:
+    if answer.is_success:
         return
     try:
         said = answer.json()
@@ -84,7 +106,7 @@ def _check(answer: httpx.Response, url: str) -> None:
         reason = f"status {answer.status_code}"
     if answer.status_code in (408, 429) or answer.status_code >= 500:
         raise Unavailable("connect.unreachable", "The door cannot take it just now.", url=url, reason=reason)
-    raise Refused("connect.refused", "The door refuses what is pushed.", hint=reason, url=url)
+    raise Refused("connect.refused", "The door refuses it.", hint=reason, url=url)
 
 
 def drain(spool: Spool, deliver: Deliver) -> int:

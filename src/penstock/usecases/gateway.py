@@ -2,7 +2,8 @@
 
 A device behind the gateway is enrolled with the gateway's key and the assurance level gateway_signed. Its chain of
 packets is written in the same durable step as the packets themselves, so a gateway killed at any instant signs neither
-two packets of one number nor one reading twice.
+two packets of one number nor one reading twice. What a vendor's cloud or a file says was not measured here: it is
+carried as it came, unsigned, at its own level.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Final
 
 from penstock.connect.ports import Arrived, Samples
 from penstock.connect.spool import Head, Spool
+from penstock.energy.forms.carried import Carried, messages_of, origin_of
 from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
 from penstock.errors import Invalid, Refused
-from penstock.journal.words import Form
+from penstock.journal.words import Assurance, Form
 from penstock.keys import SigningKey
 
 READINGS_PER_PACKET: Final = 96
@@ -59,29 +61,23 @@ class Gateway:
             messages: list[Arrived] = []
             heads: dict[str, Head] = {}
             for one in arrived:
-                messages += [one] if isinstance(one, Arrived) else self._signed(one, heads)
+                messages += [one] if isinstance(one, Arrived) else self._written(one, heads)
             return self._spool.put(messages, token, list(heads.values()))
 
-    def _signed(self, samples: Samples, heads: dict[str, Head]) -> Iterable[Arrived]:
-        if self._key is None:
-            hint = "Start the connector with a gateway key; enrol the device with its public part."
-            raise Refused("connect.no_gateway_key", "Unsigned samples need a gateway that signs.", hint=hint)
+    def _written(self, samples: Samples, heads: dict[str, Head]) -> Iterable[Arrived]:
         if not len(samples.at_us) == len(samples.position_wh) == len(samples.power_mw):
             raise Invalid(
                 "connect.ragged_samples", "Samples have as many instants as positions.", device=samples.device
             )
+        assurance = _carried_at(samples.source)
+        if assurance is not None:
+            return _carried(samples, assurance)
+        if self._key is None:
+            hint = "Start the connector with a gateway key; enrol the device with its public part."
+            raise Refused("connect.no_gateway_key", "Unsigned samples need a gateway that signs.", hint=hint)
         head = heads.get(samples.device) or self._head(samples.device)
-        last_us = _channels(head).get(str(samples.channel), -1)
-        rows = [row for row in zip(samples.at_us, samples.position_wh, strict=True) if row[0] > last_us]
-        made = []
-        for first in range(0, len(rows), READINGS_PER_PACKET):
-            part = rows[first : first + READINGS_PER_PACKET]
-            raw = _packet(samples.device, head, part, self._key)
-            channels = _channels(head) | {str(samples.channel): part[-1][0]}
-            head = Head(samples.device, head.sequence + 1, packet_hash(raw), json.dumps(channels).encode())
-            made.append(Arrived(Form.COSE, raw))
-        heads[samples.device] = head
-        return made
+        messages, heads[samples.device] = _signed(samples, head, self._key)
+        return messages
 
     def _head(self, device: str) -> Head:
         known = self._spool.head(device)
@@ -91,9 +87,41 @@ class Gateway:
         return known
 
 
-def _packet(device: str, head: Head, rows: Sequence[tuple[int, int]], key: SigningKey) -> bytes:
-    at_us, position_wh = zip(*rows, strict=True)
-    return sign(Packet(device, head.sequence + 1, head.hash, at_us, position_wh), key)
+def _signed(samples: Samples, head: Head, key: SigningKey) -> tuple[list[Arrived], Head]:
+    """Packets that go on from ``head`` with what it does not know yet, and the head behind them."""
+    last_us, made = _channels(head).get(str(samples.channel), -1), []
+    rows = [row for row in zip(samples.at_us, samples.position_wh, samples.power_mw, strict=True) if row[0] > last_us]
+    for first in range(0, len(rows), READINGS_PER_PACKET):
+        at_us, position_wh, power_mw = zip(*rows[first : first + READINGS_PER_PACKET], strict=True)
+        channel = (samples.channel,) * len(at_us)
+        packet = Packet(samples.device, head.sequence + 1, head.hash, at_us, position_wh, channel, power_mw)
+        raw = sign(packet, key)
+        channels = _channels(head) | {str(samples.channel): at_us[-1]}
+        head = Head(samples.device, packet.sequence, packet_hash(raw), json.dumps(channels).encode())
+        made.append(Arrived(Form.COSE, raw))
+    return made, head
+
+
+def _carried(samples: Samples, assurance: Assurance) -> list[Arrived]:
+    """Unsigned messages; what the source now says otherwise goes along, to be judged as revised."""
+    said = Carried(
+        source=samples.source,
+        device=samples.device,
+        channel=samples.channel,
+        assurance=assurance,
+        origin=samples.origin or origin_of(b""),
+        at_us=samples.at_us,
+        position_wh=samples.position_wh,
+        power_mw=samples.power_mw,
+    )
+    return [Arrived(Form.CARRIED, raw) for raw in messages_of(said)]
+
+
+def _carried_at(source: str) -> Assurance | None:
+    """At what level a source's word is carried; None where we read the meter ourselves, and sign."""
+    if source.startswith("vendor/"):
+        return Assurance.VENDOR_ATTESTED
+    return Assurance.DECLARED if source.startswith("file/") else None
 
 
 def _channels(head: Head) -> dict[str, int]:
