@@ -101,7 +101,7 @@ def _upper_case(plain: Plain) -> None:
 
 
 def _other_version(plain: Plain) -> None:
-    plain["format"] = "penstock.bundle/2"
+    plain["format"] = "penstock.bundle/3"
 
 
 def _dangling(plain: Plain) -> None:

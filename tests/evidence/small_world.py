@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from penstock.compute.service import RackModel
 from penstock.compute.service import serve as run_service
 from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
+from penstock.energy.parsed import Messages
 from penstock.journal import checkpoint
 from penstock.journal.cutting import positions_of, tile_links
 from penstock.journal.fact import Entry, FactBody, Recorded
@@ -37,6 +38,7 @@ DAY = Period(parse_iso("2016-08-22T00:00:00Z"), parse_iso("2016-08-23T00:00:00Z"
 LOG_KEY = SigningKey(derive_seed(SEED, "log"))
 ROOFS = ("roof-a", "roof-b", "roof-c")
 ROOF_W = (1_500, 900, 2_000)
+QUARTERS_US = list(range(DAY.start_us + QUARTER_HOUR_US, DAY.stop_us + 1, QUARTER_HOUR_US))
 MODEL = RackModel(idle_w=150, active_mj_per_token=3_600, accelerators=1, time_us_per_token=40)
 TERMS = CreditsOffered(
     "answers", "operator", "model", "answers/credits", 1_000, 2_600, 100_000, DAY.stop_us + 30 * DAY_US
@@ -84,6 +86,8 @@ class StoredRecord:
 class SmallWorld:
     """Acts of the day, in order; afterwards ``record`` and ``world`` are what the tests read."""
 
+    roofs = ROOFS
+
     def __init__(self, folder: Path) -> None:
         self.store = SqliteStore.open(folder)
         self.sequencer = Sequencer(self.store, World, KINDS)
@@ -106,11 +110,7 @@ class SmallWorld:
         opened = WorkspaceOpened(ORIGIN, LOG_KEY.public)
         self._do("workspace", lambda _: [Entry(opened)], DAY.start_us)
         self._do("accounts", lambda _: enrol.open_accounts(["buyer"], ["world"]), DAY.start_us)
-        producers = [
-            enrol.Producer(name, key_of(name).public, watts, ZONE, "", DAY.start_us)
-            for name, watts in zip(ROOFS, ROOF_W, strict=True)
-        ]
-        self._do("roofs", lambda world: enrol.enrol_producers(world, producers), DAY.start_us)
+        self._enrol_roofs()
         rack = enrol.enrol_rack("rack-1", "operator", ZONE, key_of("rack-1").public, 1, 10_000, DAY.start_us)
         self._do("rack", lambda _: rack, DAY.start_us)
         registers: list[FactBody] = [
@@ -118,6 +118,13 @@ class SmallWorld:
             *(RegisterOpened(name, Unit.USDC_MICRO, RegisterKind.COUNTED) for name in ("answers/billed", *DEAL)),
         ]
         self._do("offer", lambda _: [Entry(fact) for fact in [*registers, TERMS]], DAY.start_us)
+
+    def _enrol_roofs(self) -> None:
+        producers = [
+            enrol.Producer(name, key_of(name).public, watts, ZONE, "", DAY.start_us)
+            for name, watts in zip(ROOFS, ROOF_W, strict=True)
+        ]
+        self._do("roofs", lambda world: enrol.enrol_producers(world, producers), DAY.start_us)
 
     def _send(self, device: str, at_us: list[int], position_wh: list[int], each: int) -> list[bytes]:
         raws, previous = [], FIRST
@@ -129,17 +136,28 @@ class SmallWorld:
         return raws
 
     def _roofs_send(self) -> None:
-        at_us = list(range(DAY.start_us + QUARTER_HOUR_US, DAY.stop_us + 1, QUARTER_HOUR_US))
-        sun = np.clip(np.sin((np.arange(96) - 24) / 48 * np.pi), 0, None)
-        raws = []
-        for name, watts in zip(ROOFS, ROOF_W, strict=True):
-            position = np.floor(np.cumsum(sun * watts / 4 * 0.9)).astype(np.int64).tolist()
-            raws.append(self._send(name, at_us, position, 4))
+        raws = [
+            self._send(name, QUARTERS_US, self.positions_wh(watts), 4)
+            for name, watts in zip(ROOFS, ROOF_W, strict=True)
+        ]
         in_order = [raw for hour in zip(*raws, strict=True) for raw in hour]
         in_order.insert(40, in_order[3])  # a replay, refused and kept
-        receipt = self._do("ingest", lambda world: ingest.ingest(world, in_order, DAY.stop_us))
-        readings = StoredRecord(self.store, "").columns(receipt.first_seq + 1)
-        self._do("certify", lambda world: certify.certify(world, [readings], ZONE))
+        self._ingest_and_certify(in_order)
+
+    @staticmethod
+    def positions_wh(watts: int) -> list[int]:
+        """Where a roof of this size stands at the end of each quarter-hour."""
+        sun = np.clip(np.sin((np.arange(96) - 24) / 48 * np.pi), 0, None)
+        found: list[int] = np.floor(np.cumsum(sun * watts / 4 * 0.9)).astype(np.int64).tolist()
+        return found
+
+    def _ingest_and_certify(self, messages: Sequence[bytes] | Messages) -> None:
+        receipt = self._do("ingest", lambda world: ingest.ingest(world, messages, DAY.stop_us))
+        self._certify("certify", receipt.first_seq + 1)
+
+    def _certify(self, key: str, readings: int) -> None:
+        columns = StoredRecord(self.store, "").columns(readings)
+        self._do(key, lambda world: certify.certify(world, [columns], ZONE))
 
     def _rack_works(self) -> None:
         hours, energy = self.sequencer.read(lambda world: match.available_wh(world, DAY))
@@ -172,7 +190,7 @@ class SmallWorld:
         self._link("waterfall", self._tiles("first/collections", steps.tolist(), targets))
         roofs = int(steps[1])
         shares = [roofs // 3, roofs // 3, roofs - 2 * (roofs // 3)]
-        self._link("tariffs", self._tiles("first/paid/roofs", shares, [f"{roof}/tariff" for roof in ROOFS]))
+        self._link("tariffs", self._tiles("first/paid/roofs", shares, [f"{roof}/tariff" for roof in self.roofs]))
 
     def _anchor(self) -> None:
         tree = self.store.tree()

@@ -17,6 +17,7 @@ from penstock.errors import NotFound, Unavailable
 from penstock.journal import checkpoint
 from penstock.journal.formats import FORMATS
 from penstock.journal.words import ASSURANCES, TITLE_STATES, LinkKind, TitleState
+from penstock.keys import KEY_KINDS
 from penstock.trace import verify as verifier
 from penstock.trace.bundle import FORMAT, build_bundle
 from penstock.trace.lineage import answer_span, back
@@ -89,11 +90,12 @@ def test_what_is_not_there_is_not_found(small: SmallWorld, rack: str, number: in
 def test_the_verifier_knows_the_journal_s_own_formats() -> None:
     for name, (layout, names) in verifier.ROWS.items():
         fmt = FORMATS[name]
-        codes = {"int32": "i", "int64": "q", "uint8": "B", "uint32": "I"}
+        codes = {"int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint32": "I"}
         assert layout == "<" + "".join(codes[dtype] for _, dtype in fmt.fixed)
         assert names == tuple(column for column, _ in fmt.fixed)
         assert struct.calcsize(layout) == fmt.row_bytes
     assert tuple(level.value for level in ASSURANCES) == verifier.ASSURANCE
+    assert tuple(kind.value for kind in KEY_KINDS) == verifier.KEY_KINDS
     assert TITLE_STATES[verifier.CLAIMED] is TitleState.CLAIMED
     assert (verifier.FORMAT, verifier.MJ_PER_WH) == (FORMAT, MJ_PER_WH)
 

@@ -18,7 +18,7 @@ from penstock.journal.state import Books
 from penstock.trace.evidence import Allocated, Evidence, Part, Place, Seen, gather
 from penstock.trace.record import Record
 
-FORMAT: Final = "penstock.bundle/1"
+FORMAT: Final = "penstock.bundle/2"
 
 
 def build_bundle(record: Record, books: Books, rack: str, number: int) -> bytes:
@@ -46,8 +46,12 @@ class _Writer:
 
     def write(self, found: Evidence) -> Plain:
         claims = self._claims(found)
+        fleet: list[Plain] = [
+            {"row": self._row(place), "device": str(device), "register": str(register)}
+            for place, device, register in found.fleet
+        ]
         facts = {seq for seq, _ in self.rows} | {*found.facts, *found.context}
-        facts |= {seq for _, seq in (*found.registers, *found.devices)}
+        facts |= {seq for _, seq in (*found.registers, *found.devices)} | set(found.lives)
         return {
             "format": FORMAT,
             "checkpoint": self.note,
@@ -57,6 +61,8 @@ class _Writer:
             "readings": [{"packet": packet, "reading": reading} for _, reading, packet in self.readings.values()],
             "registers": _numbered(found.registers),
             "devices": _numbered(found.devices),
+            "fleet": fleet,
+            "lives": [str(seq) for seq in found.lives],
             "claims": claims,
             "context": [str(seq) for seq in found.context],
         }

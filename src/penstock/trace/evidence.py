@@ -15,18 +15,18 @@ from penstock.journal.kinds.capital import CollectionReceived, DealLaunched, Per
 from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
 from penstock.journal.kinds.compute import AnswersServed, CreditsOffered, RackRegistered
 from penstock.journal.kinds.energy import (
-    DeviceEnrolled,
     PacketsReceived,
     ReadingsVerified,
     SpansLinked,
     TitlesIssued,
     TitlesMoved,
 )
-from penstock.journal.kinds.ledger import RegisterOpened, WorkspaceOpened
+from penstock.journal.kinds.ledger import WorkspaceOpened
 from penstock.journal.segment import Columns
 from penstock.journal.state import Books
 from penstock.journal.words import LinkKind, Right, TitleState
 from penstock.span import Span
+from penstock.trace.numbering import number_all
 from penstock.trace.record import Record
 from penstock.trace.walk import LINK_KINDS, Walk, walk
 
@@ -86,6 +86,8 @@ class Evidence:
     pay: tuple[Part, ...]
     registers: tuple[tuple[int, int], ...]
     devices: tuple[tuple[int, int], ...]
+    fleet: tuple[tuple[Place, int, int], ...]
+    lives: tuple[int, ...]
     facts: tuple[int, ...]
     context: tuple[int, ...]
 
@@ -130,7 +132,10 @@ class _Gatherer:
         before, after = self._around(self.books.registers.id_of(self._fact(rack).import_register), *hour)
         work = self._first(back, LinkKind.WORK)
         links = [serve, work, *bills, *(part.place for part in (*convert, *pay)), *(a.part.place for a in allocate)]
-        registers = self._registers(links)
+        numbers = {int(self._columns(seq)[side][row]) for seq, row in links for side in ("source", "target")}
+        numbered = number_all(self.record.facts())
+        numbers |= {self.books.registers.id_of(urn) for urn in numbered.before(map(self.books.registers.urn, numbers))}
+        counted = numbered.counted_by({number: self.books.registers.urn(number) for number in numbers})
         return Evidence(
             rack=rack_name,
             number=number,
@@ -143,8 +148,10 @@ class _Gatherer:
             meter_before=before,
             meter_after=after,
             pay=pay,
-            registers=registers,
-            devices=self._devices([self.books.registers.urn(number) for number, _ in registers]),
+            registers=tuple((number, self._covered(seq)) for number, seq in numbered.opened(numbers)),
+            devices=tuple((number, self._covered(seq)) for number, seq in counted.devices),
+            fleet=tuple(((self._covered(seq), row), number, first) for seq, row, number, first in counted.fleet),
+            lives=tuple(self._covered(seq) for seq in counted.lives),
             facts=self._singles(rack.seq, bills),
             context=self._context(pay),
         )
@@ -265,21 +272,11 @@ class _Gatherer:
         return np.flatnonzero((rows["register"] == register) & (rows["verdict"] == 0) & when(rows["at_us"]))
 
     def _seen(self, seq: int, row: int) -> Seen:
-        packets = seq - 1  # the packets of the same command
-        if packets not in {one for one, _, _ in self._of(PacketsReceived)}:
+        root = next(fact.packets_root for one, fact, _ in self._of(ReadingsVerified) if one == seq)
+        found = [one for one, fact, _ in self._of(PacketsReceived) if one < seq and fact.segment.root == root]
+        if not found:
             raise _missing(f"the packets of fact {seq}")
-        return Seen((self._covered(seq), row), (packets, int(self._columns(seq)["packet"][row])))
-
-    def _registers(self, links: list[Place]) -> tuple[tuple[int, int], ...]:
-        """Number and opening fact of every register that the links name."""
-        numbers = {int(self._columns(seq)[side][row]) for seq, row in links for side in ("source", "target")}
-        opened = [self._covered(seq) for seq, _, _ in self._of(RegisterOpened)]
-        return tuple((number, opened[number]) for number in sorted(numbers))
-
-    def _devices(self, urns: list[str]) -> tuple[tuple[int, int], ...]:
-        """Number and enrolment of every device that counts one of the registers."""
-        enrolled = [(seq, fact.register) for seq, fact, _ in self._of(DeviceEnrolled)]
-        return tuple((number, seq) for number, (seq, register) in enumerate(enrolled) if register in urns)
+        return Seen((self._covered(seq), row), (found[-1], int(self._columns(seq)["packet"][row])))
 
     def _singles(self, rack: int, bills: list[Place]) -> tuple[int, ...]:
         """Facts that stand for themselves: the workspace, the rack, and the terms the answer was billed by."""

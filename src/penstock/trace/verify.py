@@ -33,7 +33,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-FORMAT = "penstock.bundle/1"
+FORMAT = "penstock.bundle/2"
+FORMAT_BEFORE = "penstock.bundle/1"  # without lives and fleet, which are empty there
 BYTES_MAX = 64 << 20
 COUNT_MAX = 2**63 - 1
 MJ_PER_WH = 3_600_000
@@ -148,6 +149,8 @@ SHAPE: dict[str, Any] = {
     "readings": [{"reading": _count, "packet": _count}],
     "registers": [NUMBERED],
     "devices": [NUMBERED],
+    "fleet": [{"row": _count, "device": _count, "register": _count}],
+    "lives": [_count],
     "claims": {
         "request": _count,
         "serve": _count,
@@ -171,6 +174,9 @@ def _load(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise _malformed("The file is not JSON of strings.") from None
     form = plain.get("format") if isinstance(plain, dict) else None
+    if form == FORMAT_BEFORE:
+        plain = {"fleet": [], "lives": []} | plain | {"format": FORMAT}
+        form = FORMAT
     if isinstance(form, str) and form.startswith("penstock.bundle/") and form != FORMAT:
         raise VerificationError("bundle.version", f"This program reads {FORMAT}, not {form}.")
     if form != FORMAT:
@@ -220,6 +226,19 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
         "<iBqqBBI",
         ("device", "form", "sequence", "received_us", "assurance", "verdict", "findings"),
     ),
+    "device/1": (
+        "<BBBqqhhq",
+        (
+            "technology",
+            "key_kind",
+            "assurance",
+            "capacity_w",
+            "commissioned_us",
+            "tilt_deg",
+            "azimuth_deg",
+            "rolls_over_wh",
+        ),
+    ),
     "reading/1": ("<iqqiB", ("register", "at_us", "position_wh", "packet", "verdict")),
     "reading/2": (
         "<iqqiBBI",
@@ -230,12 +249,28 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "link/1": ("<iqqiqq", ("source", "source_start", "source_stop", "target", "target_start", "target_stop")),
     "request/1": ("<qqiqq", ("number", "arrived_us", "buyer", "tokens", "time_ms")),
 }
-"""Packed rows by format: fixed fields, little-endian; only a packet has bytes behind them."""
+"""Packed rows by format: fixed fields, little-endian. Behind a packet and a device of a fleet stand bytes."""
 PACKETS = ("packet/1", "packet/2")
+WITH_BYTES = (*PACKETS, "device/1")
 READINGS = ("reading/1", "reading/2")
 UNSIGNED = "no key: its readings were carried by somebody else, see their assurance"
 ASSURANCE = ("meter_signed", "gateway_signed", "vendor_attested", "declared")
 VENDOR_ATTESTED = 2
+KEY_KINDS = (
+    "ed25519",
+    "p-256",
+    "secp256k1",
+    "eth-address",
+    "p-384",
+    "brainpool-p256r1",
+    "brainpool-p384r1",
+    "secp192r1",
+    "secp192k1",
+)
+"""By their number in ``device/1``."""
+WEAK = ("secp192r1", "secp192k1")
+LIVES = ("key.rotated", "key.revoked", "key.reclaimed", "meter.replaced", "epoch.opened", "device.retired")
+SIGNATURES = ("signature", "proof", "owner_signature")
 VERSIONS = {"device.enrolled": ("1", "2"), "site.registered": ("1", "2")}
 """Versions of facts that are read here, where not the first alone."""
 
@@ -410,7 +445,7 @@ def _row_of(fact: Fact, index: int, raw: bytes) -> Row:
         raise VerificationError("bundle.row_malformed", f"Rows of {form} have no place in a bundle.")
     layout, names = ROWS[form]
     width = struct.calcsize(layout)
-    if len(raw) < width or (len(raw) > width) != (form in PACKETS):
+    if len(raw) < width or (len(raw) > width) != (form in WITH_BYTES):
         raise VerificationError("bundle.row_malformed", f"A row of {form} has {width} bytes.")
     fields = dict(zip(names, struct.unpack(layout, raw[:width]), strict=True))
     return Row(fact, index, form, fields, raw[width:])
@@ -637,17 +672,15 @@ def _sha256(raw: bytes) -> bytes:
     return hashlib.sha256(raw).digest()
 
 
-def _is_signed_by(kind: str, key: bytes, packet: Packet) -> bool:
-    """Whether the packet's signature is the key's, written as its form writes it."""
-    if kind != packet.kind:
-        return False
+def _is_signed_by(kind: str, key: bytes, signed: bytes, signature: bytes) -> bool:
+    """Whether a signature is the key's: EdDSA, ECDSA over SHA-256 in DER, or r || s || v for an address."""
     if kind == "ed25519":
-        return _is_signed(key, packet.signed, packet.signature)
+        return _is_signed(key, signed, signature)
     try:
         if kind == "eth-address":
-            return _signer_of(packet.signed, packet.signature) == key
+            return _signer_of(signed, signature) == key
         public = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[kind](), key)
-        public.verify(packet.signature, packet.signed, ec.ECDSA(hashes.SHA256()))
+        public.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError, KeyError):
         return False
     return True
@@ -792,13 +825,102 @@ def _added(one: Point, other: Point) -> Point:
 # --- The claims -------------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class Key:
+    """A device's public key and the time of readings that it signs; late ones up to its last message."""
+
+    kind: str
+    key: bytes
+    from_us: int
+    until_us: int = COUNT_MAX
+    last_sequence: int = COUNT_MAX
+
+    def signed(self, packet: Packet, at_us: int) -> bool:
+        """Whether it signed a packet, and may have at that instant."""
+        in_time = self.from_us <= at_us < self.until_us and packet.sequence <= self.last_sequence
+        return (
+            in_time and packet.kind == self.kind and _is_signed_by(self.kind, self.key, packet.signed, packet.signature)
+        )
+
+
+@dataclass
+class Meter:
+    """A device as the log tells it: which registers it counts from where [Wh of its own count], with which keys."""
+
+    name: str
+    commissioned_us: int
+    level: int
+    registers: dict[str, tuple[int, int]]
+    keys: list[Key]
+
+    def follow(self, fact: Fact, origin: str) -> None:
+        """Live through a fact of its life. Raises ``bundle.device_life``."""
+        last = self.keys[-1]
+        from_us = fact.count("from_us")
+        if from_us < last.from_us:
+            raise VerificationError("bundle.device_life", f"The life of {self.name} goes back in time.")
+        if fact.kind == "epoch.opened":
+            self._continue(fact, origin)
+        elif fact.kind in ("key.revoked", "device.retired"):
+            last.until_us = min(last.until_us, from_us)
+        else:
+            self._change_key(fact, origin, last, from_us)
+
+    def _change_key(self, fact: Fact, origin: str, last: Key, from_us: int) -> None:
+        following = Key(fact.text("key_kind"), fact.octets("public_key"), from_us)
+        rotated = fact.kind == "key.rotated"
+        if rotated and not _is_stated(last, fact, origin, "signature"):
+            raise VerificationError("bundle.device_life", f"The key before did not name the new key of {self.name}.")
+        if not _is_stated(following, fact, origin, "proof"):
+            raise VerificationError("bundle.device_life", f"Nobody shows to hold the new key of {self.name}.")
+        last.until_us = min(last.until_us, from_us)
+        if rotated:
+            last.last_sequence = _signed_count(fact, "last_sequence")
+        self.keys.append(following)
+
+    def _continue(self, fact: Fact, origin: str) -> None:
+        channel, _ = self.registers.get(fact.text("predecessor"), (-1, 0))
+        corrected = fact.text("cause").startswith("corrected")
+        if channel != fact.count("channel") or fact.text("register") in self.registers:
+            raise VerificationError("bundle.device_life", f"An epoch of {self.name} continues none of its registers.")
+        if not corrected and not _is_stated(self.keys[-1], fact, origin, "signature"):
+            raise VerificationError("bundle.device_life", f"The key of {self.name} did not sign its epoch.")
+        self.registers[fact.text("register")] = (channel, _signed_count(fact, "start_count_wh"))
+
+
+def _is_stated(key: Key, fact: Fact, origin: str, name: str) -> bool:
+    """Whether a key signed what a fact says but its signatures, for this journal (docs/devices.md)."""
+    said = {one: value for one, value in fact.data.items() if one not in SIGNATURES}
+    plain = {"data": said, "journal": origin, "kind": fact.kind, "v": "1"}
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    signature = fact.octets(name)
+    try:
+        if key.kind in CURVES:
+            signature = _der_of(key.kind, signature)
+    except (ValueError, KeyError):
+        return False
+    return _is_signed_by(key.kind, key.key, b"penstock/statement/1\n" + text.encode(), signature)
+
+
+def _signed_count(fact: Fact, name: str) -> int:
+    text = fact.text(name)
+    return -_unsigned(fact, name, text[1:]) if text.startswith("-") else _unsigned(fact, name, text)
+
+
+def _unsigned(fact: Fact, name: str, text: str) -> int:
+    try:
+        return _count(text, name)
+    except (VerificationError, IndexError):
+        raise VerificationError("bundle.fact_malformed", f"Fact {fact.seq} misstates {name}.") from None
+
+
 @dataclass(frozen=True)
 class Reading:
     """Where a register stood, and the packet that said so; None for the standing at commissioning."""
 
     at_us: int
     position_wh: int
-    device: Fact
+    device: Meter
     packet: Packet | None
     assurance: int
 
@@ -808,8 +930,8 @@ class _Check:
     """The claims of one bundle, checked in the order of the chain, from the answer to the meters and to the money."""
 
     bundle: _Bundle
-    registers: dict[int, Fact] = field(default_factory=dict)
-    devices: dict[int, Fact] = field(default_factory=dict)
+    registers: dict[int, tuple[str, str]] = field(default_factory=dict)
+    devices: dict[int, Meter] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     roofs: dict[str, int] = field(default_factory=dict)
     packets: set[bytes] = field(default_factory=set)
@@ -817,8 +939,12 @@ class _Check:
     estimated: bool = False
 
     def run(self, is_pinned: bool) -> Report:
-        self.registers = self._numbers("registers", "register.opened", "bundle.register_name")
-        self.devices = self._numbers("devices", "device.enrolled", "bundle.device_name")
+        opened = self._numbers("registers", "register.opened", "bundle.register_name")
+        self.registers = {number: (fact.text("register"), fact.text("unit")) for number, fact in opened.items()}
+        enrolled = self._numbers("devices", "device.enrolled", "bundle.device_name")
+        self.devices = {number: _meter_of(fact) for number, fact in enrolled.items()}
+        self._take_fleet()
+        self._live()
         claims, answer = self.bundle.plain["claims"], self.bundle.plain["answer"]
         rack = self.bundle.named("rack.registered", "rack", answer["rack"])
         request, serve, work = self._check_answer(claims, rack)
@@ -843,12 +969,42 @@ class _Check:
             raise VerificationError(code, f"Two of {name} have one name.")
         return found
 
+    def _take_fleet(self) -> None:
+        """Devices enrolled in bulk: a row each, its registers named and numbered by its place."""
+        bases: dict[int, tuple[int, int]] = {}
+        for item in self.bundle.plain["fleet"]:
+            row = self.bundle.row(item["row"], "devices.enrolled", "device/1")
+            channels = row.fact.data.get("channels")
+            if not isinstance(channels, list) or not all(isinstance(one, str) for one in channels):
+                raise VerificationError("bundle.fact_malformed", f"Fact {row.fact.seq} misstates channels.")
+            base = item["device"] - row.index, item["register"] - row.index * len(channels)
+            if bases.setdefault(row.fact.seq, base) != base or min(base) < 0 or item["device"] in self.devices:
+                raise VerificationError("bundle.device_name", "A device of a fleet cannot have that number.")
+            meter = _bulk_meter_of(row, channels)
+            self.devices[item["device"]] = meter
+            for channel, name in enumerate(meter.registers):
+                if self.registers.setdefault(item["register"] + channel, (name, "Wh")) != (name, "Wh"):
+                    raise VerificationError("bundle.register_name", f"{name} cannot have that number.")
+
+    def _live(self) -> None:
+        """What became of the devices since: keys, epochs, ends."""
+        names = {meter.name: meter for meter in self.devices.values()}
+        if len(names) != len(self.devices):
+            raise VerificationError("bundle.device_name", "Two devices have one name.")
+        for seq in sorted(self.bundle.plain["lives"]):
+            fact = self.bundle.facts.get(seq)
+            meter = names.get(fact.text("device")) if fact and fact.kind in LIVES else None
+            if fact is None or meter is None:
+                raise VerificationError("bundle.device_life", f"Fact {seq} is not of a device's life here.")
+            self.bundle.used_facts.add(seq)
+            meter.follow(fact, self.bundle.origin)
+
     def _register(self, number: int, unit: str) -> str:
         """The name of a register that counts in ``unit``."""
-        opened = self.registers.get(number)
-        if opened is None or opened.text("unit") != unit:
+        name, counts = self.registers.get(number, ("", ""))
+        if counts != unit:
             raise VerificationError("bundle.register_name", f"Register {number} is not here as one of {unit}.")
-        return opened.text("register")
+        return name
 
     def _expect_register(self, number: int, unit: str, name: str) -> None:
         found = self._register(number, unit)
@@ -936,7 +1092,7 @@ class _Check:
         if not _fits((title["start"], title["stop"]), before, after, hour):
             raise VerificationError("bundle.title_span", f"The title is not what the meter of {name} counted.")
         self.estimated |= before.at_us != hour[0] or after.at_us != hour[1]
-        device = after.device.text("device")
+        device = after.device.name
         self.roofs[device] = self.roofs.get(device, 0) + span[1] - span[0]
         return hour
 
@@ -959,7 +1115,7 @@ class _Check:
         return before, after
 
     def _commissioned(self, after: Reading) -> Reading:
-        return Reading(after.device.count("commissioned_us"), 0, after.device, None, after.assurance)
+        return Reading(after.device.commissioned_us, 0, after.device, None, after.assurance)
 
     def _reading(self, number: int, register: int) -> Reading:
         """A reading that was accepted, in a packet that its device signed."""
@@ -974,29 +1130,32 @@ class _Check:
             raise VerificationError("bundle.reading_mismatch", "The packet is of another command than the reading.")
         if reading["verdict"] or row["verdict"]:
             raise VerificationError("bundle.reading_refused", "The reading or its packet was refused.")
-        packet, device = self._packet(row)
-        channel = _channel_of(device, self._register(register, "Wh"))
-        if packet.readings.get((channel, reading["at_us"])) != reading["position_wh"]:
+        packet, device = self._packet(row, reading["at_us"])
+        name = self._register(register, "Wh")
+        if name not in device.registers:
+            raise VerificationError("bundle.register_name", f"{name} is no register of {device.name}.")
+        channel, start = device.registers[name]
+        if packet.readings.get((channel, reading["at_us"])) != start + reading["position_wh"]:
             raise VerificationError("bundle.reading_mismatch", "The device did not sign this reading.")
         level = reading.fields.get("assurance", 0)
-        if level < max(_level(device.data.get("assurance", ASSURANCE[0])), 0 if packet.kind else VENDOR_ATTESTED):
+        if level < max(device.level, 0 if packet.kind else VENDOR_ATTESTED, int(packet.kind in WEAK)):
             raise VerificationError("bundle.assurance", "A reading counts as better assured than it is.")
         return Reading(reading["at_us"], reading["position_wh"], device, packet, level)
 
-    def _packet(self, row: Row) -> tuple[Packet, Fact]:
+    def _packet(self, row: Row, at_us: int) -> tuple[Packet, Meter]:
         packet, device = _packet_of(row.fields.get("form", 0), row.blob), self.devices.get(row["device"])
-        if device is None or packet.device != device.text("device"):
+        if device is None or packet.device != device.name:
             raise VerificationError("bundle.packet_device", f"The packet is not of device {row['device']}.")
         if packet.sequence != row["sequence"]:
             raise VerificationError("bundle.sequence", "The packet's number is not the one that was recorded.")
         if not packet.kind:
             self.keys[packet.device] = UNSIGNED
             return packet, device
-        key = device.octets("public_key")
-        if not _is_signed_by(device.data.get("key_kind", "ed25519"), key, packet):
+        key = next((one for one in device.keys if one.signed(packet, at_us)), None)
+        if key is None:
             raise VerificationError("bundle.packet_signature", f"{packet.device} did not sign this packet.")
         self.packets.add(packet.hash)
-        self.keys[packet.device] = key.hex()
+        self.keys[packet.device] = key.key.hex()
         return packet, device
 
     def _check_bill(self, claims: dict[str, Any], serve: Row) -> Row | None:
@@ -1111,12 +1270,26 @@ def _level(name: Any) -> int:
     return ASSURANCE.index(name)
 
 
-def _channel_of(device: Fact, register: str) -> int:
-    """Which of a device's registers this is: 0, 1, ... in the order of its enrolment."""
-    registers = [device.text("register"), *device.data.get("more_registers", [])]
-    if register not in registers:
-        raise VerificationError("bundle.register_name", f"{register} is no register of {device.text('device')}.")
-    return registers.index(register)
+def _meter_of(fact: Fact) -> Meter:
+    more = fact.data.get("more_registers", [])
+    if not isinstance(more, list) or not all(isinstance(name, str) for name in more):
+        raise VerificationError("bundle.fact_malformed", f"Fact {fact.seq} misstates more_registers.")
+    kind, level = fact.data.get("key_kind", KEY_KINDS[0]), _level(fact.data.get("assurance", ASSURANCE[0]))
+    registers = {name: (channel, 0) for channel, name in enumerate([fact.text("register"), *more])}
+    key = Key(str(kind), fact.octets("public_key"), 0)
+    return Meter(fact.text("device"), fact.count("commissioned_us"), level, registers, [key])
+
+
+def _bulk_meter_of(row: Row, channels: list[str]) -> Meter:
+    try:
+        (name, key, _), rest = _cbor(row.blob, 0)
+        if rest != len(row.blob) or type(name) is not str or type(key) is not bytes:
+            raise ValueError("not an identity")
+        kind, level = KEY_KINDS[row["key_kind"]], row["assurance"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        raise VerificationError("bundle.row_malformed", "A device's row does not say who it is.") from None
+    registers = {f"{name}/{ending}": (channel, 0) for channel, ending in enumerate(channels)}
+    return Meter(name, row["commissioned_us"], level, registers, [Key(kind, key, 0)])
 
 
 def _span(row: Row, side: str) -> tuple[int, int, int]:
