@@ -29,9 +29,13 @@ def write_identities(names: Sequence[str], keys: Sequence[bytes], cells: Sequenc
 
 def read_identities(column: Column) -> Identities:
     """The column read back; raises Invalid ``device.identity``."""
+    names, keys, cells = [], [], []
     try:
-        rows = [cbor2.loads(row) for row in column]
-        names, keys, cells = ([row[place] for row in rows] for place in range(3))
+        for row in column:
+            name, key, cell = cbor2.loads(row)
+            names.append(name)
+            keys.append(key)
+            cells.append(cell)
     except (cbor2.CBORError, ValueError, TypeError, LookupError):
         raise _malformed() from None
     if {str} != {*map(type, names), *map(type, cells), str} or not set(map(type, keys)) <= {bytes}:
@@ -41,9 +45,6 @@ def read_identities(column: Column) -> Identities:
 
 def register_urns(names: Sequence[str], channels: Sequence[str]) -> list[str]:
     """What the registers of the devices are called, device by device."""
-    if len(channels) == 1:
-        ending = f"/{channels[0]}"
-        return [name + ending for name in names]
     return [f"{name}/{channel}" for name in names for channel in channels]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.errors import Conflict, Invalid, NotFound
-from penstock.journal.device_rows import read_identities, register_urns
+from penstock.journal.device_rows import read_identities
 from penstock.journal.kinds.device import EpochOpened
 from penstock.journal.kinds.energy import DeviceEnrolled, DevicesEnrolled, SiteRegistered
 from penstock.journal.names import Names
-from penstock.journal.register import Registers, grown, rights_bits
+from penstock.journal.register import Registers, grown
 from penstock.journal.segment import Columns
 from penstock.journal.words import RegisterKind, Unit
 
@@ -77,24 +78,24 @@ class Enrolled:
         """That many devices may be enrolled at once.
 
         Raises:
-            Conflict: ``device.known``, ``register.known``. NotFound: ``site.unknown``. Invalid: ``device.channels``.
+            Conflict: ``device.known``, ``register.known``. NotFound: ``site.unknown``. Invalid: ``device.channels``,
+            ``device.name``.
         """
         self._check_known(fact.site)
-        if not 0 < len(fact.channels) <= CHANNELS_MAX or len(set(fact.channels)) != len(fact.channels):
-            raise Invalid("device.channels", f"A device has 1 to {CHANNELS_MAX} channels, each of its own name.")
+        check_channels(fact.channels)
+        if not all(map(str.isprintable, names)) or "" in names:
+            raise Invalid("device.name", "A device's name has printable characters.")
         self.names.check_all_new(names)
-        self._registers.check_all_new(register_urns(names, fact.channels))
+        self._registers.check_family(names, fact.channels)
 
     def enrol_many(self, fact: DevicesEnrolled, columns: Columns) -> None:
         """Take many devices in and open their registers; raises as `check_many`, and ``device.identity``."""
         names = read_identities(columns["identity"]).names
         self.check_many(fact, names)
-        channels = len(fact.channels)
-        issues = np.tile([rights_bits(fact.issues), *[0] * (channels - 1)], len(names))
-        urns = register_urns(names, fact.channels)
-        first = self._registers.open_many(urns, Unit.WH, RegisterKind.COUNTED, issues)
-        self.names.add_all(names)
-        self._count(first + np.arange(len(names)) * channels, np.arange(first, len(self._registers)))
+        base = self.names.add_all(names)
+        first = self._registers.open_family(self.names, base, fact.channels, Unit.WH, RegisterKind.COUNTED, fact.issues)
+        registers = np.arange(first, len(self._registers))
+        self._count(registers[:: len(fact.channels)], registers)
         self._tell(fact)
 
     def open_epoch(self, fact: EpochOpened) -> None:
@@ -119,3 +120,10 @@ class Enrolled:
     def digest(self) -> bytes:
         """sha256 over all that was told, in order."""
         return self._chain
+
+
+def check_channels(channels: Sequence[str]) -> None:
+    """That these can be the names of a device's channels; raises Invalid ``device.channels``."""
+    named = all(re.fullmatch(r"[a-z][a-z0-9_-]*", channel) for channel in channels)
+    if not 0 < len(channels) <= CHANNELS_MAX or len(set(channels)) != len(channels) or not named:
+        raise Invalid("device.channels", f"A device has 1 to {CHANNELS_MAX} channels, each of its own plain name.")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from penstock.errors import NotFound, Refused
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
 from penstock.journal.names import Names
+from penstock.journal.register_names import RegisterNames
 from penstock.journal.words import RegisterKind, Right, Unit
 
 UNITS: Final = tuple(Unit)
@@ -35,7 +36,7 @@ class Registers:
     """
 
     def __init__(self) -> None:
-        self._urns = Names("register")
+        self._urns = RegisterNames()
         self._read = np.zeros(16, dtype=np.int64)
         self._traits = np.zeros((16, 4), dtype=np.uint8)  # unit, kind, rights issued (a bit each), closed
 
@@ -118,21 +119,22 @@ class Registers:
             self._traits[self.id_of(opened.predecessor), 3] = 1
         return number
 
-    def check_all_new(self, urns: Sequence[str]) -> None:
-        """That many registers can begin; raises as `Names.check_all_new`."""
-        self._urns.check_all_new(urns)
+    def check_family(self, devices: Sequence[str], channels: Sequence[str]) -> None:
+        """That registers ``<device>/<channel>`` can begin; raises Conflict ``register.known``."""
+        self._urns.check_family(devices, channels)
 
-    def open_many(self, urns: Sequence[str], unit: Unit, kind: RegisterKind, issues: NDArray[Any]) -> int:
-        """Begin many registers at 0; ``issues`` holds their rights as bits (`rights_bits`). The first one's number.
+    def open_family(
+        self, names: Names, base: int, channels: tuple[str, ...], unit: Unit, kind: RegisterKind, first: Iterable[Right]
+    ) -> int:
+        """Begin at 0 the registers ``<device>/<channel>`` of all devices from ``base`` on; the first one's number.
 
-        Raises:
-            Conflict: ``register.known``, also where two of them have one name.
+        Those of the first channel issue the rights ``first``, the others none.
         """
-        first = self._urns.add_all(urns)
+        start = self._urns.add_family(names, base, len(names) - base, channels)
         self._read, self._traits = grown(self._read, len(self)), grown(self._traits, len(self))
-        self._traits[first : len(self), :2] = UNITS.index(unit), KINDS.index(kind)
-        self._traits[first : len(self), 2] = issues
-        return first
+        self._traits[start : len(self), :2] = UNITS.index(unit), KINDS.index(kind)
+        self._traits[start : len(self) : len(channels), 2] = rights_bits(first)
+        return start
 
     def check_advance(self, register: NDArray[Any], position: NDArray[Any]) -> None:
         """That the readings, in row order, never go backwards.

@@ -10,7 +10,7 @@ from typing import Final
 from penstock.energy.key_book import check_key
 from penstock.errors import Conflict, Invalid, NotFound
 from penstock.journal.device_rows import register_urns
-from penstock.journal.enrolled import CHANNELS_MAX
+from penstock.journal.enrolled import check_channels
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.compute import RackRegistered
 from penstock.journal.kinds.energy import DeviceEnrolled, ProgrammeLock, SiteRegistered
@@ -100,8 +100,8 @@ def enrol_device(world: World, new: NewDevice) -> list[Entry]:
     """Facts that take one device in: its registers, then itself.
 
     Raises:
-        Invalid: ``device.key``, ``device.capacity``, ``device.channels``, ``device.angle``, ``device.width``.
-        Conflict: ``device.enrolled_twice``, ``device.key_taken``. NotFound: ``site.unknown``.
+        Invalid: ``device.name``, ``device.key``, ``device.capacity``, ``device.channels``, ``device.angle``,
+        ``device.width``. Conflict: ``device.enrolled_twice``, ``device.key_taken``. NotFound: ``site.unknown``.
     """
     check_new(world, new)
     urns = register_urns([new.name], new.channels)
@@ -133,10 +133,11 @@ def enrol_device(world: World, new: NewDevice) -> list[Entry]:
 def check_new(world: World, new: NewDevice) -> None:
     """What a new device needs; raises as `enrol_device`."""
     check_key(new.key_kind, new.public_key)
-    if not new.name or new.capacity_w < 1:
-        raise Invalid("device.capacity", "A device has a name, and a capacity of at least 1 W.", device=new.name)
-    if not 0 < len(new.channels) <= CHANNELS_MAX or len(set(new.channels)) != len(new.channels):
-        raise Invalid("device.channels", f"A device has 1 to {CHANNELS_MAX} channels, each of its own name.")
+    if not new.name or not new.name.isprintable():
+        raise Invalid("device.name", "A device's name has printable characters.")
+    if new.capacity_w < 1:
+        raise Invalid("device.capacity", "A device's capacity is at least 1 W.", device=new.name)
+    check_channels(new.channels)
     if not 0 <= (new.tilt_deg or 0) <= 90 or not 0 <= (new.azimuth_deg or 0) < 360:
         raise Invalid("device.angle", "A plane is tilted by 0 to 90 degrees and faces 0 to 359.", device=new.name)
     if new.rolls_over_wh < 0:

@@ -46,7 +46,7 @@ def enrol_fleet(
     """The one fact that takes all devices of ``fleet`` in, or nothing.
 
     Raises:
-        NotFound: ``site.unknown``. Invalid: ``device.channels``, ``device.key``, ``device.capacity``,
+        NotFound: ``site.unknown``. Invalid: ``device.name``, ``device.channels``, ``device.key``, ``device.capacity``,
         ``device.angle``, ``device.width``. Conflict: ``device.known``, ``device.enrolled_twice``,
         ``device.key_taken``, ``register.known``.
     """
@@ -71,13 +71,13 @@ def _check_columns(fleet: Fleet) -> None:
         "device.key": np.array(
             [is_public_key(KEY_KINDS[kind], key) for kind, key in zip(kinds, fleet.public_keys, strict=True)], np.bool_
         ),
-        "device.capacity": (columns["capacity_w"] >= 1) & np.array([bool(name) for name in fleet.names], np.bool_),
+        "device.capacity": columns["capacity_w"] >= 1,
         "device.angle": _within(columns["tilt_deg"], 90) & _within(columns["azimuth_deg"], 359),
         "device.width": columns["rolls_over_wh"] >= 0,
     }
     sentences = {
         "device.key": "This is no public key of its kind.",
-        "device.capacity": "A device has a name, and a capacity of at least 1 W.",
+        "device.capacity": "A device's capacity is at least 1 W.",
         "device.angle": "A plane is tilted by 0 to 90 degrees and faces 0 to 359.",
         "device.width": "A register's width is not negative.",
     }
@@ -116,7 +116,7 @@ def _lines(reader: csv.DictReader[str]) -> Iterable[dict[str, str]]:
     try:
         yield from reader
     except csv.Error as error:
-        raise Invalid("fleet.row", f"Line {reader.line_num}: {error}.") from None
+        raise Invalid("fleet.row", f"Line {reader.line_num + 1}: {error}.") from None
 
 
 def _row(line: int, row: dict[str, str], digits: int) -> tuple[str, bytes, str, int, int, int, int, int, int, int, int]:
