@@ -17,6 +17,7 @@ from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.device import KeyRotated
 from penstock.journal.kinds.energy import SiteRegistered
 from penstock.journal.kinds.ledger import RegisterOpened
+from penstock.journal.segment import Column
 from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, EpochCause, Form, RegisterKind, Technology, Unit
 from penstock.keys import KEY_KINDS, ChainKey, KeyKind, PointKey, SigningKey, derive_seed
 from penstock.period import HOUR_US, SECOND_US
@@ -49,8 +50,8 @@ class MixedWorld(SmallWorld):
         pv, at_us = Technology.SOLAR_PV, DAY.start_us
         miner = enrol.NewDevice(MINER, "street", pv, MINER_KEY.address, ROOF_W[0], at_us, key_kind=KeyKind.ETH_ADDRESS)
         meter = enrol.NewDevice("roof-b", "street", pv, OLD_KEY.public, ROOF_W[1], at_us, key_kind=KeyKind.P256)
-        for new in (miner, meter):
-            self._do(new.name, lambda world, new=new: enrol.enrol_device(world, new), at_us)
+        self._do("miner", lambda world: enrol.enrol_device(world, miner), at_us)
+        self._do("meter", lambda world: enrol.enrol_device(world, meter), at_us)
         self._do("fleet", lambda world: enrol_fleet(world, "portfolio", _fleet()), at_us)
 
     def _roofs_send(self) -> None:
@@ -111,7 +112,7 @@ class MixedWorld(SmallWorld):
 
 def _fleet() -> Fleet:
     names = ["roof-x", "roof-c", "roof-y"]
-    columns = {
+    columns: dict[str, Column] = {
         "technology": np.full(3, TECHNOLOGIES.index(Technology.SOLAR_PV), np.uint8),
         "key_kind": np.full(3, KEY_KINDS.index(KeyKind.ED25519), np.uint8),
         "assurance": np.full(3, ASSURANCES.index(Assurance.VENDOR_ATTESTED), np.uint8),

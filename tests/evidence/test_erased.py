@@ -15,20 +15,25 @@ import pytest
 from small_world import DAY, LOG_KEY, ROOFS, SmallWorld, StoredRecord, key_of
 
 from penstock.energy.forms.cose import Packet, sign
-from penstock.errors import Invalid, NotFound, PenstockError, Refused
+from penstock.errors import Invalid, NotFound, PenstockError, Refused, Unverified
 from penstock.journal.fact import Entry
 from penstock.journal.formats import FORMATS
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
 from penstock.journal.kinds.upkeep import ReadingsErased
+from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.words import LinkKind
 from penstock.period import DAY_US, HOUR_US
+from penstock.store.opening import open_store
+from penstock.store.ports import Upkeep, Write
 from penstock.store.sql_store import SqlStore
 from penstock.trace.bundle import build_bundle
 from penstock.trace.verify import verify
+from penstock.usecases.attest import Replica
 from penstock.usecases.audit import audit_workspace
 from penstock.usecases.compact import compact
 from penstock.usecases.erase import ErasureAsked, erase
 from penstock.usecases.ingest import ingest
+from penstock.usecases.record_source import FolderSource
 from penstock.usecases.retain import retain
 from penstock.usecases.salted import salted
 from penstock.usecases.sequencer import Receipt
@@ -321,3 +326,51 @@ def test_the_fact_tells_what_went(copy: Path) -> None:
     assert (fact.reason, fact.before_us, fact.readings, fact.guessable) == ("asked", 0, 96, 0)
     assert fact.segment.rows == 1
     assert set(ROOFS) > {GONE}
+
+
+def test_rows_gone_that_no_fact_tells_of_are_found(copy: Path) -> None:
+    """Who erases behind the journal's back hides something."""
+    with Workspace(copy) as opened:
+        row = next(row for row in opened.facts() if isinstance(row.recorded.fact, ReadingsVerified))
+        sealed, store = opened.sealed(row), opened.store
+        assert sealed is not None and row.segment is not None
+        left = sealed.without(np.arange(len(sealed)) < 3)
+        store.commit([Write("quiet", bytes(32), [], (), Upkeep(store.rows.move([(row.segment, left)])))])
+    assert [one.code for one in audit_workspace(copy).findings] == ["store.erased_untold"]
+
+
+def test_a_stand_in_that_says_too_much_is_found(copy: Path) -> None:
+    gone(copy)
+    with Workspace(copy) as opened:
+        store = opened.store
+        (row,) = [row for row in opened.facts() if isinstance(row.recorded.fact, ReadingsVerified)][:1]
+        sealed = opened.sealed(row)
+        assert sealed is not None and sealed.erased is not None and row.segment is not None
+        columns = {name: column.copy() for name, column in sealed.columns.items()}
+        columns["position_wh"][sealed.erased & (columns["verdict"] == 0)] += 1
+        more = SealedRows(sealed.format, columns, sealed.salts, sealed.erased, sealed.nodes)
+        store.commit([Write("more", bytes(32), [], (), Upkeep(store.rows.move([(row.segment, more)])))])
+    assert "store.erased_untold" in [one.code for one in audit_workspace(copy).findings]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_attester_takes_an_erasure_in(before: Before, copy: Path, when: str) -> None:
+    replica = Replica()
+    if when == "before":
+        advance(replica, copy)
+    gone(copy)
+    advance(replica, copy)
+    assert replica.world.books.digest() == before.books
+    assert replica.world.energy.digest() == before.devices
+
+
+def test_an_attester_refuses_rows_gone_untold(copy: Path) -> None:
+    test_rows_gone_that_no_fact_tells_of_are_found(copy)
+    with pytest.raises(Unverified) as caught:
+        advance(Replica(), copy)
+    assert caught.value.code == "attest.erased_untold"
+
+
+def advance(replica: Replica, folder: Path) -> None:
+    with open_store(folder, read_only=True) as store:
+        replica.advance(FolderSource(folder), store.size(), store.tree().root())
