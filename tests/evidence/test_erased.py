@@ -328,14 +328,19 @@ def test_the_fact_tells_what_went(copy: Path) -> None:
     assert set(ROOFS) > {GONE}
 
 
-def test_rows_gone_that_no_fact_tells_of_are_found(copy: Path) -> None:
-    """Who erases behind the journal's back hides something."""
+def erase_quietly(copy: Path, kind: type) -> None:
+    """As whoever has something to hide would."""
     with Workspace(copy) as opened:
-        row = next(row for row in opened.facts() if isinstance(row.recorded.fact, ReadingsVerified))
+        row = next(row for row in opened.facts() if isinstance(row.recorded.fact, kind))
         sealed, store = opened.sealed(row), opened.store
         assert sealed is not None and row.segment is not None
         left = sealed.without(np.arange(len(sealed)) < 3)
         store.commit([Write("quiet", bytes(32), [], (), Upkeep(store.rows.move([(row.segment, left)])))])
+
+
+@pytest.mark.parametrize("kind", [PacketsReceived, ReadingsVerified])
+def test_rows_gone_that_no_fact_tells_of_are_found(copy: Path, kind: type) -> None:
+    erase_quietly(copy, kind)
     assert [one.code for one in audit_workspace(copy).findings] == ["store.erased_untold"]
 
 
@@ -365,7 +370,7 @@ def test_an_attester_takes_an_erasure_in(before: Before, copy: Path, when: str) 
 
 
 def test_an_attester_refuses_rows_gone_untold(copy: Path) -> None:
-    test_rows_gone_that_no_fact_tells_of_are_found(copy)
+    erase_quietly(copy, PacketsReceived)
     with pytest.raises(Unverified) as caught:
         advance(Replica(), copy)
     assert caught.value.code == "attest.erased_untold"

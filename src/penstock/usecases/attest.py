@@ -12,19 +12,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from penstock.capital.deal import Deal
 from penstock.capital.language import load_deal
 from penstock.capital.measure import DEFINITION, report_of
 from penstock.capital.report import Report
+from penstock.energy.device import Devices
 from penstock.errors import Corrupt, Invalid, NotFound, Refused, Unverified
 from penstock.journal.fact import Recorded
 from penstock.journal.formats import FORMATS
 from penstock.journal.kinds import KINDS
+from penstock.journal.kinds.upkeep import ReadingsErased
 from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Columns
 from penstock.journal.tree import Frontier, leaf_hash
 from penstock.keys import ChainKey
 from penstock.usecases.anchor_rpc import AnchorChain, DealOnChain, Vote, sign_vote
+from penstock.usecases.erase import standings_of
+from penstock.usecases.erasures import Erasures
 from penstock.usecases.originate import recompile
 from penstock.usecases.publish import PublishedFact, RecordSource, Request, collect_account, covers, period_of
 from penstock.usecases.recheck import Recheck
@@ -64,6 +70,7 @@ class Replica:
         self._frontier = Frontier()
         self._waiting: deque[PublishedFact] = deque()
         self._recheck = Recheck(self.world)
+        self._erasures = Erasures()
 
     def advance(self, source: RecordSource, size: int, root: bytes) -> None:
         """Take in facts up to ``size``, after their leaves lead to ``root``.
@@ -71,7 +78,7 @@ class Replica:
         Where the source fails halfway, the same call goes on from there.
 
         Raises:
-            Unverified: ``attest.root_differs``, ``attest.segment_altered``, and as `Recheck`.
+            Unverified: ``attest.root_differs``, ``attest.segment_altered``, ``attest.erased_untold``, and as `Recheck`.
             Corrupt: as `Books.apply` where a fact breaks a law of the books.
         """
         facts = list(_fetched(source, self._frontier.size, size))
@@ -86,14 +93,43 @@ class Replica:
             self._take(source, self._waiting[0])
             self._waiting.popleft()
         self._recheck.settle()
+        for sentence in self._erasures.wrong(saw_all=False):
+            raise _untold(sentence, size)
         self.size = size
 
     def _take(self, source: RecordSource, fact: PublishedFact) -> None:
         recorded = KINDS.decode(fact.body, fact.seq)
-        columns = _columns(source, fact, recorded)
+        rows = _rows(source, fact, recorded)
+        columns = rows.columns if rows else None
+        if rows is not None:
+            self._check_erased(recorded, fact.segment or "", rows)
         self._recheck.before(recorded, columns)
         self.world.apply(recorded, columns)
         self._recheck.after(recorded, columns)
+
+    def _check_erased(self, recorded: Recorded, digest: str, rows: SealedRows) -> None:
+        """Who saw the readings before they went knows where their registers stood."""
+        if isinstance(recorded.fact, ReadingsErased):
+            if not (_known(self.world.energy, rows.columns) and (self._erasures.gone or self._stood(rows.columns))):
+                raise _untold("Registers did not stand where the erasure says they stood.", recorded.seq)
+            self._erasures.tell(recorded.fact, rows.columns)
+        self._erasures.look(digest, rows)
+
+    def _stood(self, standings: Columns) -> bool:
+        known = standings_of(self.world.energy, standings["register"]).columns
+        return all(np.array_equal(known[name], column) for name, column in standings.items())
+
+
+def _known(devices: Devices, standings: Columns) -> bool:
+    """Whether these are registers that devices count, each with its own device."""
+    register, count = standings["register"], len(devices.device_of)
+    inside = bool(((register >= 0) & (register < count)).all())
+    return inside and np.array_equal(devices.device_of[register], standings["device"])
+
+
+def _untold(sentence: str, seq: int) -> Unverified:
+    hint = "Has the erasure's fact been anchored yet?"
+    return Unverified("attest.erased_untold", sentence, hint=hint, seq=seq)
 
 
 def _fetched(source: RecordSource, start: int, stop: int) -> Iterator[PublishedFact]:
@@ -105,7 +141,7 @@ def _fetched(source: RecordSource, start: int, stop: int) -> Iterator[PublishedF
         start += len(page)
 
 
-def _columns(source: RecordSource, fact: PublishedFact, recorded: Recorded) -> Columns | None:
+def _rows(source: RecordSource, fact: PublishedFact, recorded: Recorded) -> SealedRows | None:
     """The rows a fact seals, held against its Merkle root; what the file's bytes are called does not matter."""
     ref = segment_ref(recorded.fact)
     if ref is None:
@@ -117,10 +153,7 @@ def _columns(source: RecordSource, fact: PublishedFact, recorded: Recorded) -> C
         rows.check(ref)
     except (Corrupt, Invalid, NotFound) as error:
         raise _altered(recorded.seq, error.message) from error
-    if rows.erased is not None:
-        hint = "A replica made before the erasure goes on; a new one cannot begin here."
-        raise Unverified("attest.rows_erased", "Rows were erased that nobody can judge again.", hint=hint, seq=fact.seq)
-    return rows.columns
+    return rows
 
 
 def _parsed(raw: bytes, digest: str, name: str) -> SealedRows:

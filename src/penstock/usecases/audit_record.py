@@ -9,9 +9,11 @@ from penstock.errors import PenstockError
 from penstock.journal.fact import Kinds, Recorded
 from penstock.journal.finding import Finding, finding
 from penstock.journal.kinds.ledger import CheckpointSigned
+from penstock.journal.kinds.upkeep import ReadingsErased
 from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import SegmentRef
 from penstock.store.ports import ZERO_HASH, Store, StoredFact
+from penstock.usecases.erasures import Erasures
 from penstock.usecases.replay import broken_link, read_back, sealed_of, segment_ref
 
 RECORD: Final = 0
@@ -22,13 +24,17 @@ def audit_record(store: Store, kinds: Kinds) -> Iterator[Finding]:
     """Everything that is wrong with the record, in order of the facts; nothing when it is whole.
 
     Codes: ``journal.broken_link``, ``journal.unreadable``, ``journal.split_command``, ``journal.checkpoint``,
-    ``store.segment_missing``, ``store.segment_torn``, ``store.segment_format``, ``segment.altered``.
+    ``store.segment_missing``, ``store.segment_torn``, ``store.segment_format``, ``segment.altered``,
+    ``store.erased_untold``.
     """
     before: StoredFact | None = None
+    erasures = Erasures()
     for stored in store.facts():
         yield from _audit_place(stored, before)
-        yield from _audit_content(store, kinds, stored)
+        yield from _audit_content(store, kinds, stored, erasures)
         before = stored
+    for sentence in erasures.wrong():
+        yield finding(RECORD, "store.erased_untold", sentence)
 
 
 def _audit_place(stored: StoredFact, before: StoredFact | None) -> Iterator[Finding]:
@@ -40,7 +46,7 @@ def _audit_place(stored: StoredFact, before: StoredFact | None) -> Iterator[Find
         yield _finding("journal.split_command", "A command's facts do not stand together.", stored)
 
 
-def _audit_content(store: Store, kinds: Kinds, stored: StoredFact) -> Iterator[Finding]:
+def _audit_content(store: Store, kinds: Kinds, stored: StoredFact, erasures: Erasures) -> Iterator[Finding]:
     try:
         recorded = read_back(kinds, stored)
         sealed = sealed_of(store, stored, recorded)
@@ -50,6 +56,9 @@ def _audit_content(store: Store, kinds: Kinds, stored: StoredFact) -> Iterator[F
     ref = segment_ref(recorded.fact)
     if ref is not None and sealed is not None:
         yield from _audit_segment(stored, ref, sealed)
+        erasures.look(stored.segment or "", sealed)
+        if isinstance(recorded.fact, ReadingsErased):
+            erasures.tell(recorded.fact, sealed.columns)
     yield from _audit_checkpoint(store, stored, recorded)
 
 
