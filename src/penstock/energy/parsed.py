@@ -18,7 +18,7 @@ from penstock.energy.forms.table import parse
 from penstock.energy.message import NO_SEQUENCE, Said
 from penstock.energy.verdict import MessageVerdict
 from penstock.errors import Invalid
-from penstock.journal.words import Form
+from penstock.journal.words import ASSURANCES, Form
 from penstock.keys import KEY_KINDS, Scheme
 
 Messages = Sequence[tuple[Form, bytes]]
@@ -26,6 +26,7 @@ HASH_BYTES: Final = 32
 ANY_KIND: Final = 255
 """In ``key_kind``: the form does not say what kind of key signed."""
 _KIND_CODE: Final = {kind: code for code, kind in enumerate(KEY_KINDS)}
+_LEVEL_CODE: Final = {level: code for code, level in enumerate(ASSURANCES)}
 _READING_COLUMNS: Final = ("channel", "at_us", "position_wh", "power_mw", "clock", "meter")
 _DTYPES: Final = {"channel": "u1", "clock": "u1", "meter": "u1"}
 
@@ -47,6 +48,7 @@ class Parsed:
     readings: NDArray[np.int64]
     scheme: NDArray[np.uint8]
     key_kind: NDArray[np.uint8]
+    assurance: NDArray[np.uint8]
     signed: list[bytes]
     signature: list[bytes]
     public_key: list[bytes]
@@ -69,6 +71,7 @@ class _Rows:
     readings: list[int] = field(default_factory=list)
     scheme: list[int] = field(default_factory=list)
     key_kind: list[int] = field(default_factory=list)
+    assurance: list[int] = field(default_factory=list)
     signed: list[bytes] = field(default_factory=list)
     signature: list[bytes] = field(default_factory=list)
     public_key: list[bytes] = field(default_factory=list)
@@ -88,6 +91,7 @@ class _Rows:
         self.readings.append(len(said.at_us))
         self.scheme.append(said.scheme)
         self.key_kind.append(ANY_KIND if said.key_kind is None else _KIND_CODE[said.key_kind])
+        self.assurance.append(_LEVEL_CODE[said.assurance])
         self.signed.append(said.signed)
         self.signature.append(said.signature)
         self.public_key.append(said.public_key)
@@ -117,6 +121,7 @@ def parse_messages(messages: Messages) -> Parsed:
         readings=np.array(rows.readings, np.int64),
         scheme=np.array(rows.scheme, np.uint8),
         key_kind=np.array(rows.key_kind, np.uint8),
+        assurance=np.array(rows.assurance, np.uint8),
         signed=rows.signed,
         signature=rows.signature,
         public_key=rows.public_key,

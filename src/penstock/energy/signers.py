@@ -171,8 +171,8 @@ def batch_of(parsed: Parsed, signers: Signers, claims: Claims, good: NDArray[np.
 
 
 def _level(parsed: Parsed, signers: Signers) -> NDArray[np.uint8]:
-    """The weaker of what the form gives and what the device was enrolled with; a weak curve counts one level lower."""
-    gives = _LEVEL[parsed.form] + (_WEAK[signers.kind] & (signers.device >= 0))
+    """The weakest of what form, message and enrolment give; a weak curve counts one level lower."""
+    gives = np.maximum(_LEVEL[parsed.form], parsed.assurance) + (_WEAK[signers.kind] & (signers.device >= 0))
     level: NDArray[np.uint8] = np.minimum(np.maximum(gives, signers.assurance), _WEAKEST).astype(np.uint8)
     return level
 
