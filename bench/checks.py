@@ -96,9 +96,10 @@ def day_of(books: Books, bounds: Bounds, seed: int = 1) -> dict[str, Any]:
         elif kind == 5:
             until[rest] = START_US + HOUR_US
         elif kind == 6:
-            position[number * STEPS : (number + 1) * STEPS] = np.arange(1, STEPS + 1) * 300
+            clock[rest] = 1
         else:
             position[number * STEPS : (number + 1) * STEPS] *= 2
+    position[:STEPS] = np.arange(1, STEPS + 1) * 300  # one flat line: a second would be found to be a copy of it
     return {
         "register": device, "device": device, "message": np.arange(len(device)) // 4, "at_us": at_us,
         "position_wh": np.maximum(position, 0), "power_mw": power_mw, "clock": clock, "meter": meter,
@@ -224,7 +225,7 @@ def sun(
     def most(begin: int, end: int) -> int:
         return -(-cap * (upto(end) - upto(begin)) // 1_000_000)
 
-    excess, today = 0, None
+    excess, reached, today = 0, 0, None
     for index, last in steps:
         at, wh = rows[index]["at_us"], rows[index]["position_wh"]
         at0, wh0 = (rows[last]["at_us"], rows[last]["position_wh"]) if last >= 0 else standing
@@ -232,12 +233,15 @@ def sun(
             continue
         bound, energy, day = most(at0, at), wh - wh0, (at - 1 - midnight) // DAY_US
         excess = max(energy - bound, 0) + (excess if day == today else 0)
+        if day != today:
+            reached = most(standing[0], at0) if first <= standing[0] <= at0 else 0
+        reached += bound
         today, begin = day, day * DAY_US + midnight
-        noise = QUANTUM_WH + cap * min(at - at0, DAY_US) // HOUR_US * NIGHT_PERMILLE // 1_000
+        noise = QUANTUM_WH + cap * min(at - at0, DAY_US) // (HOUR_US * 1_000 // NIGHT_PERMILLE)
         found[index] |= 1 << R.AT_NIGHT if bound == 0 and energy > noise else 0
         score = excess
         if first <= standing[0] <= last_us and day - (standing[0] - 1 - midnight) // DAY_US <= 1:
-            score = max(score, wh - standing[1] - most(standing[0], at))
+            score = max(score, wh - standing[1] - reached)
         whole = most(min(max(begin, first), last_us), min(max(begin + DAY_US, first), last_us))
         if score > QUANTUM_WH + max(whole, bound) * EXCESS_PERCENT // 100:
             found[index] |= 1 << R.ABOVE_CLEAR_SKY

@@ -54,26 +54,32 @@ class Bounds:
 
     def day(self, plane: Ints, at_us: Ints) -> Ints:
         """The solar day each instant ends: from midnight, exclusive, to midnight by the sun of its place."""
-        day: Ints = (at_us - 1 - self._midnight_us(plane)) // DAY_US
+        day: Ints = (at_us - (1 + self._midnight_us()[plane])) // DAY_US
         return day
 
-    def day_most_wh(self, plane: Ints, at_us: Ints, capacity_w: Ints) -> Ints:
-        """The most energy of the whole solar day, as far as the grid reaches [Wh, rounded up]."""
-        begin = self.day(plane, at_us) * DAY_US + self._midnight_us(plane)
+    def day_most_wh(self, plane: Ints, day: Ints, capacity_w: Ints) -> Ints:
+        """The most energy of a whole solar day, as far as the grid reaches [Wh, rounded up]."""
+        begin = day * DAY_US + self._midnight_us()[plane]
         last_us = self.start_us + (self.cumulative_wh.shape[1] - 1) * self.step_us
         from_us, to_us = np.clip(begin, self.start_us, last_us), np.clip(begin + DAY_US, self.start_us, last_us)
         return self.most_wh(plane, from_us, to_us, capacity_w)
 
-    def _midnight_us(self, plane: Ints) -> Ints:
-        midnight: Ints = self.noon_us[plane] - DAY_US // 2
+    def _midnight_us(self) -> Ints:
+        midnight: Ints = self.noon_us - DAY_US // 2
         return midnight
 
     def _by_wh_per_mw(self, plane: Ints, at_us: Ints) -> Ints:
         """Cumulative [Wh per MW of capacity], even within a step."""
-        step, within = np.divmod(at_us - self.start_us, self.step_us)
-        after = np.minimum(step + 1, self.cumulative_wh.shape[1] - 1)
-        low, high = self.cumulative_wh[plane, step], self.cumulative_wh[plane, after]
-        by: Ints = low * _PARTS + (high - low) * _PARTS * (within // _PARTS) // (self.step_us // _PARTS)
+        since = at_us - self.start_us
+        step = since // self.step_us
+        within = since - step * self.step_us
+        width, flat = self.cumulative_wh.shape[1], self.cumulative_wh.ravel()
+        place = plane * np.int64(width) + step
+        low = flat[place]
+        by: Ints = low * _PARTS
+        if within.any():
+            high = flat[place + (step + 1 < width)]
+            by += (high - low) * _PARTS * (within // _PARTS) // (self.step_us // _PARTS)
         return by
 
 

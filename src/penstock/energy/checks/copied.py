@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from penstock.energy.checks.bounds import NO_PLANE, Bounds
 from penstock.energy.checks.findings import Bools, Findings, Ints, marked
 from penstock.energy.checks.step import Steps, runs, spread
+from penstock.energy.checks.sun import SkySteps
 from penstock.energy.verdict import ReadingVerdict
 
 LIT_STEPS: Final = 16
@@ -35,24 +35,17 @@ OF_A_NEIGHBOUR: Final = Alike(1, 6)
 """The two most alike of 840 real days of one array differ by 9 in a thousand."""
 
 
-def copied(steps: Steps, bounds: Bounds) -> Findings:
+def copied(steps: Steps, sky: SkySteps) -> Findings:
     """COPIED for register days whose residual to the clear sky, or to another register's day that came first, is nil.
 
     Asked of planes whose bound is known, on days with sixteen lit steps or more in the batch.
     """
-    plane = bounds.planes(steps.device, steps.capacity_w)
-    scored = (plane != NO_PLANE) & bounds.covers(steps.at0_us) & bounds.covers(steps.at_us)
-    rows = np.flatnonzero(scored)
     found = np.zeros(len(steps), dtype=np.bool_)
-    if len(rows) < LIT_STEPS:
-        return marked(found, ReadingVerdict.COPIED)
-    plane, at = plane[rows], steps.at_us[rows]
-    most = bounds.most_wh(plane, steps.at0_us[rows], at, steps.capacity_w[rows])
-    lit = np.flatnonzero(most > 0)
-    rows, most, at = rows[lit], most[lit], at[lit]
-    energy, day = steps.energy_wh[rows], bounds.day(plane[lit], at)
-    starts = runs(steps.register[rows], day)
-    if len(starts):
+    lit = np.flatnonzero(sky.most_wh > 0)
+    rows, most = sky.rows[lit], sky.most_wh[lit]
+    starts = runs(steps.register[rows], sky.day[lit])
+    if np.any(np.diff(np.r_[starts, len(rows)]) >= LIT_STEPS):
+        energy, at = steps.energy_wh[rows], steps.at_us[rows]
         guilty = _of_the_sky(energy, most, starts) | _of_a_neighbour(steps.row[rows], at, energy, starts)
         found[rows] = spread(guilty, starts, len(rows))
     return marked(found, ReadingVerdict.COPIED)
@@ -108,8 +101,9 @@ def _by_length(starts: Ints, rows: int) -> list[tuple[Ints, Ints]]:
 
 def _same_instants(at: Ints) -> list[Ints]:
     """Groups of rows of a table with the same instants, of two or more."""
-    _, group, count = np.unique(at, axis=0, return_inverse=True, return_counts=True)
-    return [np.flatnonzero(group.ravel() == number) for number in np.flatnonzero(count > 1)]
+    weights = (np.arange(at.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    _, group, count = np.unique(at.astype(np.uint64) @ weights, return_inverse=True, return_counts=True)
+    return [np.flatnonzero(group == number) for number in np.flatnonzero(count > 1)]
 
 
 def _centre(table: Ints) -> Ints:

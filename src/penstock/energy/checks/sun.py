@@ -5,6 +5,7 @@ No single point decides. A reading at the edge of a cloud beats the clear sky fo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,51 +23,67 @@ NIGHT_PERMILLE: Final = 5
 QUANTUM_WH: Final = 2
 
 
-def under_the_sky(steps: Steps, bounds: Bounds, day_at_us: Ints, day_wh: Ints) -> Findings:
+@dataclass(frozen=True, slots=True, eq=False)
+class SkySteps:
+    """Steps whose bound is known: their ``rows`` among all, ``plane``, solar ``day``, and ``most_wh``, the bound."""
+
+    rows: Ints
+    plane: Ints
+    day: Ints
+    most_wh: Ints
+
+    @classmethod
+    def of(cls, steps: Steps, bounds: Bounds) -> SkySteps:
+        """Of planes that have bounds, from and to instants on their grid."""
+        plane = bounds.planes(steps.device, steps.capacity_w)
+        rows = np.flatnonzero((plane != NO_PLANE) & bounds.covers(steps.at0_us) & bounds.covers(steps.at_us))
+        plane, at = plane[rows], steps.at_us[rows]
+        most = bounds.most_wh(plane, steps.at0_us[rows], at, steps.capacity_w[rows])
+        return cls(rows, plane, bounds.day(plane, at), most)
+
+
+def under_the_sky(steps: Steps, sky: SkySteps, bounds: Bounds, day_at_us: Ints, day_wh: Ints) -> Findings:
     """AT_NIGHT and ABOVE_CLEAR_SKY for steps of planes whose bound is known (pvlib, Ineichen-Perez; ``bounds``).
 
     Night: more than a register's quantum and five parts in a thousand of capacity while the sun was down throughout.
     Clear sky: energy above the bound, step by step over the solar day as far as the batch shows it, or from where the
     day began (``day_at_us``, ``day_wh``, for each step) to now, passes six hundredths of the day's bound.
     """
-    plane = bounds.planes(steps.device, steps.capacity_w)
-    scored = (plane != NO_PLANE) & bounds.covers(steps.at0_us) & bounds.covers(steps.at_us)
-    rows = np.flatnonzero(scored)
-    findings = np.zeros(len(steps), dtype=np.uint32)
+    findings, rows = np.zeros(len(steps), dtype=np.uint32), sky.rows
     if len(rows):
-        plane, capacity = plane[rows], steps.capacity_w[rows]
-        at0, at, energy = steps.at0_us[rows], steps.at_us[rows], steps.energy_wh[rows]
-        most = bounds.most_wh(plane, at0, at, capacity)
-        noise = QUANTUM_WH + capacity * np.minimum(at - at0, DAY_US) // HOUR_US * NIGHT_PERMILLE // 1_000
-        night = (most == 0) & (energy > noise)
-        day_most = bounds.day_most_wh(plane, at, capacity)
-        score = np.maximum(
-            _over_the_day(steps.register[rows], bounds.day(plane, at), energy - most),
-            _since_day_began(bounds, plane, capacity, at, steps.wh[rows], day_at_us[rows], day_wh[rows]),
-        )
-        allowed = QUANTUM_WH + np.maximum(day_most, most) * EXCESS_PERCENT // 100
-        findings[rows] = marked(night, ReadingVerdict.AT_NIGHT) | marked(
-            score > allowed, ReadingVerdict.ABOVE_CLEAR_SKY
-        )
+        energy, capacity = steps.energy_wh[rows], steps.capacity_w[rows]
+        elapsed = np.minimum(steps.elapsed_us[rows], DAY_US)
+        noise = QUANTUM_WH + capacity * elapsed // (HOUR_US * 1_000 // NIGHT_PERMILLE)
+        starts = runs(steps.register[rows], sky.day)
+        first = rows[starts]
+        whole = bounds.day_most_wh(sky.plane[starts], sky.day[starts], steps.capacity_w[first])
+        anchor = (day_at_us[first], day_wh[first])
+        since = _since_day_began(steps, sky, bounds, starts, *anchor)
+        score = np.maximum(_over_the_day(starts, energy - sky.most_wh), since)
+        allowed = QUANTUM_WH + np.maximum(spread(whole, starts, len(rows)), sky.most_wh) * EXCESS_PERCENT // 100
+        night = marked((sky.most_wh == 0) & (energy > noise), ReadingVerdict.AT_NIGHT)
+        findings[rows] = night | marked(score > allowed, ReadingVerdict.ABOVE_CLEAR_SKY)
     return findings
 
 
-def _over_the_day(register: Ints, day: Ints, above: Ints) -> Ints:
+def _over_the_day(starts: Ints, above: Ints) -> Ints:
     """Energy above the bound so far, over the steps of each register's day [Wh]."""
-    starts = runs(register, day)
     total = np.cumsum(np.maximum(above, 0))
-    before = np.r_[0, total][starts]
-    so_far: Ints = total - spread(before, starts, len(total))
+    so_far: Ints = total - spread(np.r_[0, total][starts], starts, len(total))
     return so_far
 
 
-def _since_day_began(
-    bounds: Bounds, plane: Ints, capacity: Ints, at: Ints, wh: Ints, day_at: Ints, day_wh: Ints
-) -> Ints:
-    """Energy above the bound from where each day began, as one step [Wh]; 0 where that is not known."""
-    known = bounds.covers(day_at) & (bounds.day(plane, at) - bounds.day(plane, day_at) <= 1)
-    above = np.zeros(len(at), dtype=np.int64)
-    chosen = np.flatnonzero(known)
-    most = bounds.most_wh(plane[chosen], day_at[chosen], at[chosen], capacity[chosen])
-    above[chosen] = wh[chosen] - day_wh[chosen] - most
-    return above
+def _since_day_began(steps: Steps, sky: SkySteps, bounds: Bounds, starts: Ints, day_at_us: Ints, day_wh: Ints) -> Ints:
+    """Energy above the bound from where each register's day began, as one step [Wh]; 0 where that is not known.
+
+    The bound of the whole is the bound from there to the day's first step, and of the steps since.
+    """
+    plane, first = sky.plane[starts], sky.rows[starts]
+    begin, to = day_at_us, steps.at0_us[first]
+    known = bounds.covers(begin) & (begin <= to) & (sky.day[starts] - bounds.day(plane, begin) <= 1)
+    begin = np.where(known, begin, to)
+    before = bounds.most_wh(plane, begin, to, steps.capacity_w[first])
+    total = np.cumsum(sky.most_wh)
+    most = total - spread(np.r_[0, total][starts] - before, starts, len(total))
+    above: Ints = steps.wh[sky.rows] - spread(day_wh, starts, len(total)) - most
+    return np.where(spread(known, starts, len(total)), above, 0)

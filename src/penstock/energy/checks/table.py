@@ -26,7 +26,7 @@ from penstock.energy.checks.quarantine import held_back
 from penstock.energy.checks.register import STANDING, follow
 from penstock.energy.checks.seen import seen_before
 from penstock.energy.checks.step import Steps, runs
-from penstock.energy.checks.sun import under_the_sky
+from penstock.energy.checks.sun import SkySteps, under_the_sky
 from penstock.energy.checks.twin import twin_devices
 from penstock.energy.message import NO_POWER
 from penstock.energy.verdict import ReadingVerdict
@@ -176,7 +176,8 @@ def _together(
     if bounds is not NO_BOUNDS:
         day_at_us = devices.last_at_us[steps.register] if memory is None else memory.day_at_us[steps.register]
         day_wh = devices.last_wh[steps.register] if memory is None else memory.day_wh[steps.register]
-        findings[stands] |= under_the_sky(steps, bounds, day_at_us, day_wh) | copied(steps, bounds)
+        sky = SkySteps.of(steps, bounds)
+        findings[stands] |= under_the_sky(steps, sky, bounds, day_at_us, day_wh) | copied(steps, sky)
     return findings | held_back(findings, starts, devices.held_since_us[first] != 0)
 
 
