@@ -11,7 +11,20 @@ import sys
 
 import typer
 
-from penstock.cli import attest, audit, certificate, chain, deal, demo_command, device, meter, serve, store, trace
+from penstock.cli import (
+    attest,
+    audit,
+    certificate,
+    chain,
+    connect,
+    deal,
+    demo_command,
+    device,
+    meter,
+    serve,
+    store,
+    trace,
+)
 from penstock.errors import PenstockError
 
 app = typer.Typer(
@@ -27,6 +40,7 @@ app.command("serve")(serve.serve)
 app.command("attest")(attest.attest)
 app.add_typer(device.app, name="device")
 app.add_typer(meter.app, name="meter")
+app.add_typer(connect.app, name="connect")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(deal.app, name="deal")
 app.add_typer(chain.app, name="chain")
