@@ -16,7 +16,7 @@ step and the ids it concerns. Errors describe; only the doors print or exit.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class PenstockError(Exception):
@@ -42,9 +42,19 @@ class PenstockError(Exception):
             "context": self.ids,
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that one process can hand an error on to another as it is."""
+        return _again, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         ids = ", ".join(f"{name}={value}" for name, value in self.ids.items())
         return f"{self.message} [{self.code}{': ' + ids if ids else ''}]"
+
+
+def _again(kind: type[PenstockError], args: tuple[object, ...], state: dict[str, object]) -> PenstockError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class Refused(PenstockError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from penstock import errors
@@ -45,3 +47,10 @@ def test_an_error_says_all_it_knows() -> None:
 
 def test_without_ids_the_code_stands_alone() -> None:
     assert str(Invalid("period.naive", "A time needs its offset.")) == "A time needs its offset. [period.naive]"
+
+
+def test_an_error_goes_from_one_process_to_another_as_it_is() -> None:
+    error = NotFound("store.no_workspace", "There is no workspace here.", hint="Make one.", path="here")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert type(again) is NotFound
+    assert (again.to_json(), str(again), again.args) == (error.to_json(), str(error), error.args)
