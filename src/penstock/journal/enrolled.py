@@ -74,14 +74,15 @@ class Enrolled:
         self._count(np.array(registers[:1]), np.array(registers))
         self._tell(device)
 
-    def check_many(self, fact: DevicesEnrolled, names: Sequence[str]) -> None:
-        """That many devices may be enrolled at once.
+    def check_many(self, fact: DevicesEnrolled, names: Sequence[str], *, new_site: bool = False) -> None:
+        """That many devices may be enrolled at once, on a site that is known or about to be.
 
         Raises:
             Conflict: ``device.known``, ``register.known``. NotFound: ``site.unknown``. Invalid: ``device.channels``,
             ``device.name``.
         """
-        self._check_known(fact.site)
+        if not new_site:
+            self._check_known(fact.site)
         check_channels(fact.channels)
         if not all(map(str.isprintable, names)) or "" in names:
             raise Invalid("device.name", "A device's name has printable characters.")

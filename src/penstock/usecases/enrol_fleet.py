@@ -41,9 +41,15 @@ class Fleet:
 
 
 def enrol_fleet(
-    world: World, site: str, fleet: Fleet, channels: tuple[str, ...] = CHANNELS, issues: tuple[Right, ...] = ISSUES
+    world: World,
+    site: str,
+    fleet: Fleet,
+    channels: tuple[str, ...] = CHANNELS,
+    issues: tuple[Right, ...] = ISSUES,
+    *,
+    new_site: bool = False,
 ) -> list[Entry]:
-    """The one fact that takes all devices of ``fleet`` in, or nothing.
+    """The one fact that takes all devices of ``fleet`` in, or nothing; ``new_site``: the site comes just before.
 
     Raises:
         NotFound: ``site.unknown``. Invalid: ``device.name``, ``device.channels``, ``device.key``, ``device.capacity``,
@@ -61,7 +67,7 @@ def enrol_fleet(
     identity = write_identities(fleet.names, fleet.public_keys, fleet.cells)
     segment = Segment(DEVICES, fleet.columns | {"identity": identity})
     fact = DevicesEnrolled(segment.ref(), site, channels, issues)
-    world.books.enrolled.check_many(fact, fleet.names)
+    world.books.enrolled.check_many(fact, fleet.names, new_site=new_site)
     return [Entry(fact, segment)]
 
 

@@ -29,21 +29,24 @@ def devices(workspace: Workspace) -> list[Row]:
 
 
 def _devices(world: World) -> list[Row]:
+    return [device_row(world, number) for number in range(len(world.energy))]
+
+
+def device_row(world: World, number: int) -> Row:
+    """One device, by number."""
     energy, registers = world.energy, world.books.registers
-    return [
-        {
-            "device": energy.name(number),
-            "site": energy.sites[energy.site[number]],
-            "technology": TECHNOLOGIES[energy.technology[number]].value,
-            "capacity_w": int(energy.capacity_w[number]),
-            "public_key": energy.key(number).hex(),
-            "register": registers.urn(register),
-            "read_wh": int(registers.read[register]),
-            "packets": int(energy.head_sequence[number]) + 1,
-            "last_packet": energy.head_hash[number].tobytes().hex(),
-        }
-        for number, register in enumerate(energy.main_register().tolist())
-    ]
+    register = int(energy.registers_of(number)[0])
+    return {
+        "device": energy.name(number),
+        "site": energy.sites[energy.site[number]],
+        "technology": TECHNOLOGIES[energy.technology[number]].value,
+        "capacity_w": int(energy.capacity_w[number]),
+        "public_key": energy.key(number).hex(),
+        "register": registers.urn(register),
+        "read_wh": int(registers.read[register]),
+        "packets": int(energy.head_sequence[number]) + 1,
+        "last_packet": energy.head_hash[number].tobytes().hex(),
+    }
 
 
 def metering(workspace: Workspace, prefix: str = "") -> Row:
