@@ -16,7 +16,7 @@ from penstock.journal.segment import Columns
 from penstock.period import QUARTER_HOUR_US
 from penstock.usecases.ingest import ingest
 from penstock.usecases.recheck import Recheck
-from penstock.usecases.release import accept_gap, lift, waiting_messages
+from penstock.usecases.release import accept_gap, lift, release_device, skip_gap, waiting_messages
 from penstock.usecases.world import World
 
 AT_US = DAYS[0].stop_us
@@ -216,6 +216,23 @@ def test_what_cannot_be_lifted(
         plant.do("lift", lambda world: lift(world, registers, overruled, "operator", ""))
     assert caught.value.code == code
     assert plant.world.energy.digest() == digest
+
+
+def test_by_device_through_a_workspace(plant: Plant) -> None:
+    one, _, three = hours(3)
+    taken(plant, "gap", [one, three])
+    assert dict(skip_gap(plant.workspace, "roof-a", "operator", "lost", AT_US)) == {
+        "packets accepted": 1,
+        "readings accepted": 4,
+    }
+    with pytest.raises(Refused):
+        release_device(plant.workspace, "roof-a", [], "operator", "why not", AT_US)
+    at_us = [AT_US - quarter * QUARTER_HOUR_US for quarter in (2, 1)]
+    head = plant.world.energy.head_hash[0].tobytes()
+    taken(plant, "fell", signed("roof-a", at_us, [1, 2], 3, head))
+    found = release_device(plant.workspace, "roof-a", ["reset"], "operator", "looked into", AT_US)
+    assert dict(found) == {"readings reset": 1, "readings held_back": 1}  # a register that fell takes a new epoch
+    rechecked(plant)
 
 
 def test_an_attester_reproduces_a_release_and_finds_a_forged_one(plant: Plant) -> None:

@@ -103,6 +103,44 @@ def quarantine(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
     emit({"quarantined": rows}, as_json, lambda: table(f"{len(rows)} in quarantine", heads, cells, right=(2,)))
 
 
+Device = Annotated[str, typer.Argument(help="The device's name.")]
+By = Annotated[str, typer.Option("--by", help="Who decides.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it stays in the journal.")]
+
+
+@app.command()
+def release(
+    device: Device,
+    by: By,
+    reason: Reason,
+    overrule: Annotated[
+        list[str] | None, typer.Option("--overrule", help="A finding that no longer holds, e.g. at_night; repeatable.")
+    ] = None,
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Judge again what waits of a device, after somebody decided about it; the past stays as it is."""
+    from penstock.connect.spool import now_us
+    from penstock.usecases.release import release_device
+    from penstock.usecases.workspace import Workspace as Opened
+
+    with Opened(workspace) as opened:
+        found = dict(release_device(opened, device, overrule or [], by, reason, now_us()))
+    emit(found, as_json, lambda: table(f"{device} judged again", ("verdict", "count"), list(found.items()), right=(1,)))
+
+
+@app.command()
+def skip_gap(device: Device, by: By, reason: Reason, workspace: Workspace = HERE, as_json: AsJson = False) -> None:
+    """Give up messages of a device that never came: its chain goes on with those that wait."""
+    from penstock.connect.spool import now_us
+    from penstock.usecases.release import skip_gap as skip
+    from penstock.usecases.workspace import Workspace as Opened
+
+    with Opened(workspace) as opened:
+        found = dict(skip(opened, device, by, reason, now_us()))
+    emit(found, as_json, lambda: table(f"{device} goes on", ("verdict", "count"), list(found.items()), right=(1,)))
+
+
 def _draw_explained(found: dict[str, Any]) -> None:
     rows: list[tuple[str, str]] = []
     for judged in found["judged"]:

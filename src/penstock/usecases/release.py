@@ -7,7 +7,7 @@ that is lost for good, its device's chain can go on without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from penstock.journal.segment import Columns, Segment
 from penstock.journal.words import Form, Outcome
 from penstock.units import INT64_MAX
 from penstock.usecases.ingest import verified
+from penstock.usecases.intake import prepare, record, sealed, tallies
+from penstock.usecases.workers import Workers
+from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 
@@ -70,6 +73,41 @@ def accept_gap(world: World, device: str, by: str, reason: str) -> list[Entry]:
 def waiting_messages(world: World, device: str) -> list[tuple[Form, bytes]]:
     """The messages of a device that wait, in order; NotFound ``device.unknown``."""
     return [(one.form, one.raw) for one in world.quarantine.messages(_device(world, device)).values()]
+
+
+def release_device(
+    workspace: Workspace, device: str, overruled: Sequence[str], by: str, reason: str, at_us: int
+) -> Iterator[tuple[str, int]]:
+    """Lift the quarantine of all registers of a device that wait; what their readings came to, counted by verdict.
+
+    Raises:
+        As `lift`; NotFound ``device.unknown``.
+    """
+
+    def decide(world: World) -> list[Entry]:
+        own = np.flatnonzero(world.energy.device_of == _device(world, device))
+        waiting = np.unique(
+            np.concatenate([own[:0], *(part["register"] for _, part in world.quarantine.readings(own))])
+        )
+        if not len(waiting):
+            raise Refused("quarantine.nothing", "No reading of this device waits.", device=device)
+        urns = [world.books.registers.urn(number) for number in waiting.tolist()]
+        return sealed(workspace, world, lift(world, urns, overruled, by, reason))
+
+    return tallies(workspace, workspace.submit(f"release:{workspace.store.size()}", b"", at_us, decide))
+
+
+def skip_gap(workspace: Workspace, device: str, by: str, reason: str, at_us: int) -> Iterator[tuple[str, int]]:
+    """Let a device's chain go on without what is missing, and take in what waited; counted by verdict.
+
+    Raises:
+        As `accept_gap`.
+    """
+    key = f"skip-gap:{workspace.store.size()}"
+    workspace.submit(key, b"", at_us, lambda world: accept_gap(world, device, by, reason))
+    messages = workspace.read(lambda world: waiting_messages(world, device))
+    with Workers() as workers:
+        return tallies(workspace, record(workspace, prepare(workspace, messages, workers), at_us, f"{key}:messages"))
 
 
 def _device(world: World, device: str) -> int:
