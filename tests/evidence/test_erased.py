@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from penstock.store.opening import open_store
 from penstock.store.ports import Upkeep, Write
 from penstock.store.sql_store import SqlStore
 from penstock.trace.bundle import build_bundle
-from penstock.trace.verify import verify
+from penstock.trace.verify import VerificationError, verify
 from penstock.usecases.attest import Replica
 from penstock.usecases.audit import audit_workspace
 from penstock.usecases.compact import compact
@@ -379,3 +380,21 @@ def test_an_attester_refuses_rows_gone_untold(copy: Path) -> None:
 def advance(replica: Replica, folder: Path) -> None:
     with open_store(folder, read_only=True) as store:
         replica.advance(FolderSource(folder), store.size(), store.tree().root())
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda row: "00" * 32 + row[64:], "bundle.row_inclusion"),  # another salt
+        (lambda row: row[64:], "bundle.row_malformed"),  # none
+        (lambda row: row[:64], "bundle.row_malformed"),  # nothing else
+    ],
+)
+def test_a_salt_belongs_to_its_row(before: Before, damage: Callable[[str], str], code: str) -> None:
+    plain = json.loads(before.bundles[0])
+    salted_facts = {one["seq"] for one in plain["facts"] if '"reading/2+salt"' in one["body"]}
+    row = next(one for one in plain["rows"] if one["fact"] in salted_facts)
+    row["row"] = damage(row["row"])
+    with pytest.raises(VerificationError) as caught:
+        verify(json.dumps(plain).encode())
+    assert caught.value.code == code

@@ -17,7 +17,7 @@ from penstock.journal.kinds.energy import ReadingsVerified
 from penstock.journal.segment import Column, Segment, SegmentRef
 from penstock.journal.words import Assurance
 from penstock.period import DAY_US
-from penstock.store.exported import from_exported
+from penstock.store.exported import from_exported, is_erasable
 from penstock.store.ports import Forgotten, NewFact, Upkeep, Write
 from penstock.store.sql_store import SqlStore
 
@@ -82,6 +82,7 @@ def test_salted_rows_come_back_with_their_salts(engine: Engine, tmp_path: Path) 
         found.check(ref)
         assert np.array_equal(found.columns["position_wh"], readings(40)["position_wh"])
         from_exported(store.export(digest), SALTED, digest).check(ref)
+        assert is_erasable(store.export(digest))
 
 
 def test_a_seed_is_drawn_once_for_a_subject_and_day(engine: Engine, tmp_path: Path) -> None:

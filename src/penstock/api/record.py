@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from penstock.api.forms import FACTS_MAX, Asked, Consistency, Fact, Facts, Inclusion, Name, Requests, Seq
 from penstock.api.glimpse import Glimpse
+from penstock.store.exported import is_erasable
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -33,8 +34,10 @@ def routes(glimpse: Glimpse) -> APIRouter:
 
     @router.get("/segments/{digest}", response_class=Response)
     def segment(digest: Annotated[str, Path(max_length=64)]) -> Response:
-        """The Parquet file of a segment, named by the sha256 of its bytes."""
-        return Response(publication.segment(digest), media_type="application/vnd.apache.parquet", headers=FOREVER)
+        """A segment as one Parquet file, to be held against its root; kept by nobody where its rows may be erased."""
+        raw = publication.segment(digest)
+        headers = None if is_erasable(raw) else FOREVER
+        return Response(raw, media_type="application/vnd.apache.parquet", headers=headers)
 
     @router.get("/proof/inclusion")
     def inclusion(index: Seq, size: Seq) -> Inclusion:

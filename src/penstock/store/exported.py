@@ -14,16 +14,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penstock.errors import Corrupt
+from penstock.journal.formats import FORMATS
 from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import SegmentFormat
 from penstock.journal.tree_kernel import HASH_BYTES
 from penstock.store.place_table import pack_mask, unpack_mask
-from penstock.store.segments import FORMAT_KEY, columns_in, written
+from penstock.store.segments import FORMAT_KEY, columns_in, format_in, written
 
 SALT: Final = "salt"
 _AFRESH: Final = b"penstock.exported"
 _ERASED: Final = b"penstock.erased"
 _NODES: Final = b"penstock.nodes"
+
+
+def is_erasable(raw: bytes) -> bool:
+    """Whether Parquet bytes hold rows that may be erased one day; others are the same for ever."""
+    fmt = FORMATS.get(format_in(pa.py_buffer(raw)))
+    return fmt is None or bool(fmt.subject)
 
 
 def to_exported(rows: SealedRows) -> bytes:
