@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,14 @@ from penstock.connect.ports import Command
 from penstock.connect.spool import now_us
 from penstock.connect.sunspec import Station
 from penstock.connect.sunspec_control import SunSpecOutlet
-from penstock.errors import PenstockError
+from penstock.errors import Invalid, PenstockError, Refused, Unavailable
 from penstock.journal.kinds.energy import SiteRegistered
 from penstock.journal.words import Assurance, Technology
 from penstock.keys import KeyKind, SigningKey
 from penstock.period import HOUR_US, iso
 from penstock.usecases.command import dispatch, record_command
 from penstock.usecases.enrol import NewDevice, enrol_device, register_site
+from penstock.usecases.field import keep_visiting
 from penstock.usecases.workspace import Workspace
 
 GATEWAY = SigningKey(bytes(range(32)))
@@ -227,6 +229,36 @@ def test_a_command_asked_in_the_workspace_reaches_an_inverter(tmp_path: Path) ->
         assert dispatch(workspace, lambda name: outlet if name == "roof-1" else None, now_us) == 1
         assert workspace.read(lambda world: world.commands.standing("c-1").state) == "done"
     assert [values[0] for _, values in plant.written] == [333]
+
+
+def test_visits_go_on_until_they_are_told_to_stop_and_say_what_was_wrong() -> None:
+    stop, told, visits = threading.Event(), [], iter(range(4))
+
+    def visit() -> list[PenstockError]:
+        match next(visits):
+            case 0:
+                return [Invalid("connect.value", "No number.")]
+            case 1:
+                raise Unavailable("connect.full", "Full.")
+            case 2:
+                return []
+        stop.set()
+        return []
+
+    keep_visiting(visit, 0.001, lambda error: told.append(error.code), lambda: None, stop)
+    assert told == ["connect.value", "connect.full"]
+    assert next(visits, None) is None
+
+
+def test_what_no_patience_mends_ends_the_visits() -> None:
+    lost = Refused("connect.refused", "No.")
+
+    def visit() -> list[PenstockError]:
+        raise lost
+
+    for visits, failure in ((visit, lambda: None), (list[PenstockError], lambda: lost)):
+        with pytest.raises(Refused):
+            keep_visiting(visits, 60, lambda _: None, failure, threading.Event())
 
 
 SUNSPEC = '[[station]]\ndevice = "roof-9"\nhost = "127.0.0.1"\n'

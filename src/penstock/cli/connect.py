@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -56,9 +57,9 @@ def ocpp(
         central = CentralSystem(
             chargers, yard.gateway(), now_us, host=given.host, port=given.port, tls=tls, tell=_tell_of(as_json)
         )
-        with central, yard.dispatching(central, devices):
+        with central, yard.dispatching(central, devices) as dispatcher:
             _say({"listening": f"{given.host}:{central.port}", "chargers": len(chargers)}, as_json)
-            yard.wait()
+            yard.wait(dispatcher)
 
 
 @app.command()
@@ -81,8 +82,8 @@ def sunspec(
     devices = [station.device for station in stations]
     with _yard("sunspec", workspace, to, gateway_key, devices) as yard:
         reader = SunSpecReader(stations, yard.notebook, yard.gateway(), now_us)
-        with yard.dispatching(SunSpecOutlet(stations, now_us), devices):
-            yard.visit(reader.visit, given.every_s, once, as_json)
+        with yard.dispatching(SunSpecOutlet(stations, now_us), devices) as dispatcher:
+            yard.visit(reader.visit, given.every_s, once, as_json, dispatcher)
 
 
 @app.command()
@@ -148,7 +149,7 @@ class _Yard:
     collecting: Callable[[], Any]
     dispatching: Callable[[Outlet, Sequence[str]], Any]
 
-    def visit(self, visit: Visit, every_s: int, once: bool, as_json: bool) -> None:
+    def visit(self, visit: Visit, every_s: int, once: bool, as_json: bool, dispatcher: Any = None) -> None:
         """Visit once and deliver, or both until Ctrl-C."""
         from penstock.usecases.field import keep_visiting
 
@@ -159,13 +160,21 @@ class _Yard:
                 tell("", error)
             _say({"delivered": self.deliver_all(), "wrong": len(wrong)}, as_json)
             return
-        with self.collecting():
-            keep_visiting(visit, every_s, threading.Event(), lambda error: tell("", error))
+        with self.collecting() as collector:
+            failure = _failure_of(collector, dispatcher)
+            keep_visiting(visit, every_s, lambda error: tell("", error), failure, threading.Event())
 
-    def wait(self) -> None:
+    def wait(self, dispatcher: Any) -> None:
         """Deliver until Ctrl-C."""
-        with self.collecting():
-            threading.Event().wait()
+        from penstock.usecases.field import watch
+
+        with self.collecting() as collector:
+            watch(_failure_of(collector, dispatcher), threading.Event(), math.inf)
+
+
+def _failure_of(*threads: Any) -> Callable[[], PenstockError | None]:
+    """What stopped one of these beside us; None while they go on."""
+    return lambda: next((one.failure for one in threads if one is not None and one.failure is not None), None)
 
 
 @contextmanager

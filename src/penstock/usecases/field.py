@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from penstock.errors import Invalid, NotFound, PenstockError, Unavailable
+from penstock.errors import NotFound, PenstockError, Unavailable
 from penstock.usecases.gateway import Sent
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 PAUSE_MAX_S: Final = 900.0
+LOOK_S: Final = 0.5
 Visit = Callable[[], Sequence[PenstockError]]
 """One round of a connector: what went wrong, place by place."""
 
@@ -39,14 +40,18 @@ def check_enrolled(workspace: Workspace, devices: Iterable[str]) -> None:
             raise NotFound("connect.not_enrolled", "A device of the settings is not enrolled.", hint=hint, device=name)
 
 
-def keep_visiting(visit: Visit, every_s: float, stop: threading.Event, tell: Callable[[PenstockError], None]) -> None:
-    """Visit until told to stop, ``every_s`` apart, and more patiently where a whole visit fails.
+def keep_visiting(
+    visit: Visit,
+    every_s: float,
+    tell: Callable[[PenstockError], None],
+    failure: Callable[[], PenstockError | None],
+    stop: threading.Event,
+) -> None:
+    """Visit until told to stop, ``every_s`` apart, and more patiently where whole visits fail.
 
     Raises:
-        What no patience mends: Refused, Corrupt and their like.
+        What no patience mends: what ``visit`` raises but Unavailable, and what ``failure`` finds beside it.
     """
-    if every_s <= 0:
-        raise Invalid("connect.settings", "Visits lie more than no time apart.")
     pause_s = every_s
     while not stop.is_set():
         try:
@@ -56,4 +61,15 @@ def keep_visiting(visit: Visit, every_s: float, stop: threading.Event, tell: Cal
         except Unavailable as error:
             tell(error)
             pause_s = min(2 * pause_s, max(PAUSE_MAX_S, every_s))
-        stop.wait(pause_s)
+        watch(failure, stop, pause_s)
+
+
+def watch(failure: Callable[[], PenstockError | None], stop: threading.Event, for_s: float) -> None:
+    """Wait ``for_s``, or until told to stop. Raises what ``failure`` finds meanwhile."""
+    left_s = for_s
+    while not stop.is_set() and left_s > 0:
+        error = failure()
+        if error is not None:
+            raise error
+        stop.wait(min(LOOK_S, left_s))
+        left_s -= LOOK_S
