@@ -35,7 +35,7 @@ def meters() -> tuple[Meter, ...]:
     sun = clear_week()
     rows = slice(0, HOURS * READINGS_PER_PACKET)
     return tuple(
-        Meter(one.name, one.key, sun.start_us[rows] + QUARTER_HOUR_US, positions_wh(one, sun, None)[rows])
+        Meter(one.name, one.key, sun.start_us[rows] + QUARTER_HOUR_US, positions_wh(one, SEED, sun, None)[rows])
         for one in roofs(SEED, METERS)
     )
 
@@ -44,7 +44,14 @@ def enrolled() -> Devices:
     found, start_us = Devices(), clear_week().week.start_us
     for number, roof in enumerate(roofs(SEED, METERS)):
         device = DeviceEnrolled(
-            roof.name, roof.name, Technology.SOLAR_PV, roof.key.public, roof.name, roof.size_w, start_us
+            roof.name,
+            roof.name,
+            Technology.SOLAR_PV,
+            roof.key.public,
+            roof.name,
+            roof.size_w,
+            start_us,
+            key_kind=roof.key.kind,
         )
         found.enrol(device, number)
     return found

@@ -53,6 +53,7 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
         "modelled roof sizes and planes, the requests, the rack's draw, all prices",
         "1 bad packets were planted, 1 refused: kept, marked, never counted",
         f"bad_signature 1 {told.WHY}",
+        f"roof-003 signs well and lies: 1,234 readings in quarantine, {told.COPIED}",
         "48 hourly certificates over 4.8 kWh",
         "in all 20 60 1,300.0 14 2",
         "Mon 22 Aug normal 1.50 2,000.00 80.00 1,000.00 500.00 0.00 420.00",

@@ -121,6 +121,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         "2 days, from the kilowatt-hour to the AI token",
         "Mon 22 Aug to Tue 23 Aug 2016",
         "1 bad packets were planted among them, and 1 were refused",
+        "roof-003 signed well and lied: 1,234 of its readings wait in quarantine",
         "There is no hour in which it drew more than it claimed.",
         "On 1 day the deal was in lock-up",
         "the reserve gave $230.00",

@@ -16,6 +16,7 @@ from penstock.trace.lineage import Node
 START_US = parse_iso("2016-08-22T00:00:00Z") - OFFSET_US
 WEEK = Period(START_US, START_US + 2 * DAY_US)
 DEAL = Path(__file__).parents[2] / "examples" / "deals" / "first.yaml"
+COPIED = "it follows a neighbour's reading to the watt-hour"
 WHY = "the enrolled key did not sign these bytes (forged or altered)"
 
 
@@ -136,6 +137,7 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "counted_wh": 4_800,
             "planted": 1,
             "refusals": [refusal],
+            "liars": [{"device": "roof-003", "readings": 1_234, "verdict": "copied", "why": COPIED}],
         },
         "certify": {"titles": 48, "issued_wh": 4_800},
         "serve": {

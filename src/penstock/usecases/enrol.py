@@ -60,6 +60,7 @@ class Producer:
     commissioned_us: int
     tilt_deg: int | None = None
     azimuth_deg: int | None = None
+    key_kind: KeyKind = KeyKind.ED25519
 
     @property
     def export_register(self) -> str:
@@ -194,12 +195,13 @@ def _producer_facts(producer: Producer) -> list[FactBody]:
             producer.commissioned_us,
             producer.tilt_deg,
             producer.azimuth_deg,
+            producer.key_kind,
         ),
     ]
 
 
 def _check(world: World, producer: Producer) -> None:
-    check_key(KeyKind.ED25519, producer.public_key)
+    check_key(producer.key_kind, producer.public_key)
     if producer.capacity_w < 1:
         raise Invalid("device.capacity", "A device's capacity is at least 1 W.", device=producer.name)
     if world.energy.number(producer.name) >= 0:

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from penstock.energy.verdict import PACKETS_EXPLAINED, READINGS_EXPLAINED, MessageVerdict, ReadingVerdict
+from penstock.energy.verdict import (
+    MESSAGE_RULES,
+    PACKETS_EXPLAINED,
+    READING_RULES,
+    READINGS_EXPLAINED,
+    MessageVerdict,
+    ReadingVerdict,
+)
 from penstock.errors import Corrupt, NotFound
 from penstock.journal.kinds.capital import DealLaunched, PeriodClosed
 from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
@@ -100,6 +107,7 @@ def _refused_packet(columns: Columns, at: int, names: list[str]) -> Row:
         "device": names[device] if device >= 0 else "unknown",
         "sequence": int(columns["sequence"][at]),
         "verdict": verdict.name.lower(),
+        "outcome": MESSAGE_RULES[verdict].outcome.value,
         "why": PACKETS_EXPLAINED[verdict],
     }
 
@@ -112,6 +120,7 @@ def _refused_reading(columns: Columns, received: Columns, at: int, names: list[s
         "device": names[int(received["device"][packet])],
         "sequence": int(received["sequence"][packet]),
         "verdict": verdict.name.lower(),
+        "outcome": READING_RULES[verdict].outcome.value,
         "why": READINGS_EXPLAINED[verdict],
         "position_wh": int(columns["position_wh"][at]),
     }

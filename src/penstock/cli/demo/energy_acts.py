@@ -8,10 +8,10 @@ from penstock.cli.demo.demand import RACK as RACK_MODEL
 from penstock.cli.demo.demand import RACK_W
 from penstock.cli.demo.fleet import ZONE
 from penstock.cli.demo.play import BUYER, CREDITS, OPERATOR, RACK, TERMS, Stagehand
-from penstock.journal.formats import FORMATS, READINGS
+from penstock.journal.formats import FORMATS
 from penstock.journal.kinds.energy import ReadingsVerified, TitlesIssued
 from penstock.journal.segment import Columns
-from penstock.journal.words import Right
+from penstock.journal.words import Outcome, Right
 from penstock.usecases.certify import certify
 from penstock.usecases.enrol import Producer, enrol_producers, enrol_rack, open_accounts
 from penstock.usecases.ingest import ingest
@@ -19,7 +19,10 @@ from penstock.usecases.inspect import metering, refusals
 from penstock.usecases.sell import offer
 from penstock.usecases.withdraw import WALLETS
 
-CELLS: Final = ("9xj4n", "9xj4y", "9xj4q", "9xj4u", "9xj3c", "9xj37", "9xj67", "9xj6c", "9xj5q", "9xj73", "9xj1y", "9xj6y")
+CELLS: Final = (
+    *("9xj4n", "9xj4y", "9xj4q", "9xj4u", "9xj3c", "9xj37"),
+    *("9xj67", "9xj6c", "9xj5q", "9xj73", "9xj1y", "9xj6y"),
+)
 """Geohash cells of five digits, about 5 km wide, in which the modelled roofs lie."""
 _METER_SPARE_W: Final = 8_000
 
@@ -39,6 +42,7 @@ def connect(hand: Stagehand) -> dict[str, Any]:
             start_us,
             int(roof.plane.tilt_deg),
             int(roof.plane.azimuth_deg),
+            roof.key.kind,
         )
         for number, roof in enumerate(hand.roofs)
     ]
@@ -74,7 +78,19 @@ def meter(hand: Stagehand) -> dict[str, Any]:
             step(1)
     found = metering(hand.workspace, "meter:")
     del found["by_technology_wh"]  # of everything metered so far, the rack too once it has served
-    return found | {"planted": len(hand.plan.kinds), "refusals": refusals(hand.workspace)}
+    rows = refusals(hand.workspace)
+    refused = [row for row in rows if row["outcome"] == Outcome.REFUSED]
+    return found | {"planted": len(hand.plan.kinds), "refusals": refused, "liars": _liars(rows)}
+
+
+def _liars(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Meters in quarantine: how many of their readings wait, and what was found first."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["outcome"] == Outcome.QUARANTINED:
+            first = {"device": row["device"], "readings": 0, "verdict": row["verdict"], "why": row["why"]}
+            found.setdefault(row["device"], first)["readings"] += 1
+    return list(found.values())
 
 
 def _meter_day(hand: Stagehand, number: int) -> None:
@@ -90,7 +106,7 @@ def readings_of(hand: Stagehand, key: str) -> Columns:
         raise LookupError(key)
     for row in hand.workspace.facts(receipt.first_seq, receipt.first_seq + receipt.facts):
         if isinstance(row.recorded.fact, ReadingsVerified) and row.segment:
-            return hand.workspace.store.columns(row.segment, FORMATS[READINGS.name])
+            return hand.workspace.store.columns(row.segment, FORMATS[row.recorded.fact.segment.format])
     raise LookupError(key)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
+from penstock.energy.forms.cose import FIRST, Packet, Signs, packet_hash, sign
 from penstock.keys import SigningKey, derive_seed
 from penstock.period import SECOND_US
 
@@ -28,7 +28,7 @@ class Meter:
     """A meter's readings for the whole week: instants [us] and register positions [Wh]."""
 
     device: str
-    key: SigningKey
+    key: Signs
     at_us: NDArray[np.int64]
     position_wh: NDArray[np.int64]
 

@@ -15,7 +15,7 @@ from penstock.chain.node import Node
 from penstock.chain.provider import NodeProvider
 from penstock.cli.demo import demand
 from penstock.cli.demo.cast import HOLDERS, Cast, Holder
-from penstock.cli.demo.fleet import ROOFS, Cloud, Roof, positions_wh, roofs
+from penstock.cli.demo.fleet import ROOFS, Cloud, Roof, counted_wh, roofs
 from penstock.cli.demo.planted import Meter, Plan, packets
 from penstock.cli.demo.sunshine import Sunshine
 from penstock.cli.show import progress
@@ -111,7 +111,11 @@ class Stagehand:
         """Every roof's readings for the week."""
         at_us = self.settings.sunshine.start_us + QUARTER_HOUR_US
         sun, cloud = self.settings.sunshine, self.settings.cloud
-        return tuple(Meter(roof.name, roof.key, at_us, positions_wh(roof, sun, cloud)) for roof in self.roofs)
+        counted = counted_wh(self.roofs, self.settings.seed, sun, cloud)
+        return tuple(
+            Meter(roof.name, roof.key, at_us, position_wh)
+            for roof, position_wh in zip(self.roofs, counted, strict=True)
+        )
 
     @cached_property
     def plan(self) -> Plan:

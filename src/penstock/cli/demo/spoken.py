@@ -104,6 +104,8 @@ def _meter(figures: dict[str, Any]) -> None:
         ("refused", "", "why"), [(verdict, f"{count:,}", why) for (verdict, why), count in reasons.items()], right=(1,)
     )
     _line("each of them: penstock meter refused -w FOLDER")
+    for liar in figures["liars"]:
+        _line(f"{liar['device']} signs well and lies: {liar['readings']:,} readings in quarantine, {liar['why']}")
 
 
 def _certify(figures: dict[str, Any]) -> None:
