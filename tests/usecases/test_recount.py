@@ -13,8 +13,13 @@ from small_plant import Plant
 
 from penstock.energy.hours import interval_totals
 from penstock.errors import Corrupt, NotFound, Unavailable
+from penstock.journal.fact import encode
 from penstock.journal.formats import FORMATS, VERDICTS
 from penstock.journal.kinds.energy import ReadingsVerified
+from penstock.journal.kinds.ledger import AccountOpened
+from penstock.journal.segment import Column
+from penstock.journal.words import Assurance
+from penstock.store.ports import Forgotten, NewFact, Upkeep, Write
 from penstock.usecases import recount
 from penstock.usecases.cluster import Here, Machines, RayCluster
 from penstock.usecases.recount import HOURS, Piece, piece_root, roots_of, sealed_segments
@@ -126,3 +131,27 @@ def test_a_cluster_that_is_not_there_is_said_so(address: str) -> None:
     with pytest.raises(Unavailable) as caught:
         RayCluster(address)
     assert caught.value.code == "cluster.unreachable"
+
+
+def test_salted_and_erased_rows_are_counted_too(tmp_path: Path) -> None:
+    rows = np.arange(100)
+    columns: dict[str, Column] = {
+        "register": (rows % 3).astype(np.int32),
+        "at_us": AT_US + rows * 60_000_000,
+        "position_wh": 10 * rows,
+    }
+    columns |= {name: np.zeros(100, dtype) for name, dtype in VERDICTS.fixed[3:]}
+    mask, opened_fact = rows % 3 == 1, encode(AccountOpened("a"), AT_US)
+    with opened(tmp_path)[0] as store:
+        segment = store.rows.salt(VERDICTS, columns)
+        fact = ReadingsVerified(segment.ref(), bytes(32), "r", Assurance.METER_SIGNED, 0, ())
+        store.commit([Write("k", bytes(32), [NewFact(fact.KIND, AT_US, encode(fact, AT_US), segment)])])
+        before = recount.recount(tmp_path, Here(), 2, 16)
+        digest = next(store.facts()).segment or ""
+        left = store.sealed(digest, FORMATS["reading/2+salt"]).without(mask)
+        erased = Upkeep(store.rows.move([(digest, left)]), [Forgotten("register", [1], None)])
+        store.commit([Write("e", bytes(32), [NewFact("account.opened", AT_US, opened_fact)], (), erased)])
+    after = recount.recount(tmp_path, Here(), 2, 16)
+    assert after.roots == before.roots == {0: segment.ref().root}
+    assert set(before.hours["register"].tolist()) == {0, 1, 2}
+    assert set(after.hours["register"].tolist()) == {0, 2}

@@ -15,7 +15,7 @@ import numpy as np
 
 from penstock.energy.hours import interval_totals
 from penstock.errors import Corrupt
-from penstock.journal.formats import FORMATS, READINGS, VERDICTS
+from penstock.journal.formats import FORMATS
 from penstock.journal.kinds import KINDS
 from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Column, SegmentFormat, SegmentRef, leaves_of, root_of_columns
@@ -25,7 +25,7 @@ from penstock.usecases.cluster import Machines
 from penstock.usecases.replay import read_back, segment_ref
 
 PIECE_ROWS: Final = 1 << 16
-_READINGS: Final = (READINGS.name, VERDICTS.name)
+_READINGS: Final = tuple(fmt.name for fmt in FORMATS.values() if fmt.name.startswith("reading/"))
 HOURS: Final = SegmentFormat(
     "hour/1",
     (
