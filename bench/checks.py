@@ -141,7 +141,7 @@ def one_device(register: int, rows: list[Row], books: Books, bounds: Bounds, cum
     found = [alone(row, int(books.commissioned_us[register])) for row in rows]
     standing = int(books.last_at_us[register]), int(books.last_wh[register])
     capacity, plane = int(books.capacity_w[register]), int(bounds.plane_of[register])
-    walk, steps = Walk(standing, capacity, 0, 0), []
+    walk, steps = Walk(standing, capacity, 0, 0, waits=bool(books.held_since_us[register])), []
     stands = [index for index, each in enumerate(found) if not each & REFUSES]
     verdicts, before = walk.walk([rows[i]["at_us"] for i in stands], [rows[i]["position_wh"] for i in stands])
     for index, verdict, last in zip(stands, verdicts.tolist(), before.tolist(), strict=True):
