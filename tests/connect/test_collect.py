@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from connect_kit import DEVICES, START_US, chain_of, enrolled, reached_wh, verdi
 
 from penstock.connect.ports import Arrived, Samples
 from penstock.connect.spool import Batch, Spool
+from penstock.energy.forms import carried
 from penstock.energy.forms.cose import parse
 from penstock.errors import Invalid, Refused, Unavailable
-from penstock.journal.words import Form
+from penstock.journal.words import Assurance, Form
 from penstock.keys import SigningKey
 from penstock.usecases.collect import Collector, drain, into_workspace
 from penstock.usecases.gateway import Gateway
@@ -121,6 +123,36 @@ def test_a_gateway_with_a_new_spool_goes_on_from_the_workspace(tmp_path: Path) -
         (second,) = new.cut().messages  # type: ignore[union-attr]
     packet = parse(second.raw)
     assert (packet.sequence, packet.previous) == (1, digest)
+
+
+def test_registers_of_one_device_share_a_chain(tmp_path: Path) -> None:
+    with Spool(tmp_path / "spool.sqlite") as spool:
+        gateway = Gateway(spool, KEY)
+        gateway.take([samples("meter", 1, 3), samples("meter", 1, 3, channel=1)])
+        gateway.take([replace(samples("meter", 1, 4, channel=1), power_mw=(7, 8, 9))])
+        batch = spool.cut()
+    assert batch is not None
+    packets = [parse(one.raw) for one in batch.messages]
+    assert [one.sequence for one in packets] == [0, 1, 2]
+    assert [set(one.channel) for one in packets] == [{0}, {1}, {1}]
+    assert (packets[2].at_us, packets[2].power_mw) == (samples("meter", 3, 4).at_us, (9,))
+
+
+@pytest.mark.parametrize(
+    ("source", "level"), [("vendor/any", Assurance.VENDOR_ATTESTED), ("file/any", Assurance.DECLARED)]
+)
+def test_what_we_did_not_measure_is_carried_and_may_be_revised(tmp_path: Path, source: str, level: Assurance) -> None:
+    said = replace(samples("meter", 1, 4), source=source, origin=bytes(32))
+    with Spool(tmp_path / "spool.sqlite") as spool:
+        gateway = Gateway(spool)  # no key is needed to carry
+        gateway.take([said])
+        gateway.take([said])
+        gateway.take([replace(said, position_wh=(10, 20, 31))])
+        batch = spool.cut()
+    assert batch is not None
+    assert [one.form for one in batch.messages] == [Form.CARRIED] * 2
+    assert level.value.encode() in batch.messages[0].raw
+    assert [carried.parse(one.raw).position_wh for one in batch.messages] == [(10, 20, 30), (10, 20, 31)]
 
 
 def test_many_samples_become_several_packets(tmp_path: Path) -> None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from connect_kit import chain_of, enrolled, reached_wh, verdicts
+from connect_kit import DEVICES, chain_of, enrolled, reached_wh, verdicts
 from mosquitto_kit import Mosquitto, needs_mosquitto
 
 from penstock.connect.command import check_command
 from penstock.connect.ports import Answer, Command
 from penstock.connect.spool import Spool, now_us
+from penstock.errors import Unavailable
+from penstock.usecases.collect import over_http
 from penstock.usecases.workspace import Workspace
 
 WAIT_S = 60.0
@@ -110,6 +114,34 @@ def test_what_lies_in_a_folder_elsewhere_is_pushed_to_the_door(workspace: Path, 
         assert run(*words, said["url"], PENSTOCK_API_KEY="penstock_no_key")["code"] == "connect.refused"
         assert run(*words, said["url"], PENSTOCK_API_KEY=key)["delivered"] == 5
     assert reached(workspace, "roof-a") == 1_000
+
+
+def test_a_server_that_is_killed_costs_the_sender_nothing_but_time(workspace: Path, tmp_path: Path) -> None:
+    """A spool forwards to a door whose process is killed at any instant and comes back on another port."""
+    key = run("key", "create", "gateway", "--scope", "push", "--workspace", str(workspace))["key"]
+    words = [*PENSTOCK, "serve", "--workspace", str(workspace), "--port", "0", "--rpc-port", "0", "--json"]
+    dice = random.Random(11)  # noqa: S311
+    with Spool(tmp_path / "gateway.sqlite") as outbox:
+        for step in zip(*(chain_of(device, 60) for device in DEVICES), strict=True):
+            outbox.put(step)
+        for kill in (True, True, False):
+            server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            assert server.stdout
+            deliver = over_http(json.loads(server.stdout.readline())["url"], key)
+            timer = threading.Timer(0.05 + 0.2 * dice.random(), server.kill)
+            if kill:
+                timer.start()
+            with suppress(Unavailable):
+                while batch := outbox.cut(messages_max=4):
+                    deliver(batch)
+                    outbox.done(batch.number)
+            timer.cancel()
+            server.kill()
+            server.communicate()
+        assert outbox.waiting().messages == 0
+    with Workspace(workspace, read_only=True) as opened:
+        assert verdicts(opened) == {"accepted": 60 * len(DEVICES)}
+        assert [reached_wh(opened, device) for device in DEVICES] == [60 * 200] * len(DEVICES)
 
 
 @needs_mosquitto

@@ -131,6 +131,8 @@ def dispatch(workspace: Workspace, outlet_of: OutletOf, clock: Callable[[], int]
         act = partial(expire, command=command, now_us=clock())
         workspace.submit(_key("expire", command), b"", clock(), act)
     waiting = workspace.read(lambda world: world.commands.waiting())
+    if not waiting:
+        return 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return sum(pool.map(lambda one: _send(workspace, outlet_of, one.asked, clock), waiting))
 
