@@ -73,24 +73,18 @@ def enrol_fleet(
 
 def _check_columns(fleet: Fleet) -> None:
     columns, kinds = fleet.columns, fleet.columns["key_kind"].tolist()
-    good = {
-        "device.key": np.array(
-            [is_public_key(KEY_KINDS[kind], key) for kind, key in zip(kinds, fleet.public_keys, strict=True)], np.bool_
-        ),
-        "device.capacity": columns["capacity_w"] >= 1,
-        "device.angle": _within(columns["tilt_deg"], 90) & _within(columns["azimuth_deg"], 359),
-        "device.width": columns["rolls_over_wh"] >= 0,
-    }
-    sentences = {
-        "device.key": "This is no public key of its kind.",
-        "device.capacity": "A device's capacity is at least 1 W.",
-        "device.angle": "A plane is tilted by 0 to 90 degrees and faces 0 to 359.",
-        "device.width": "A register's width is not negative.",
-    }
-    for code, rows in good.items():
-        if not rows.all():
-            row = int(np.argmin(rows))
-            raise Invalid(code, sentences[code], device=fleet.names[row], row=row, bad=int((~rows).sum()))
+    keys = [is_public_key(KEY_KINDS[kind], key) for kind, key in zip(kinds, fleet.public_keys, strict=True)]
+    angles = _within(columns["tilt_deg"], 90) & _within(columns["azimuth_deg"], 359)
+    _refuse_first(fleet, np.array(keys, np.bool_), "device.key", "This is no public key of its kind.")
+    _refuse_first(fleet, columns["capacity_w"] >= 1, "device.capacity", "A device's capacity is at least 1 W.")
+    _refuse_first(fleet, angles, "device.angle", "A plane is tilted by 0 to 90 degrees and faces 0 to 359.")
+    _refuse_first(fleet, columns["rolls_over_wh"] >= 0, "device.width", "A register's width is not negative.")
+
+
+def _refuse_first(fleet: Fleet, good: Column, code: str, sentence: str) -> None:
+    if not good.all():
+        row = int(np.argmin(good))
+        raise Invalid(code, sentence, device=fleet.names[row], row=row, bad=int((~good).sum()))
 
 
 def _within(angle: Column, most: int) -> Column:
