@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from penstock.errors import Corrupt
 from penstock.journal.segment import Columns, Salting, SegmentFormat
 from penstock.journal.tree_kernel import HASH_BYTES, Bytes2D
 from penstock.period import DAY_US
 from penstock.store.ports import Forgotten
-from penstock.store.sql import Into, Sql
+from penstock.store.sql import Into, Sql, driver, text_of
 from penstock.store.tables import SEED
 
 _C: Final = SEED.c
@@ -36,6 +36,8 @@ class SeedTable:
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
         self._into = Into(SEED, ("scope", "day", "subject", "seed"), sql.dialect)
+        of_day = (_C.scope == bindparam("scope")) & (_C.day == bindparam("day"))
+        self._of_day = text_of(select(_C.subject, _C.seed).where(of_day).order_by(_C.subject), sql.dialect)
         self._known: dict[tuple[str, int], tuple[Ints, Bytes2D]] = {}
         self._lock = threading.Lock()
         self.erasures = 0
@@ -81,8 +83,8 @@ class SeedTable:
         return int(self._sql.read(lambda connection: connection.scalar(select(func.count()).select_from(SEED))) or 0)
 
     def _unknown(self, fmt: SegmentFormat, columns: Columns, day: int, rows: NDArray[np.intp]) -> list[int]:
-        known, _ = self._day(fmt.subject, day)
-        new: list[int] = np.setdiff1d(columns[fmt.subject][rows].astype(np.int64), known).tolist()
+        subjects = columns[fmt.subject][rows].astype(np.int64)
+        new: list[int] = np.unique(subjects[~_among(self._day(fmt.subject, day)[0], subjects)]).tolist()
         return new
 
     def _gather(self, fmt: SegmentFormat, columns: Columns, groups: Sequence[Group]) -> Bytes2D:
@@ -90,11 +92,10 @@ class SeedTable:
         for day, rows in groups:
             known, found = self._day(fmt.subject, day)
             subjects = columns[fmt.subject][rows]
-            at = np.searchsorted(known, subjects)
-            if len(subjects) and (not len(known) or (known[np.minimum(at, len(known) - 1)] != subjects).any()):
+            if not _among(known, subjects).all():
                 sentence = "A salted row has no seed: its leaf cannot be made."
                 raise Corrupt("store.seed_missing", sentence, hint="Restore a backup.", scope=fmt.subject, day=day)
-            seeds[rows] = found[at]
+            seeds[rows] = found[np.searchsorted(known, subjects)]
         return seeds
 
     def _day(self, scope: str, day: int) -> tuple[Ints, Bytes2D]:
@@ -102,8 +103,13 @@ class SeedTable:
         if (scope, day) not in self._known:
             if len(self._known) >= _DAYS_KEPT:
                 self._known.pop(next(iter(self._known)))
-            self._known[scope, day] = self._sql.read(lambda connection: _read(connection, scope, day))
+            self._known[scope, day] = self._sql.read(lambda connection: self._read(connection, scope, day))
         return self._known[scope, day]
+
+    def _read(self, connection: Connection, scope: str, day: int) -> tuple[Ints, Bytes2D]:
+        rows = driver(connection).execute(self._of_day, (scope, day)).fetchall()
+        subjects = np.array([row[0] for row in rows], dtype=np.int64)
+        return subjects, np.frombuffer(b"".join([row[1] for row in rows]), dtype=np.uint8).reshape(-1, HASH_BYTES)
 
 
 def day_of(instants_us: NDArray[Any]) -> NDArray[Any]:
@@ -111,12 +117,12 @@ def day_of(instants_us: NDArray[Any]) -> NDArray[Any]:
     return instants_us // DAY_US
 
 
-def _read(connection: Connection, scope: str, day: int) -> tuple[Ints, Bytes2D]:
-    query = select(_C.subject, _C.seed).where(_C.scope == scope, _C.day == day).order_by(_C.subject)
-    rows = connection.execute(query).all()
-    subjects = np.array([row[0] for row in rows], dtype=np.int64)
-    seeds = np.frombuffer(b"".join([bytes(row[1]) for row in rows]), dtype=np.uint8).reshape(-1, HASH_BYTES)
-    return subjects, seeds
+def _among(known: Ints, subjects: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which subjects are among the known, which are sorted; no sorting of a million others."""
+    if not len(known):
+        return np.zeros(len(subjects), dtype=np.bool_)
+    found: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, subjects), len(known) - 1)] == subjects
+    return found
 
 
 def _by_day(fmt: SegmentFormat, columns: Columns) -> Iterator[Group]:
