@@ -12,8 +12,9 @@ import pytest
 from field_kit import START_US, MemorySink
 from ocpp.exceptions import InternalError
 from ocpp.v16 import call
-from ocpp_kit import COMMAND, RECORD, SOON, Charger16, Wrong, central, charger, plugged
+from ocpp_kit import COMMAND, RECORD, SOON, Charger16, Wrong, central, charger, plugged, until, websocket
 
+from penstock.connect.ocpp_meter import signed_records
 from penstock.connect.ports import Answer, Command
 from penstock.errors import Unavailable
 
@@ -70,6 +71,17 @@ def test_a_record_is_unwrapped_to_the_bytes_that_were_signed(wrapped: str) -> No
     with central(sink) as system:
         asyncio.run(tell(system.port))
     assert sink.signed() == [RECORD.encode()]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "zz", "{", '{"a":' * 100_000, '{"signedMeterData": 5}', "1" * 6_000, "OCMF", "{} " + RECORD],
+    ids=range(8),
+)
+def test_what_is_no_record_is_handed_on_to_be_refused_on_record(value: str) -> None:
+    arrived = signed_records([{"sampled_value": [{"value": value, "format": "SignedData"}]}])
+    assert [bool(one.raw) for one in arrived] == [True] * bool(value)
+    assert not any(one.raw.startswith(b"OCMF|") for one in arrived)
 
 
 def test_an_unsigned_charger_brings_registers_by_connector_and_direction() -> None:
@@ -174,6 +186,24 @@ def test_a_command_becomes_a_charging_profile() -> None:
 )
 def test_the_chargers_own_word_is_the_answer(behaviour: dict[str, Any], state: str) -> None:
     assert limited(**behaviour)[0].state == state
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ['[4,"%s","NoSuchCode","",{}]', '[4,"%s","InternalError","",{}]', '[3,"%s",{"status":"Maybe"}]', '[3,"%s",[]]'],
+)
+def test_an_answer_that_is_none_has_failed(answer: str) -> None:
+    async def serve(system: Any) -> Answer:
+        async with websocket(system.port) as connection:
+            await until(lambda: bool(system.connected()))
+            sent = asyncio.create_task(asyncio.to_thread(system.send, COMMAND))
+            asked = json.loads(await connection.recv())
+            await connection.send(answer % asked[1])
+            answered: Answer = await sent
+            return answered
+
+    with central(MemorySink()) as system:
+        assert asyncio.run(serve(system)).state == "failed"
 
 
 @pytest.mark.parametrize(

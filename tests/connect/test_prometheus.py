@@ -143,7 +143,7 @@ def test_a_hostile_page_is_refused_by_code(page: bytes, code: str, tmp_path: Pat
 
 
 def test_only_the_metrics_own_lines_are_read() -> None:
-    page = f"{DCGM}_other 1\n{DCGM} 5\nbroken {{{{ line\n"
+    page = f'{DCGM}_other 1\n{DCGM} 5\nbroken {{{{ line\nother{{job="x\u2028{DCGM} 9\x0b{DCGM} 9\r{DCGM} 9"}} 1\n'
     assert [sample.value for sample in series_of(page, DCGM, ())] == [5]
 
 

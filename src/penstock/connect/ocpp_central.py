@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from ocpp.exceptions import OCPPError
+from ocpp.exceptions import OCPPError, UnknownCallErrorCodeError
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -28,6 +28,8 @@ from penstock.errors import Invalid, PenstockError, Unavailable
 Session = ChargePoint16 | ChargePoint201
 VERSIONS: Final[dict[str, type[Session]]] = {"ocpp2.0.1": ChargePoint201, "ocpp1.6": ChargePoint16}
 """Subprotocols (OCPP-J 1.6, 3.1.2; 2.0.1, part 4), the better first."""
+BAD_ANSWERS: Final = (OCPPError, UnknownCallErrorCodeError, TypeError, ValueError, LookupError)
+"""What the library raises where a charger answers with an error, or with none that it knows."""
 _SILENT = logging.Logger("penstock.connect.websockets", logging.CRITICAL + 1)
 POLICY_VIOLATION: Final = 1008
 GOING_AWAY: Final = 1001
@@ -132,7 +134,7 @@ class CentralSystem:
     async def _limit(self, session: Session, connector: int, command: Command) -> Answer:
         try:
             said = await session.set_limit(connector, limit_of(command), command)
-        except OCPPError as error:
+        except BAD_ANSWERS as error:
             return self._answer(command, "failed", type(error).__name__)
         if said != "Accepted":
             return self._answer(command, "refused", said)
@@ -143,7 +145,7 @@ class CentralSystem:
         """Whether the charger says that no more than the limit is allowed now; not all can say."""
         try:
             allowed_w = await session.limit_in_force_w(connector)
-        except (OCPPError, TimeoutError):
+        except (*BAD_ANSWERS, TimeoutError):
             return False
         return allowed_w is not None and allowed_w <= command.power_w
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from penstock.connect.field_text import energy_mj_down, instant_us, power_mw_down, wh_down
+from penstock.connect.field_text import NESTING_MAX, energy_mj_down, instant_us, nesting, power_mw_down, wh_down
 from penstock.connect.ports import NO_POWER, Arrived, Samples
 from penstock.errors import Invalid
 from penstock.journal.words import Form
@@ -121,11 +121,11 @@ def _record(text: str) -> bytes:
 
 
 def _from_object(raw: bytes) -> bytes:
-    if not raw.startswith(b"{"):
+    if not raw.startswith(b"{") or nesting(raw.decode()) > NESTING_MAX:
         return raw
     try:
         inside = json.loads(raw)
-    except (ValueError, RecursionError):
+    except ValueError:
         return raw
     data = inside.get("signedMeterData")
     return data.strip().encode() if isinstance(data, str) else raw

@@ -162,7 +162,8 @@ def series_of(text: str, metric: str, labels: Sequence[tuple[str, str]]) -> Iter
     Raises:
         Invalid: ``connect.malformed`` for a line that is too long or that the format does not know.
     """
-    lines = [line for line in text.splitlines() if line.startswith((metric + "{", metric + " ", metric + "\t"))]
+    own = (metric + "{", metric + " ", metric + "\t")
+    lines = [line for line in text.split("\n") if line.startswith(own)]  # no other separator ends a line here
     if any(len(line) > LINE_MAX for line in lines) or len(lines) > SERIES_MAX:
         raise Invalid("connect.malformed", "The page has lines too long or too many.")
     try:
