@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request
@@ -23,6 +24,8 @@ from penstock.usecases.workers import Workers
 from penstock.usecases.workspace import Workspace
 
 PATH: Final = "/readings"
+_ROWS_AT_ONCE: Final = 512
+"""Each piece of an answer is one trip to a thread."""
 ND_JSON: Final = "application/x-ndjson"
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -90,13 +93,15 @@ async def _take(gate: Gate, request: Request, pushed: Push) -> None:
 
 
 def _lines(rows: Iterator[Row]) -> Iterator[str]:
-    for row in rows:
-        yield json.dumps(row) + "\n"
+    while several := list(islice(rows, _ROWS_AT_ONCE)):
+        yield "".join(f"{json.dumps(row)}\n" for row in several)
 
 
 def _object(pushed: Push) -> Iterator[str]:
     repeated = all(receipt.repeated for receipt, _ in pushed.recorded) and bool(pushed.recorded)
     yield f'{{"messages": {pushed.kept}, "repeated": {json.dumps(repeated)}, "answers": ['
-    for number, row in enumerate(pushed.rows()):
-        yield ("," if number else "") + json.dumps(row)
+    rows, comma = pushed.rows(), ""
+    while several := list(islice(rows, _ROWS_AT_ONCE)):
+        yield comma + ",".join(json.dumps(row) for row in several)
+        comma = ","
     yield "]}\n"

@@ -159,7 +159,7 @@ def _reading_row(readings: Columns, at: int, registers: dict[int, str]) -> Row:
 def _judged(kind: type[MessageVerdict] | type[ReadingVerdict], rules: Any, columns: Columns, at: int) -> Row:
     verdict, findings = int(columns["verdict"][at]), int(columns["findings"][at]) if "findings" in columns else 0
     outcome = outcome_of(rules, verdict, findings)
-    found = found_in(kind, findings)
+    found = found_in(kind, findings) if findings else []
     sentence = (
         rules[verdict].sentence if verdict else "it counts" if outcome == Outcome.ACCEPTED else "it counts, noted"
     )
