@@ -64,10 +64,13 @@ def _string(data: bytes, start: int, end: int, major: int) -> tuple[bytes | str,
 
 
 def _array(data: bytes, at: int, count: int, depth: int) -> tuple[list[Any], int]:
-    items = []
+    items: list[Any] = []
     for _ in range(count):
-        item, at = read_item(data, at, depth)
+        major, item, end = read_head(data, at)
+        if major != 0:  # counts are most of what comes: they go without another call
+            item, end = read_item(data, at, depth)
         items.append(item)
+        at = end
     return items, at
 
 

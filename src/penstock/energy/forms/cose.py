@@ -38,6 +38,10 @@ PROTECTED: Final = {
     KeyKind.SECP256K1: cbor2.dumps({1: -47}),
 }
 """The protected header by kind of key: nothing but the algorithm."""
+_SIGNED_BEFORE: Final = {
+    protected: b"\x84\x6aSignature1" + cbor2.dumps(protected) + b"\x40" for protected in PROTECTED.values()
+}
+"""What stands before the payload in the bytes that are signed (RFC 9052, 4.4): an array of four, no external data."""
 _SIGNS: Final = {
     protected: (kind, Scheme.EDDSA if kind is KeyKind.ED25519 else Scheme.ECDSA_SHA256_RAW)
     for kind, protected in PROTECTED.items()
@@ -108,7 +112,7 @@ def payload_of(packet: Packet) -> bytes:
 
 def to_be_signed(protected: bytes, payload: bytes) -> bytes:
     """The bytes that are signed (RFC 9052, 4.4)."""
-    return b"\x84\x6aSignature1" + cbor2.dumps(protected) + b"\x40" + cbor2.dumps(payload)
+    return _SIGNED_BEFORE[protected] + cbor2.dumps(payload)
 
 
 def parse(raw: bytes) -> Said:
@@ -117,7 +121,7 @@ def parse(raw: bytes) -> Said:
     Raises:
         Invalid: ``packet.malformed`` for anything but a well-formed packet of this form, in its one encoding.
     """
-    packet, protected, payload, signature = _opened(raw)
+    packet, protected, signed, signature = _opened(raw)
     kind, scheme = _SIGNS[protected]
     count = len(packet.at_us)
     return Said(
@@ -131,7 +135,7 @@ def parse(raw: bytes) -> Said:
         clock=packet.clock or (Clock.SYNCHRONISED,) * count,
         meter=(MeterState.GOOD,) * count,
         scheme=scheme,
-        signed=to_be_signed(protected, payload),
+        signed=signed,
         signature=signature,
         key_kind=kind,
     )
@@ -143,29 +147,32 @@ def packet_in(raw: bytes) -> Packet:
 
 
 def _opened(raw: bytes) -> tuple[Packet, bytes, bytes, bytes]:
-    """Packet, protected header, payload and signature of a message."""
+    """Packet, protected header, signed bytes and signature of a message."""
     try:
-        protected, named, payload, signature = _four_parts(raw)
+        protected, named, (start, stop), signature = _four_parts(raw)
+        payload, _ = read_item(raw, start)
         packet = _packet(read(payload))
         if named != {4: packet.device.encode()}:
             raise ValueError("not by the named device")
     except (ValueError, TypeError):
         raise Invalid("packet.malformed", "This is not a signed packet of readings.") from None
-    return packet, protected, payload, signature
+    return packet, protected, _SIGNED_BEFORE[protected] + raw[start:stop], signature
 
 
-def _four_parts(raw: bytes) -> tuple[bytes, Any, bytes, bytes]:
+def _four_parts(raw: bytes) -> tuple[bytes, Any, tuple[int, int], bytes]:
+    """Protected header, unprotected map, where the payload's encoding lies, signature."""
     if len(raw) > PACKET_BYTES_MAX or raw[:2] != _ENVELOPE:
         raise ValueError("not COSE_Sign1 of a size we take")
     protected, at = read_item(raw, 2)
     named, at = read_item(raw, at)
-    payload, at = read_item(raw, at)
-    signature, at = read_item(raw, at)
+    start = at
+    payload, stop = read_item(raw, at)
+    signature, at = read_item(raw, stop)
     if at != len(raw) or type(protected) is not bytes or protected not in _SIGNS:
         raise ValueError("not one message by an algorithm we take")
     if type(payload) is not bytes or type(signature) is not bytes or len(signature) != _SIGNATURE_BYTES:
         raise ValueError("not a payload and a signature")
-    return protected, named, payload, signature
+    return protected, named, (start, stop), signature
 
 
 def _packet(fields: Any) -> Packet:
