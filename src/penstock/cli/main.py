@@ -16,10 +16,13 @@ from penstock.cli import (
     audit,
     certificate,
     chain,
+    command,
     connect,
+    connect_lines,
     deal,
     demo_command,
     device,
+    key,
     meter,
     serve,
     store,
@@ -41,6 +44,10 @@ app.command("attest")(attest.attest)
 app.add_typer(device.app, name="device")
 app.add_typer(meter.app, name="meter")
 app.add_typer(connect.app, name="connect")
+connect.app.command("folder")(connect_lines.folder)
+connect.app.command("mqtt")(connect_lines.mqtt)
+app.add_typer(command.app, name="command")
+app.add_typer(key.app, name="key")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(deal.app, name="deal")
 app.add_typer(chain.app, name="chain")
