@@ -93,7 +93,7 @@ class Peer:
     def __init__(self, folder: Path, publics: list[bytes], count: int) -> None:
         said = [parse(raw) for (_, raw), _ in zip(messages_in(folder), range(count), strict=False)]
         self.rows = [(public, one.signed, one.signature) for public, one in zip(publics, said, strict=False)]
-        self.cores = os.cpu_count() or 1
+        self.cores = len(os.sched_getaffinity(0))
         self.pool = ProcessPoolExecutor(self.cores, multiprocessing.get_context("spawn"))
         list(self.pool.map(verify_alone, [self.rows[:64]] * self.cores))
 
@@ -160,7 +160,7 @@ def measure(folder: Path, devices: int) -> Result:
     """The figures, in ``folder``."""
     made = folder / "messages"
     made.mkdir()
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), multiprocessing.get_context("spawn")) as pool:
         firsts = list(range(0, devices, _MADE))
         stops = [min(first + _MADE, devices) for first in firsts]
         parts = pool.map(make, [str(made)] * len(firsts), firsts, stops)
@@ -207,7 +207,7 @@ def race(ours: Ours, peer: Peer, made: Path, devices: int) -> tuple[list[float],
 def resident_mb() -> float:
     """The most memory this process had resident, and each worker as much as the greediest child."""
     own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (own + child * (os.cpu_count() or 1)) / 1024
+    return (own + child * (len(os.sched_getaffinity(0)))) / 1024
 
 
 def check(workspace: Workspace, devices: int) -> None:

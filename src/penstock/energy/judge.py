@@ -22,6 +22,7 @@ from penstock.energy.checks.table import check_readings
 from penstock.energy.device import Devices
 from penstock.energy.message import Batch
 from penstock.energy.parsed import Messages, parse_messages
+from penstock.energy.revisable import Revisable
 from penstock.energy.signers import batch_of, claims_of, hold, signers_of
 from penstock.energy.verdict import MessageVerdict
 from penstock.journal.segment import Column
@@ -46,11 +47,18 @@ def prepare(messages: Messages, devices: Devices) -> Batch:
     return batch_of(parsed, signers, claims, hold(claims.signatures))
 
 
-def judge(batch: Batch, raws: Sequence[bytes], received_us: int, devices: Devices, sky: Sky | None = None) -> Judged:
+def judge(
+    batch: Batch,
+    raws: Sequence[bytes],
+    received_us: int,
+    devices: Devices,
+    sky: Sky | None = None,
+    revisable: Revisable | None = None,
+) -> Judged:
     """Judge a batch, in order of arrival, against what the devices sent before.
 
     ``devices`` is read, not changed: the facts made of the outcome change it. Without a ``sky`` nothing is held
-    against one.
+    against one, without ``revisable`` readings nobody is asked whether it says otherwise now.
     """
     verdict = batch.reached.copy()
     verdict[(verdict == 0) & _key_was_dead(batch, devices)] = MessageVerdict.KEY_NOT_VALID
@@ -65,7 +73,7 @@ def judge(batch: Batch, raws: Sequence[bytes], received_us: int, devices: Device
         "findings": bits(verdict),
         "packet": blobs(raws),
     }
-    return Judged(packets, _judge_readings(batch, verdict, received_us, devices, sky))
+    return Judged(packets, _judge_readings(batch, verdict, received_us, devices, sky, revisable))
 
 
 def bits(verdict: Ints) -> NDArray[np.uint32]:
@@ -95,7 +103,7 @@ def _key_was_dead(batch: Batch, devices: Devices) -> NDArray[np.bool_]:
 
 
 def _judge_readings(
-    batch: Batch, verdict: Ints, received_us: int, devices: Devices, sky: Sky | None
+    batch: Batch, verdict: Ints, received_us: int, devices: Devices, sky: Sky | None, revisable: Revisable | None
 ) -> dict[str, Column]:
     taken = np.flatnonzero((verdict == 0)[batch.message])
     message = batch.message[taken]
@@ -116,7 +124,8 @@ def _judge_readings(
             "message": message,
             "key_since_us": batch.since_us[message],
             "key_until_us": batch.until_us[message],
-        },
+        }
+        | ({} if revisable is None else {"seen_wh": revisable.positions(register, at_us)}),
         devices,
         received_us,
         NO_BOUNDS if sky is None else _bounds(device, at_us, received_us, devices, sky),

@@ -124,7 +124,9 @@ def _prepared(world: World, messages: Messages) -> Prepared:
 
 
 def _judged(world: World, prepared: Prepared, received_us: int) -> Judged:
-    return judge(prepared.batch, [raw for _, raw in prepared.messages], received_us, world.energy, world.sky)
+    return judge(
+        prepared.batch, [raw for _, raw in prepared.messages], received_us, world.energy, world.sky, world.revisable
+    )
 
 
 def _no_longer_waiting(world: World, prepared: Prepared, judged: Judged) -> list[tuple[Form, bytes]]:

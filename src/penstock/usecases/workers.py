@@ -53,7 +53,7 @@ class Workers(AbstractContextManager["Workers"]):
     """
 
     def __init__(self, count: int = 0) -> None:
-        self._count = count or os.cpu_count() or 1
+        self._count = count or len(os.sched_getaffinity(0))
         self._pool: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
 

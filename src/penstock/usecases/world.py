@@ -10,6 +10,7 @@ from penstock.energy.checks.sky import Sky
 from penstock.energy.command import Commands
 from penstock.energy.device import Devices
 from penstock.energy.quarantine import Quarantine
+from penstock.energy.revisable import Revisable
 from penstock.journal.fact import Recorded
 from penstock.journal.segment import Columns
 from penstock.journal.state import Books
@@ -23,6 +24,7 @@ class World:
     energy: Devices = field(init=False)
     quarantine: Quarantine = field(default_factory=Quarantine)
     sky: Sky = field(default_factory=Sky)
+    revisable: Revisable = field(default_factory=Revisable)
     commands: Commands = field(default_factory=Commands)
     compute: Compute = field(default_factory=Compute)
     capital: DealBook = field(default_factory=DealBook)
@@ -35,6 +37,7 @@ class World:
         self.books.apply(recorded, columns)
         self.energy.apply(recorded, columns)
         self.quarantine.apply(recorded, columns)
+        self.revisable.apply(recorded, columns)
         self.commands.apply(recorded)
         self.compute.apply(recorded, columns)
         self.capital.apply(recorded, columns)
