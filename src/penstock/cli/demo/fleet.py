@@ -77,13 +77,13 @@ def _key(seed: bytes, name: str, number: int) -> MeterKey:
 def counted_wh(fleet: Sequence[Roof], seed: bytes, sunshine: Sunshine, cloud: Cloud | None) -> list[NDArray[np.int64]]:
     """What each roof's register says at the end of each quarter-hour [Wh]; of the last two it is a lie.
 
-    One sends what the first roof sends, at its own size; the other half as much again as it made.
+    One sends what the first roof sends, at its own size; the other twice what it made.
     """
     honest = [positions_wh(roof, seed, sunshine, cloud) for roof in fleet]
     copy, more = fleet[COPYIST], fleet[BOASTER]
     honest[COPYIST] = honest[0] * copy.size_w // fleet[0].size_w
     made_wh = np.diff(honest[BOASTER], prepend=0)
-    honest[BOASTER] = np.cumsum(np.minimum(made_wh * 3 // 2, more.size_w // 4))
+    honest[BOASTER] = np.cumsum(np.minimum(made_wh * 2, more.size_w // 4))
     return honest
 
 
