@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from penstock.energy import life
-from penstock.energy.forms.cose import packet_hash
+from penstock.energy.device_table import NO_ANGLE, Column, DeviceTable
 from penstock.energy.key_book import KeyBook, KeySpan
 from penstock.energy.ownership import Ownership
 from penstock.energy.point_tree import PointTree
-from penstock.energy.standings import Standings, last_of_each
+from penstock.energy.standings import Standings
 from penstock.journal.device_rows import read_identities
 from penstock.journal.fact import Recorded
 from penstock.journal.growing import Growing, Layout
@@ -40,36 +40,6 @@ from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Right
 from penstock.keys import KEY_KINDS
 
 Ints = NDArray[Any]
-NO_ANGLE: Final = -1
-_DEVICE: Final = {
-    "capacity_w": Layout("int64"),
-    "commissioned_us": Layout("int64"),
-    "retired_us": Layout("int64"),
-    "technology": Layout("uint8"),
-    "assurance": Layout("uint8"),
-    "tilt_deg": Layout("int16", NO_ANGLE),
-    "azimuth_deg": Layout("int16", NO_ANGLE),
-    "cell": Layout("int32"),
-    "site": Layout("int32"),
-    "head_sequence": Layout("int64", -1),
-    "head_hash": Layout("uint8", 0, 32),
-    "first_channel": Layout("int64"),
-    "channels": Layout("uint8"),
-}
-
-
-class Column:
-    """A column of one of the tables, as a read-only property."""
-
-    def __init__(self, table: str, name: str = "") -> None:
-        self._table, self._column = table, name
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._column = self._column or name
-
-    def __get__(self, devices: Devices, owner: type) -> Ints:
-        column: Ints = getattr(devices, self._table).view(self._column)
-        return column
 
 
 class Devices:
@@ -110,7 +80,7 @@ class Devices:
         self._urns = registers if registers is not None else Registers()
         self._names = names if names is not None else Names("device")
         self._cells = Names("cell")
-        self._devices, self._channels = Growing(_DEVICE), Growing({"register": Layout("int32", -1)})
+        self._devices, self._channels = DeviceTable(), Growing({"register": Layout("int32", -1)})
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -242,7 +212,7 @@ class Devices:
 
     def start_chain(self, number: int) -> None:
         """The device's messages are numbered from 0 again, with nothing before the first."""
-        self._devices["head_sequence"][number], self._devices["head_hash"][number] = -1, 0
+        self._devices.set_head(number, -1, bytes(32))
 
     def retire(self, number: int, from_us: int) -> None:
         """The device counts no more from an instant on."""
@@ -261,7 +231,7 @@ class Devices:
             case DevicesEnrolled() as devices if columns is not None:
                 self._enrol_many(devices, columns)
             case PacketsReceived() if columns is not None:
-                self._move_heads(columns)
+                self._devices.move_heads(columns)
             case ReadingsVerified() if columns is not None:
                 self.standings.move(columns)
             case ReadingsErased() if columns is not None:
@@ -271,7 +241,7 @@ class Devices:
             case QuarantineLifted() as lifted:
                 self.standings.lift([self._urns.id_of(urn) for urn in lifted.registers])
             case GapAccepted() as gap:
-                self._skip_gap(gap)
+                self._devices.set_head(self.number(gap.device), gap.sequence - 1, gap.previous or bytes(32))
             case _:
                 life.fold(self, recorded)
 
@@ -283,19 +253,6 @@ class Devices:
             self._devices["head_sequence"][device] = columns["head_sequence"]
             hashes = b"".join(bytes(one) for one in columns["head_hash"])
             self._devices["head_hash"][device] = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
-
-    def _move_heads(self, columns: Columns) -> None:
-        rows = np.flatnonzero((columns["verdict"] == 0) & (columns["sequence"] >= 0))
-        rows = rows[last_of_each(columns["device"][rows])]
-        if len(rows):
-            device, hashes = columns["device"][rows], [packet_hash(raw) for raw in columns["packet"][rows]]
-            self._devices["head_sequence"][device] = columns["sequence"][rows]
-            self._devices["head_hash"][device] = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32)
-
-    def _skip_gap(self, gap: GapAccepted) -> None:
-        number = self.number(gap.device)
-        self._devices["head_sequence"][number] = gap.sequence - 1
-        self._devices["head_hash"][number] = np.frombuffer(gap.previous or bytes(32), np.uint8)
 
     def digest(self) -> bytes:
         """sha256 over all tables, names and keys: equal for equal facts."""
