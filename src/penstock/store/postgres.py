@@ -1,4 +1,4 @@
-"""PostgreSQL under SQLAlchemy: one session writes and holds the lease; what its errors mean.
+"""PostgreSQL under SQLAlchemy: one session writes and holds the lease; how it is opened so that COMMIT means durable.
 
 The lease is a session's advisory lock: it goes with the connection, and so with the process, however it ends. A
 writer that lost its connection, and perhaps its lease, is stopped by the place its next fact would take.
@@ -11,22 +11,21 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import errors as sqlstate
 from psycopg import sql as text
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Dialect, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from penstock.errors import Conflict, Corrupt, Invalid, NotFound, PenstockError, Refused, Unavailable
+from penstock.errors import Invalid, Refused, Unavailable
 from penstock.store.address import Address
-from penstock.store.disk import disk_failed, disk_full
 from penstock.store.postgres_copy import append_rows, stage_rows
+from penstock.store.postgres_errors import sql_errors
 from penstock.store.sql import Into, driver
 
 T = TypeVar("T")
@@ -236,48 +235,3 @@ def _in_use(session: psycopg.Connection[Any], schema: str, key: bytes) -> Unavai
     hint = "Stop that process, send the command through it, or open the workspace read-only."
     sentence = f"Another process writes this workspace: {holder}."
     return Unavailable("store.in_use", sentence, hint=hint, holder=holder, schema=schema)
-
-
-@contextmanager
-def sql_errors() -> Iterator[None]:
-    """Turns what the driver raises into its place in the error tree.
-
-    Raises:
-        Conflict: ``store.fenced``.
-        Unavailable: ``store.disk_full``, ``store.disk_failed``, ``store.busy``, ``store.unreachable``,
-            ``store.unreadable``.
-        Corrupt: ``store.sql_damaged``.
-        NotFound: ``store.no_workspace``.
-    """
-    try:
-        yield
-    except psycopg.Error as error:
-        raise _meaning(error) from error
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
-            raise _meaning(error.orig) from error
-        raise
-
-
-def _meaning(error: psycopg.Error) -> PenstockError | psycopg.Error:
-    state = error.sqlstate or ""
-    reason = str(error).partition("\n")[0]
-    if isinstance(error, sqlstate.DiskFull):
-        return disk_full()
-    if state[:2] == "23":
-        return Conflict("store.fenced", "Another writer recorded this place first.", reason=reason)
-    if state in ("XX001", "XX002"):
-        hint = "Restore a backup."
-        return Corrupt("store.sql_damaged", "The database is damaged.", hint=hint, reason=reason)
-    if state in ("25006", "42501"):
-        return Unavailable("store.unreadable", "The database does not permit that.", reason=reason)
-    if state == "42P01":
-        return NotFound("store.no_workspace", "There is no workspace in this schema.", reason=reason)
-    if state[:2] in ("40", "53", "55"):
-        return Unavailable("store.busy", "The database is busy.", hint="Try again.", reason=reason)
-    if state[:2] == "58":
-        return disk_failed(reason)
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        hint = "Is the server up? Send the command again under the same key: it is recorded once at most."
-        return Unavailable("store.unreachable", "The database does not answer.", hint=hint, reason=reason)
-    return error  # a defect of this program, not of the database
