@@ -9,7 +9,9 @@ import pytest
 from small_plant import Plant, roof_packets
 
 from penstock.errors import Invalid, NotFound, PenstockError
-from penstock.usecases.intake import ingest_file, packets_in
+from penstock.journal.words import Form
+from penstock.usecases import intake
+from penstock.usecases.intake import batches, ingest_file, packets_in
 from penstock.usecases.workspace import Workspace
 
 PACKETS = roof_packets(1)[:16]
@@ -84,3 +86,34 @@ def test_without_a_workspace_nothing_is_read(tmp_path: Path) -> None:
         ingest_file(tmp_path / "packets.cbor" / "ws", file)
     with pytest.raises((NotFound, FileNotFoundError)):
         ingest_file(tmp_path / "ws", tmp_path / "no such file")
+
+
+def test_a_long_file_is_taken_in_by_parts_and_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "packets.cbor"
+    file.write_bytes(b"".join([*PACKETS, b"\x05"]))
+    monkeypatch.setattr(intake, "BATCH", 5)
+    told: list[tuple[int, int]] = []
+    found = ingest_file(folder, file, lambda done, of: told.append((done, of)))
+    assert found == {"packets": 17, "packets accepted": 16, "packets malformed": 1, "readings accepted": 64}
+    assert told == [(5, 17), (10, 17), (15, 17), (17, 17)]
+    size = size_of(folder)
+    assert ingest_file(folder, file) == found
+    assert size_of(folder) == size
+
+
+@pytest.mark.parametrize(("count", "bytes_max", "sizes"), [(3, 99, [3, 3, 1]), (9, 25, [2, 2, 2, 1]), (9, 5, [1] * 7)])
+def test_parts_are_bounded_by_messages_and_by_bytes(
+    count: int, bytes_max: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "BATCH", count)
+    monkeypatch.setattr(intake, "BATCH_BYTES", bytes_max)
+    messages = [(Form.COSE, bytes([number]) * 10) for number in range(7)]
+    parts = list(batches(messages))
+    assert [len(part) for part in parts] == sizes
+    assert [one for part in parts for one in part] == messages
+
+
+def test_no_messages_are_one_empty_part() -> None:
+    assert list(batches([])) == [[]]

@@ -32,7 +32,8 @@ from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 BATCH: Final = 32_768
-"""Messages a command holds at most: memory stays bounded however many come."""
+BATCH_BYTES: Final = 1 << 24
+"""Messages and bytes a command holds at most: memory stays bounded however many come, and however long."""
 _AHEAD: Final = 2
 Progress = Callable[[int, int], None]
 """Told after each batch how many messages are recorded, of how many."""
@@ -144,13 +145,15 @@ def ingest_file(workspace: Path, file: Path, progress: Progress | None = None) -
     counts: dict[str, int] = {"packets": len(packets)}
     with Workspace(workspace) as opened, Workers() as workers:
         parts = batches([(Form.COSE, one) for one in packets])
+        done = 0
         for number, prepared in enumerate(prepared_ahead(opened, parts, workers)):
             named = (f"{key}:{number}", b"") if number else (key, raw)
             receipt = record(opened, prepared, received_us, *named)
             for name, count in tallies(opened, receipt):
                 counts[name] = counts.get(name, 0) + count
+            done += len(prepared.messages)
             if progress is not None:
-                progress(min((number + 1) * BATCH, len(packets)), len(packets))
+                progress(done, len(packets))
     return counts
 
 
@@ -168,8 +171,13 @@ def prepared_ahead(workspace: Workspace, parts: Iterable[Messages], workers: Wor
 
 def batches(messages: Messages) -> Iterator[Messages]:
     """Messages in parts of a command each; one empty part where there are none."""
-    for start in range(0, max(len(messages), 1), BATCH):
-        yield messages[start : start + BATCH]
+    start = size = 0
+    for stop, (_, raw) in enumerate(messages):
+        if stop - start == BATCH or (size and size + len(raw) > BATCH_BYTES):
+            yield messages[start:stop]
+            start, size = stop, 0
+        size += len(raw)
+    yield messages[start:]
 
 
 def tallies(workspace: Workspace, receipt: Receipt) -> Iterator[tuple[str, int]]:
