@@ -1,7 +1,8 @@
 """Real days of sunshine: measured power of three arrays, cut into solar days, for the forgery table.
 
 None of the data ships with Penstock. SERF East (NREL, Golden, Colorado) and PVDAQ system 50 come inside the PyPI
-package pvanalytics (MIT) and are read without importing it; the third is a rooftop of the solar-data-tools examples (BSD-2).
+package pvanalytics (MIT) and are read without importing it; the third is a rooftop of the solar-data-tools examples
+(BSD-2).
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Standings(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """What a batch does not show of the days before, by register number; see ``memory.py``.
+    """What a batch does not show of the time before, by register number. Optional: without it, the last standing.
 
     Attributes:
         day_at_us, day_wh: the last accepted reading before the register's present solar day began.
