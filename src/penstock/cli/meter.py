@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from penstock.cli.show import HERE, AsJson, Workspace, emit, kwh, table
+from penstock.cli.show import HERE, AsJson, Workspace, counting, emit, kwh, table
 
 if TYPE_CHECKING:
     from penstock.usecases.forgery import Row
@@ -24,7 +24,8 @@ def ingest(
     """Judge a file of signed packets and record it; the same file again records nothing."""
     from penstock.usecases.intake import ingest_file
 
-    result = ingest_file(workspace, file)
+    with counting(file.name, as_json) as tell:
+        result = ingest_file(workspace, file, tell)
     emit(result, as_json, lambda: table(file.name, ("verdict", "count"), list(result.items()), right=(1,)))
 
 

@@ -70,6 +70,25 @@ def progress(label: str, total: int, quiet: bool = False) -> Iterator[Callable[[
         yield lambda steps: bar.advance(task, steps)
 
 
+@contextmanager
+def counting(label: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """As `progress`, with the rate beside it, told how many are done of how many."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    hidden = quiet or not sys.stderr.isatty()
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description:<34}"), BarColumn(30), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as bar:
+        task = bar.add_task(label, total=None, rate="")
+
+        def tell(done: int, of: int) -> None:
+            speed = done / max(bar.tasks[task].elapsed or 0.0, 1e-3)
+            bar.update(task, completed=done, total=of, rate=f"{speed:,.0f}/s")
+
+        yield tell
+
+
 def usdc(micro: int) -> str:
     """Micro-dollars for people: two decimals, cents cut off towards zero; the exact figure is in ``--json``."""
     sign, whole = ("-" if micro < 0 else ""), abs(micro)

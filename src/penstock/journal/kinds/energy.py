@@ -90,7 +90,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class PacketsReceived:
-    """Packets came in and were judged, the refused kept beside the accepted (segment ``packet/1``)."""
+    """Packets came in and were judged, the refused kept beside the accepted (``packet/2``, once ``packet/1``)."""
 
     KIND: ClassVar[str] = "packets.received"
     VERSION: ClassVar[int] = 1
@@ -101,7 +101,11 @@ class PacketsReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReadingsVerified:
-    """Readings of accepted packets, each with its verdict (segment ``reading/1``); accepted ones move ``read``."""
+    """Readings of accepted packets, each with its verdict (``reading/2``, once ``reading/1``); those that count move
+    ``read``.
+
+    Right behind their packets, or judged again after a decision on their quarantine; ``packets_root`` says of which.
+    """
 
     KIND: ClassVar[str] = "readings.verified"
     VERSION: ClassVar[int] = 1
