@@ -9,7 +9,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi import FastAPI, Response
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "connect"))
 KIT: Any = import_module("connect_kit")
@@ -264,6 +265,27 @@ def test_a_head_that_trickles_is_given_up(door: Door, monkeypatch: pytest.Monkey
         assert connection.getresponse().read()
         time.sleep(0.4)
     connection.close()
+
+
+def test_an_answer_that_is_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(impatient, "UNREAD_S", 0.5)
+    app, size = FastAPI(), 64 << 20
+
+    @app.get("/long")
+    def long() -> Response:
+        return Response(bytes(size))
+
+    with serve_in_thread(app) as running:
+        host, _, port = urlsplit(running.url).netloc.partition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as opened:
+            opened.sendall(f"GET /long HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            time.sleep(1.5)
+            got = 0
+            with suppress(ConnectionResetError):
+                while piece := opened.recv(1 << 20):
+                    got += len(piece)
+        assert 0 < got < size
+        assert len(httpx.get(f"{running.url}/long", timeout=30).content) == size  # whoever reads gets it all
 
 
 def test_too_many_at_once_are_told_to_wait(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from penstock.period import SECOND_US
 
 BYTES_MAX: Final = 4 << 30
 """Messages waiting [bytes] above which no more are taken."""
-BATCH_MESSAGES: Final = 4_096
+BATCH_MESSAGES: Final = 8_192
 BATCH_BYTES: Final = 8 << 20
 BATCH_SPAN_US: Final = 60 * SECOND_US
 """How far apart in arrival [us] the messages of a batch may lie: it is judged as received at one instant."""

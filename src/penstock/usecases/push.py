@@ -34,8 +34,8 @@ from penstock.usecases.workers import Workers
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
-PART_MESSAGES: Final = 2_048
-PART_BYTES: Final = 4 << 20
+PART_MESSAGES: Final = 8_192  # enough to be worth all cores
+PART_BYTES: Final = 8 << 20
 KEY_CHARS_MAX: Final = 128
 SPLITTERS: Final[dict[str, Callable[[], Splitter]]] = {
     "application/cbor-seq": CborItems,
