@@ -783,7 +783,7 @@ DAMAGES: tuple[Damage, ...] = (
         "bundle.packet_malformed",
         _message(lambda m: _tagged([m[0], {4: b"roof-z"}, *m[2:]])),
     ),
-    _sealed("instant twice", "two positions signed for one instant", "bundle.packet_malformed", _instant_twice),
+    _sealed("instant twice", "two positions signed for one instant", "bundle.reading_mismatch", _instant_twice),
     _sealed("packets of another command", "the root", "bundle.reading_mismatch", _packets_of_another_command),
     _sealed("reading of another register", "its number", "bundle.reading_mismatch", _reading_of_other_register),
     _sealed("two of one name", "two registers that are paid", "bundle.register_name", _two_of_one_name),

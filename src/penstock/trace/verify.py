@@ -655,10 +655,11 @@ FORMS: tuple[Callable[[bytes], Packet], ...] = (_cose_of, _ocmf_of, _pogg_of, _c
 
 
 def _readings(channel: list[int], at_us: list[int], position_wh: list[int]) -> dict[tuple[int, int], int]:
-    places = list(zip(channel, at_us, strict=True))
-    if len(set(places)) != len(places):
-        raise ValueError("an instant twice")
-    return dict(zip(places, position_wh, strict=True))
+    """Of an instant that is said twice, what was said first: whoever judged the packet refused the other."""
+    found: dict[tuple[int, int], int] = {}
+    for own, at, position in zip(channel, at_us, position_wh, strict=True):
+        found.setdefault((own, at), position)
+    return found
 
 
 def _json_of(raw: bytes) -> dict[str, Any]:
