@@ -117,3 +117,13 @@ def test_parts_are_bounded_by_messages_and_by_bytes(
 
 def test_no_messages_are_one_empty_part() -> None:
     assert list(batches([])) == [[]]
+
+
+def test_a_file_of_another_form_is_read_by_its_suffix(plant: Plant, tmp_path: Path) -> None:
+    plant.workspace.store.close()
+    file = tmp_path / "readings.csv"
+    file.write_text("device,at,position_wh\nroof-a,2016-08-22T09:00:00-07:00,100\nroof-a,yesterday,200\n")
+    counts = ingest_file(plant.workspace.path, file)
+    assert counts["packets"] == counts["packets not_taken"] == 1  # a meter that signs is not believed on a file's word
+    assert counts["rows not taken"] == 1
+    assert ingest_file(plant.workspace.path, file) == counts

@@ -17,11 +17,13 @@ app = typer.Typer(help="Readings: intake, status, refusals.", no_args_is_help=Tr
 
 @app.command()
 def ingest(
-    file: Annotated[Path, typer.Argument(help="Signed packets as a CBOR sequence (RFC 8742).", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="Messages: .cbor, .ocmf, .json, .jsonl, .xml, .csv or .parquet.", exists=True)
+    ],
     workspace: Workspace = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a file of signed packets and record it; the same file again records nothing."""
+    """Judge a file of messages in any form and record it; the same file again records nothing."""
     from penstock.usecases.intake import ingest_file
 
     with counting(file.name, as_json) as tell:

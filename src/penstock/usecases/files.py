@@ -17,9 +17,11 @@ from penstock.energy.forms.green_button import read_green_button
 from penstock.energy.forms.parquet_rows import read_parquet
 from penstock.energy.forms.rows import FILE_BYTES_MAX, FileRead
 from penstock.energy.forms.safe_xml import read_container
+from penstock.energy.parsed import Messages
 from penstock.errors import Invalid
 from penstock.journal.words import Form
 
+ROWS_REFUSED: Final = "connect.rows_refused"
 _PART: Final = 1_000
 _SHOWN: Final = 5
 
@@ -40,7 +42,9 @@ def carried(read: Callable[[bytes, Path], FileRead]) -> Reader:
         if found.refused:
             some = ", ".join(f"row {fault.row} {fault.code}" for fault in found.faults[:_SHOWN])
             hint = "All other rows are taken. Put these right, and drop them in a file of another name."
-            raise Invalid("connect.rows_refused", f"{found.refused} rows were not taken: {some}.", hint=hint)
+            raise Invalid(
+                "connect.rows_refused", f"{found.refused} rows were not taken: {some}.", hint=hint, rows=found.refused
+            )
 
     return parts
 
@@ -57,6 +61,23 @@ def read_xml(path: Path) -> Iterator[Part]:
 def _parts(messages: list[Arrived]) -> Iterator[Part]:
     for start in range(0, len(messages), _PART):
         yield messages[start : start + _PART]
+
+
+def messages_in(path: Path) -> tuple[Messages, Invalid | None]:
+    """All messages of a file of another kind than our own packets, and what could not be read beside them.
+
+    Raises:
+        Invalid: as the reader of its suffix, where nothing can be read.
+    """
+    messages: list[tuple[Form, bytes]] = []
+    try:
+        for part in ALL_READERS[path.suffix](path):
+            messages += [(one.form, one.raw) for one in part if isinstance(one, Arrived)]
+    except Invalid as error:
+        if error.code != ROWS_REFUSED:
+            raise
+        return messages, error
+    return messages, None
 
 
 ALL_READERS: Final[Mapping[str, Reader]] = {

@@ -24,6 +24,7 @@ from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
 from penstock.journal.segment import Column, Columns
 from penstock.journal.words import Form
+from penstock.usecases.files import ALL_READERS, messages_in
 from penstock.usecases.ingest import ingest
 from penstock.usecases.salted import salted
 from penstock.usecases.sequencer import Receipt
@@ -35,6 +36,7 @@ BATCH: Final = 32_768
 BATCH_BYTES: Final = 1 << 24
 """Messages and bytes a command holds at most: memory stays bounded however many come, and however long."""
 _AHEAD: Final = 2
+_OWN: Final = ".cbor"
 Progress = Callable[[int, int], None]
 """Told after each batch how many messages are recorded, of how many."""
 
@@ -137,14 +139,17 @@ def packets_in(raw: bytes) -> list[bytes]:
 
 
 def ingest_file(workspace: Path, file: Path, progress: Progress | None = None) -> dict[str, int]:
-    """Judge and record a file of packets; its sha256 is the command's key, so a repeat records nothing."""
+    """Judge and record a file of messages; its sha256 is the command's key, so a repeat records nothing.
+
+    The suffix says what it holds, as in a watched folder; without one that is known, our own packets one after another.
+    """
     raw = file.read_bytes()
-    packets = packets_in(raw)
+    messages, fault = _messages_of(file, raw)
     received_us = file.stat().st_mtime_ns // 1_000
     key = f"ingest:{hashlib.sha256(raw).hexdigest()[:48]}"
-    counts: dict[str, int] = {"packets": len(packets)}
+    counts: dict[str, int] = {"packets": len(messages)}
     with Workspace(workspace) as opened, Workers() as workers:
-        parts = batches([(Form.COSE, one) for one in packets])
+        parts = batches(messages)
         done = 0
         for number, prepared in enumerate(prepared_ahead(opened, parts, workers)):
             named = (f"{key}:{number}", b"") if number else (key, raw)
@@ -153,8 +158,14 @@ def ingest_file(workspace: Path, file: Path, progress: Progress | None = None) -
                 counts[name] = counts.get(name, 0) + count
             done += len(prepared.messages)
             if progress is not None:
-                progress(done, len(packets))
-    return counts
+                progress(done, len(messages))
+    return counts | ({"rows not taken": int(fault.ids["rows"])} if fault else {})
+
+
+def _messages_of(file: Path, raw: bytes) -> tuple[Messages, Invalid | None]:
+    if file.suffix in ALL_READERS and file.suffix != _OWN:
+        return messages_in(file)
+    return [(Form.COSE, one) for one in packets_in(raw)], None
 
 
 def prepared_ahead(workspace: Workspace, parts: Iterable[Messages], workers: Workers) -> Iterator[Prepared]:
