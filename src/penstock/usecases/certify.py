@@ -20,8 +20,9 @@ from penstock.usecases.world import World
 def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]:
     """Titles for every interval that ended within ``readings`` (columns of reading/1 or /2), on issuing registers.
 
-    Whoever owns the device's output in an interval holds them. One fact for each right, technology and assurance level - an interval's is the
-    weakest of the readings behind it - and one more wherever a register's level changes; all or nothing.
+    Whoever owns the device's output in an interval holds them. One fact for each right, technology and assurance
+    level - an interval's is the weakest of the readings behind it - and one more wherever a register's level changes;
+    all or nothing.
 
     Raises:
         Refused: ``certificate.nothing`` where no whole interval has energy; what the title books refuse.
