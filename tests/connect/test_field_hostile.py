@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.connect.field_text import energy_mj_down, instant_us, nesting, power_mw_down
+from penstock.connect.field_text import energy_mj_down, instant_us, power_mw_down
 from penstock.connect.ocpp_meter import signed_records, unsigned_samples
 from penstock.connect.prometheus import Target, read
 from penstock.connect.sunspec_models import MODELS, number, text
 from penstock.connect.vendor_dialect import dialects, shipped
 from penstock.connect.vendor_history import in_order, positions_mj, read_rows
 from penstock.errors import Invalid
+from penstock.journal.nesting import nesting
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=60)
 JSON = st.recursive(
@@ -98,6 +99,6 @@ def test_inverters_registers(model: int, raw: bytes) -> None:
                     energy_mj_down(found[0], "Wh", found[1])
 
 
-@pytest.mark.parametrize("text", ["[" * 1_000_000, '"' + "\\" * 100_000, '{"a":"' * 100_000])
+@pytest.mark.parametrize("text", ["[" * 1_000_000, '"' + "\\" * 100_000, '"' + '\\"' * 500_000, '{"a":"' * 100_000])
 def test_nesting_is_counted_in_one_pass(text: str) -> None:
     assert nesting(text) >= 0

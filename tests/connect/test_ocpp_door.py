@@ -20,10 +20,10 @@ from ocpp.v16 import call
 from ocpp_kit import PASSWORD, Wrong, basic, central, charger, plugged, until, websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from penstock.connect.field_text import nesting
 from penstock.connect.ocpp_central import Bounds
 from penstock.connect.ocpp_door import Charger, identity_of, tls_context
 from penstock.errors import Invalid, Unavailable
+from penstock.journal.nesting import nesting
 
 HEARTBEAT = '[2,"1","Heartbeat",{}]'
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-import re
 from typing import Any, Final
 
 from penstock.chain.json_forms import Json, text
 from penstock.chain.methods import Methods
 from penstock.chain.rpc_params import data
 from penstock.errors import Corrupt, Invalid, PenstockError
+from penstock.journal.nesting import deeper_than
 
 BATCH_MAX: Final = 1_000
 NESTING_MAX: Final = 100
-_BRACKET: Final = re.compile(rb"[][{}]")
-_STRING: Final = re.compile(rb'"(?:\\.|[^"\\])*"')
 _SEND: Final = "eth_sendRawTransaction"
 _CODES: Final = {
     "rpc.parse": -32700,
@@ -99,13 +97,10 @@ class Dispatch:
 def _parsed(body: bytes) -> Json:
     # The engine raises the interpreter's recursion limit to 100,000, so deeply nested JSON would no longer end in a
     # RecursionError but overflow the C stack. Hence the depth is counted first, where there are enough brackets.
-    if body.count(b"[") + body.count(b"{") > NESTING_MAX:
-        depth = 0
-        for bracket in _BRACKET.findall(_STRING.sub(b"", body)):
-            depth += 1 if bracket in b"[{" else -1
-            if depth > NESTING_MAX:
-                raise ValueError("nested too deep")
-    return json.loads(body)
+    text = body.decode()
+    if deeper_than(text, NESTING_MAX):
+        raise ValueError("nested too deep")
+    return json.loads(text)
 
 
 def _is_send(request: Json) -> bool:

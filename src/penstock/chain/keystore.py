@@ -27,6 +27,8 @@ COST_LOG2: Final = 17
 _COST_LOG2_MIN: Final = 4
 _COST_LOG2_MAX: Final = 20
 _VERSION: Final = 1
+_BYTES_MAX: Final = 4_096
+"""A key file has some 400; so many nest no deeper than a parser can go."""
 
 
 def save_key(
@@ -81,7 +83,7 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
     try:
         if path.stat().st_mode & 0o077:
             raise Refused("key.file_open", "Others may read this key file.", hint=f"chmod 600 {path}", path=path)
-        body = json.loads(path.read_bytes())
+        body = json.loads(_small(path))
         nonce, sealed = bytes.fromhex(body.pop("nonce")), bytes.fromhex(body.pop("sealed"))
         _check(body, nonce, sealed)
     except FileNotFoundError:
@@ -89,6 +91,14 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Invalid("key.malformed", "This is no key file.", path=path) from None
     return body, nonce, sealed
+
+
+def _small(path: Path) -> bytes:
+    with path.open("rb") as file:
+        raw = file.read(_BYTES_MAX + 1)
+    if len(raw) > _BYTES_MAX:
+        raise ValueError("too long")
+    return raw
 
 
 def _check(header: dict[str, Any], nonce: bytes, sealed: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import ROUND_FLOOR, Context, Decimal, DecimalException
 from typing import Final
 
@@ -29,7 +28,6 @@ TEXT_MAX: Final = 40
 NESTING_MAX: Final = 16
 """No message of the field nests lists and objects deeper."""
 _PLACES = 30
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 _EXACT = Context(prec=120, rounding=ROUND_FLOOR)
 
 
@@ -76,19 +74,6 @@ def instant_us(text: object) -> int:
         except (Invalid, OverflowError):
             pass
     raise Invalid("connect.time", "This is no time with an offset from UTC.", hint="Expected 2026-06-01T00:15:00Z.")
-
-
-def nesting(text: str) -> int:
-    """How deep lists and objects lie in each other, counted without following them."""
-    deepest = depth = 0
-    for token in _BRACKETS.finditer(text):
-        opens = token.group()
-        if opens in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif opens in "]}":
-            depth -= 1
-    return deepest
 
 
 def _per(units: dict[str, int], unit: str) -> int:

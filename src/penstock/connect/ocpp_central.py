@@ -16,7 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from penstock.connect.field_text import NESTING_MAX, nesting
+from penstock.connect.field_text import NESTING_MAX
 from penstock.connect.ocpp16 import ChargePoint16
 from penstock.connect.ocpp201 import ChargePoint201
 from penstock.connect.ocpp_desk import Desk, Hall, Pace
@@ -24,6 +24,7 @@ from penstock.connect.ocpp_door import Charger, Door
 from penstock.connect.ocpp_profile import limit_of, refusal
 from penstock.connect.ports import Answer, Command, Sink
 from penstock.errors import Invalid, PenstockError, Unavailable
+from penstock.journal.nesting import deeper_than
 
 Session = ChargePoint16 | ChargePoint201
 VERSIONS: Final[dict[str, type[Session]]] = {"ocpp2.0.1": ChargePoint201, "ocpp1.6": ChargePoint16}
@@ -211,7 +212,7 @@ class CentralSystem:
     @staticmethod
     async def _route(session: Session, message: str | bytes) -> bool:
         """Whether the message was one; an answer to nothing that was asked is none."""
-        if not isinstance(message, str) or nesting(message) > NESTING_MAX:
+        if not isinstance(message, str) or deeper_than(message, NESTING_MAX):
             return False
         kind = message.lstrip()[:16].replace(" ", "")
         if not kind.startswith("[2,") and not session._call_lock.locked():

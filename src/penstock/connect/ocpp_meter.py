@@ -12,9 +12,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from penstock.connect.field_text import NESTING_MAX, energy_mj_down, instant_us, nesting, power_mw_down, wh_down
+from penstock.connect.field_text import NESTING_MAX, energy_mj_down, instant_us, power_mw_down, wh_down
 from penstock.connect.ports import NO_POWER, Arrived, Samples
 from penstock.errors import Invalid
+from penstock.journal.nesting import deeper_than
 from penstock.journal.words import Form
 
 CHANNELS: Final = {"Energy.Active.Import.Register": 0, "Energy.Active.Export.Register": 1}
@@ -121,7 +122,7 @@ def _record(text: str) -> bytes:
 
 
 def _from_object(raw: bytes) -> bytes:
-    if not raw.startswith(b"{") or nesting(raw.decode()) > NESTING_MAX:
+    if not raw.startswith(b"{") or deeper_than(raw.decode(), NESTING_MAX):
         return raw
     try:
         inside = json.loads(raw)

@@ -18,11 +18,12 @@ from urllib.parse import quote
 
 import httpx
 
-from penstock.connect.field_text import NESTING_MAX, nesting
+from penstock.connect.field_text import NESTING_MAX
 from penstock.connect.notebook import Notebook
 from penstock.connect.secret import Secret
 from penstock.connect.vendor_dialect import Dialect
 from penstock.errors import Invalid, Refused, Unavailable
+from penstock.journal.nesting import deeper_than
 from penstock.period import SECOND_US, to_us
 
 BODY_MAX: Final = 16 * 2**20
@@ -205,7 +206,7 @@ def read_json(raw: bytes) -> Any:
     """JSON with exact numbers. Raises Invalid ``connect.malformed``, also for NaN and for nesting without end."""
     try:
         text = raw.decode()
-        if nesting(text) > NESTING_MAX:
+        if deeper_than(text, NESTING_MAX):
             raise ValueError("too deep")
         return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
     except ValueError:

@@ -19,8 +19,11 @@ from typing import Any, Final, TypeVar, Union, cast
 
 from penstock.errors import Invalid
 from penstock.journal.exact_text import INT_BITS_MAX
+from penstock.journal.nesting import deeper_than
 
 T = TypeVar("T")
+DEPTH_MAX: Final = 1_000
+"""No fact nests deeper."""
 Plain = None | bool | str | list["Plain"] | dict[str, "Plain"]
 
 
@@ -57,7 +60,10 @@ def load(raw: bytes) -> Plain:
         Invalid: ``canonical.malformed``.
     """
     try:
-        plain = _DECODER.decode(raw.decode())
+        text = raw.decode()
+        if deeper_than(text, DEPTH_MAX):
+            raise ValueError("too deep")
+        plain = _DECODER.decode(text)
         canonical = dump(plain)
     except (ValueError, RecursionError, Invalid):
         raise Invalid("canonical.malformed", "These bytes are not canonical JSON.") from None
