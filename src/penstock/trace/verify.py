@@ -36,6 +36,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 FORMAT = "penstock.bundle/2"
 FORMAT_BEFORE = "penstock.bundle/1"  # without lives and fleet, which are empty there
 BYTES_MAX = 64 << 20
+DEPTH_MAX = 100
+BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 COUNT_MAX = 2**63 - 1
 MJ_PER_WH = 3_600_000
 HOUR_US = 3_600_000_000
@@ -186,9 +188,20 @@ def _load(raw: bytes) -> dict[str, Any]:
 
 def _parse(text: str) -> Any:
     """JSON without numbers and without a key that stands twice."""
+    _check_depth(text)
     return json.loads(
         text, object_pairs_hook=_once, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number
     )
+
+
+def _check_depth(text: str) -> None:
+    """No more levels than a bundle can need, so that no parser runs out of stack, whatever its limit is set to."""
+    if text.count("[") + text.count("{") > DEPTH_MAX:
+        depth = 0
+        for token in BRACKETS.finditer(text):
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(text[token.start()], 0)
+            if depth > DEPTH_MAX:
+                raise ValueError("nested too deep")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -663,6 +676,7 @@ def _readings(channel: list[int], at_us: list[int], position_wh: list[int]) -> d
 
 
 def _json_of(raw: bytes) -> dict[str, Any]:
+    _check_depth(raw.decode())
     said = json.loads(raw, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_once)
     if not isinstance(said, dict):
         raise TypeError("not an object")
