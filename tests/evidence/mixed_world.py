@@ -32,6 +32,9 @@ MINER = "0x" + MINER_KEY.address.hex()
 OLD_KEY = PointKey(KeyKind.P256, derive_seed(SEED, "old"))
 NEW_KEY = PointKey(KeyKind.SECP256K1, derive_seed(SEED, "new"))
 CLOUD_KEY = SigningKey(derive_seed(SEED, "cloud"))
+START_WH = 7_654_321
+"""What the meter showed when it was enrolled, in the middle of its life."""
+FLEET_START_WH = 1_234
 _DIGITS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -49,14 +52,23 @@ class MixedWorld(SmallWorld):
         self._do("sites", lambda _: [Entry(fact) for fact in [*sites, *tariffs]], DAY.start_us)
         pv, at_us = Technology.SOLAR_PV, DAY.start_us
         miner = enrol.NewDevice(MINER, "street", pv, MINER_KEY.address, ROOF_W[0], at_us, key_kind=KeyKind.ETH_ADDRESS)
-        meter = enrol.NewDevice("roof-b", "street", pv, OLD_KEY.public, ROOF_W[1], at_us, key_kind=KeyKind.P256)
+        meter = enrol.NewDevice(
+            "roof-b",
+            "street",
+            pv,
+            OLD_KEY.public,
+            ROOF_W[1],
+            at_us,
+            key_kind=KeyKind.P256,
+            start_counts_wh=(START_WH,),
+        )
         self._do("miner", lambda world: enrol.enrol_device(world, miner), at_us)
         self._do("meter", lambda world: enrol.enrol_device(world, meter), at_us)
         self._do("fleet", lambda world: enrol_fleet(world, "portfolio", _fleet()), at_us)
 
     def _roofs_send(self) -> None:
         morning, evening = slice(0, 48), slice(48, 96)
-        self._ingest_and_certify(self._messages(morning, OLD_KEY, -1, cose.FIRST, 0))
+        self._ingest_and_certify(self._messages(morning, OLD_KEY, -1, cose.FIRST, -START_WH))
         self._rotate()
         head = self._head()
         self._reset()
@@ -81,9 +93,9 @@ class MixedWorld(SmallWorld):
             packets.append(cose.sign(cose.Packet("roof-b", sequence, previous, tuple(at_us[part]), counts), key))
             previous = cose.packet_hash(packets[-1])
         reports = [_report(at_us[first : first + 4], miner[first : first + 4]) for first in hours]
-        told = carried.Carried(
-            "cloud", "roof-c", 0, Assurance.VENDOR_ATTESTED, carried.origin_of(b"an answer"), tuple(at_us), tuple(cloud)
-        )
+        level, origin = Assurance.VENDOR_ATTESTED, carried.origin_of(b"an answer")
+        shown = tuple(FLEET_START_WH + wh for wh in cloud)
+        told = carried.Carried("cloud", "roof-c", 0, level, origin, tuple(at_us), shown)
         columns: tuple[tuple[Form, Sequence[bytes]], ...] = (
             (Form.COSE, packets),
             (Form.POGG, reports),
@@ -122,7 +134,7 @@ def _fleet() -> Fleet:
         "azimuth_deg": np.full(3, -1, np.int16),
         "rolls_over_wh": np.zeros(3, np.int64),
     }
-    return Fleet(names, [CLOUD_KEY.public] * 3, [""] * 3, columns)
+    return Fleet(names, [CLOUD_KEY.public] * 3, [""] * 3, columns, [[], [FLEET_START_WH], [7]])
 
 
 def _report(at_us: Sequence[int], position_wh: Sequence[int]) -> bytes:

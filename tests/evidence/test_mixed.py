@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cbor2
 import forging
 import pytest
 from forging import Plain, edit_fact, edit_row
-from mixed_world import MINER, MINER_KEY, NEW_KEY, MixedWorld
+from mixed_world import FLEET_START_WH, MINER, MINER_KEY, NEW_KEY, OLD_KEY, MixedWorld
 from small_world import LOG_KEY, ORIGIN
 
 from penstock.journal.words import LinkKind
@@ -18,6 +19,7 @@ from penstock.trace.bundle import build_bundle
 from penstock.trace.verify import UNSIGNED, VerificationError, verify
 
 Bundles = dict[str, bytes]
+MORNING = "roof-b, by its old key"
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +31,12 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MixedWorld]:
 
 @pytest.fixture(scope="module")
 def bundles(mixed: MixedWorld) -> Bundles:
-    """The last answer from each roof, and from as few others as can be: its evening's."""
+    """The last answer from each roof, and from as few others as can be: its evening's; and one from the old key's."""
     found: dict[str, tuple[int, bytes]] = {}
     for number in range(0, len(mixed.world.books.links[LinkKind.SERVE]), 2):
         bundle = build_bundle(mixed.record, mixed.world.books, "rack-1", number)
-        roofs = [device for device, _, _ in verify(bundle, LOG_KEY.public).roofs]
+        keys = {device: key for device, _, key in verify(bundle, LOG_KEY.public).roofs}
+        roofs = [MORNING if key == OLD_KEY.public.hex() else device for device, key in keys.items()]
         for device in roofs:
             if len(roofs) <= found.get(device, (len(roofs), b""))[0]:
                 found[device] = (len(roofs), bundle)
@@ -41,8 +44,9 @@ def bundles(mixed: MixedWorld) -> Bundles:
 
 
 def test_every_roof_proves_itself_in_its_own_way(bundles: Bundles) -> None:
-    assert set(bundles) == set(MixedWorld.roofs)
-    keys = {device: {one: key for one, _, key in verify(raw).roofs}[device] for device, raw in bundles.items()}
+    assert set(bundles) == {*MixedWorld.roofs, MORNING}
+    evening = {device: raw for device, raw in bundles.items() if device != MORNING}
+    keys = {device: {one: key for one, _, key in verify(raw).roofs}[device] for device, raw in evening.items()}
     assert keys == {MINER: MINER_KEY.address.hex(), "roof-b": NEW_KEY.public.hex(), "roof-c": UNSIGNED}
 
 
@@ -97,6 +101,14 @@ def _better_assured(plain: Plain) -> None:
     edit_fact(plain, _seq(plain, "titles.issued"), assurance="meter_signed")
 
 
+def _start_of_fleet(plain: Plain, start_wh: int) -> None:
+    row = plain["rows"][int(_row_of(plain, "device/1"))]
+    raw = bytes.fromhex(row["row"])
+    said, other = cbor2.dumps([FLEET_START_WH]), cbor2.dumps([start_wh])
+    assert raw.endswith(said)
+    row["row"] = (raw.removesuffix(said) + other).hex()
+
+
 def _other_device(plain: Plain) -> None:
     plain["fleet"][0]["device"] = "0"
 
@@ -124,6 +136,20 @@ DAMAGES: list[tuple[str, str, Callable[[Plain], None], str]] = [
         lambda plain: edit_fact(plain, _seq(plain, "key.rotated"), device="roof-z"),
         "bundle.device_life",
     ),
+    (
+        MORNING,
+        "another start",
+        lambda plain: edit_fact(plain, _seq(plain, "device.enrolled"), start_counts_wh=["5"]),
+        "bundle.reading_mismatch",
+    ),
+    (
+        MORNING,
+        "starts of channels it has not",
+        lambda plain: edit_fact(plain, _seq(plain, "device.enrolled"), start_counts_wh=["5", "5"]),
+        "bundle.fact_malformed",
+    ),
+    ("roof-c", "another start of a fleet's", lambda plain: _start_of_fleet(plain, 1_235), "bundle.reading_mismatch"),
+    ("roof-c", "a start below nothing", lambda plain: _start_of_fleet(plain, -1), "bundle.row_malformed"),
     (MINER, "report altered", _report_altered, "bundle.packet_signature"),
     (
         MINER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import cbor2
 import numpy as np
 import pytest
 from device_kit import Yard, key_of
@@ -194,13 +195,16 @@ def test_another_header_is_refused(head: str) -> None:
         fleet_of_csv(head)
 
 
-@pytest.mark.parametrize("raw", [b"", b"\x80", b"\x83\x01\x02\x03", b"\x82aaab", b"\xff"])
+NO_IDENTITY = [b"", b"\x80", b"\xff", *map(cbor2.dumps, (["a", b"k", "9x"], [1, b"k", "", []], ["a", b"k", "", 5]))]
+
+
+@pytest.mark.parametrize("raw", NO_IDENTITY)
 def test_a_row_that_names_no_device_is_refused(raw: bytes) -> None:
     column = np.empty(1, dtype=object)
     column[:] = [raw]
     with pytest.raises(PenstockError, match=r"device\.identity"):
         read_identities(column)
-    assert read_identities(write_identities(["a"], [b"k"], ["9x"])) == (["a"], [b"k"], ["9x"])
+    assert read_identities(write_identities(["a"], [b"k"], ["9x"])) == (["a"], [b"k"], ["9x"], [[]])
 
 
 def test_a_site_tells_no_more_of_its_place_than_allowed(yard: Yard) -> None:

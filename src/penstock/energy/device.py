@@ -19,7 +19,7 @@ from penstock.energy.key_book import KeyBook, KeySpan
 from penstock.energy.ownership import Ownership
 from penstock.energy.point_tree import PointTree
 from penstock.energy.standings import Standings
-from penstock.journal.device_rows import read_identities
+from penstock.journal.device_rows import read_identities, start_counts
 from penstock.journal.fact import Recorded
 from penstock.journal.growing import Growing, Layout
 from penstock.journal.kinds.energy import (
@@ -160,7 +160,7 @@ class Devices:
         return capacity
 
     def enrol(self, device: DeviceEnrolled, *registers: int) -> None:
-        """Take a device in; its registers, by channel, stand at 0 when it is commissioned."""
+        """Take a device in; its registers, by channel, stand at 0 when it is commissioned, whatever it showed then."""
         self._names.intern(device.device)
         self.key_book.add([device.public_key], KEY_KINDS.index(device.key_kind))
         for lock in device.programmes:
@@ -174,10 +174,11 @@ class Devices:
             "azimuth_deg": NO_ANGLE if device.azimuth_deg is None else device.azimuth_deg,
             "cell": self._cells.intern(self.ownership.cell_of(device.site)),
         }
-        self._add(1, device.site, np.array(registers), columns, device.rolls_over_wh)
+        starts_wh = start_counts([device.start_counts_wh], len(registers))
+        self._add(1, device.site, np.array(registers), columns, device.rolls_over_wh, starts_wh)
 
     def _enrol_many(self, fact: DevicesEnrolled, columns: Columns) -> None:
-        names, keys, cells = read_identities(columns["identity"])
+        names, keys, cells, starts = read_identities(columns["identity"])
         if not names:
             return
         first = self._urns.id_of(f"{names[0]}/{fact.channels[0]}")
@@ -187,10 +188,17 @@ class Devices:
         cell = np.fromiter(map(self._cells.intern, cells), dtype=np.int32, count=len(cells))
         values: dict[str, Ints | int] = {name: columns[name] for name in copied}
         rolls_over_wh = np.repeat(columns["rolls_over_wh"], len(fact.channels))
-        self._add(len(names), fact.site, registers, values | {"cell": cell}, rolls_over_wh)
+        starts_wh = start_counts(starts, len(fact.channels))
+        self._add(len(names), fact.site, registers, values | {"cell": cell}, rolls_over_wh, starts_wh)
 
     def _add(
-        self, rows: int, site: str, registers: Ints, columns: dict[str, Ints | int], rolls_over_wh: Ints | int
+        self,
+        rows: int,
+        site: str,
+        registers: Ints,
+        columns: dict[str, Ints | int],
+        rolls_over_wh: Ints | int,
+        starts_wh: Ints,
     ) -> None:
         """New devices, whose registers are listed device by device."""
         channels, first = len(registers) // rows, len(self._channels)
@@ -203,7 +211,7 @@ class Devices:
             **columns,
         )
         since_us = np.repeat(self._devices["commissioned_us"][number], channels)
-        self.standings.begin(registers, np.repeat(number, channels), since_us, rolls_over_wh)
+        self.standings.begin(registers, np.repeat(number, channels), since_us, rolls_over_wh, starts_wh.reshape(-1))
         self.points.reach(len(self.standings))
 
     def count_with(self, number: int, channel: int, register: int) -> None:

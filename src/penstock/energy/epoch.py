@@ -52,8 +52,8 @@ def open_epoch(devices: Devices, fact: EpochOpened) -> None:
     number, register = devices.number(fact.device), devices.register_id(fact.register)
     if devices.counting(register) >= 0:
         raise Refused("epoch.register", f"A device counts {fact.register} already.", register=fact.register)
-    devices.standings.begin(np.array([register]), np.array([number]), fact.from_us, fact.rolls_over_wh)
-    devices.standings["epoch_start_wh"][register] = fact.start_count_wh
+    began = fact.from_us, fact.rolls_over_wh, fact.start_count_wh
+    devices.standings.begin(np.array([register]), np.array([number]), *began)
     devices.standings["debt_wh"][register] = fact.debt_wh
     devices.count_with(number, fact.channel, register)
     devices.points.succeed(register, devices.register_id(fact.predecessor))

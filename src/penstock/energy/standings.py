@@ -36,14 +36,17 @@ class Standings(Growing):
     def __init__(self) -> None:
         super().__init__(_STANDING)
 
-    def begin(self, register: Ints, device: Ints, at_us: Ints | int, rolls_over_wh: Ints | int) -> None:
-        """Registers that devices count from an instant on, at 0."""
+    def begin(
+        self, register: Ints, device: Ints, at_us: Ints | int, rolls_over_wh: Ints | int, start_wh: Ints | int
+    ) -> None:
+        """Registers that devices count from an instant on, at 0, when their own count is ``start_wh``."""
         if len(register):
             self.reach(int(register.max()) + 1)
         self["device_of"][register] = device
         self["last_at_us"][register] = at_us
         self["certified_at_us"][register] = at_us
         self["rolls_over_wh"][register] = rolls_over_wh
+        self["epoch_start_wh"][register] = start_wh
 
     def move(self, columns: Columns) -> None:
         """Readings: accepted ones move the standing, quarantined ones hold the register back."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.errors import Conflict, Invalid, NotFound
-from penstock.journal.device_rows import read_identities
+from penstock.journal.device_rows import read_identities, start_counts
 from penstock.journal.kinds.device import EpochOpened
 from penstock.journal.kinds.energy import DeviceEnrolled, DevicesEnrolled, SiteRegistered
 from penstock.journal.names import Names
@@ -58,10 +58,12 @@ class Enrolled:
 
         Raises:
             Conflict: ``device.known``, ``device.register_taken``. NotFound: ``site.unknown``, ``register.unknown``.
+            Invalid: ``device.start_count``.
         """
         self.names.check_new(device.device)
         self._check_known(device.site)
         urns = (device.register, *device.more_registers)
+        start_counts([device.start_counts_wh], len(urns))
         metered = self.metered()[[self._registers.id_of(urn) for urn in urns]]
         if metered.any() or len(set(urns)) != len(urns):
             raise Conflict("device.register_taken", "A device counts this register already.", device=device.device)
@@ -90,9 +92,10 @@ class Enrolled:
         self._registers.check_family(names, fact.channels)
 
     def enrol_many(self, fact: DevicesEnrolled, columns: Columns) -> None:
-        """Take many devices in and open their registers; raises as `check_many`, and ``device.identity``."""
-        names = read_identities(columns["identity"]).names
+        """Take many devices in and open their registers; raises as `check_many`, `read_identities`, `start_counts`."""
+        names, *_, starts = read_identities(columns["identity"])
         self.check_many(fact, names)
+        start_counts(starts, len(fact.channels))
         base = self.names.add_all(names)
         first = self._registers.open_family(self.names, base, fact.channels, Unit.WH, RegisterKind.COUNTED, fact.issues)
         registers = np.arange(first, len(self._registers))

@@ -31,7 +31,7 @@ DEVICES: Final = SegmentFormat(
     summed="capacity_w",
 )
 """Devices enrolled in bulk; codes as in ``TECHNOLOGIES``, ``KEY_KINDS``, ``ASSURANCES``, -1 for no angle. ``identity``
-is the CBOR array [name, public key, cell]."""
+is the CBOR array [name, public key, cell, [what the counter of each channel showed at commissioning in Wh]]."""
 
 READINGS: Final = SegmentFormat(
     "reading/1",

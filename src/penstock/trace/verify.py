@@ -1289,22 +1289,34 @@ def _meter_of(fact: Fact) -> Meter:
     more = fact.data.get("more_registers", [])
     if not isinstance(more, list) or not all(isinstance(name, str) for name in more):
         raise VerificationError("bundle.fact_malformed", f"Fact {fact.seq} misstates more_registers.")
+    counts = fact.data.get("start_counts_wh", [])
+    if not isinstance(counts, list) or len(counts) > 1 + len(more) or not all(isinstance(one, str) for one in counts):
+        raise VerificationError("bundle.fact_malformed", f"Fact {fact.seq} misstates start_counts_wh.")
+    starts = [_unsigned(fact, "start_counts_wh", one) for one in counts]
     kind, level = fact.data.get("key_kind", KEY_KINDS[0]), _level(fact.data.get("assurance", ASSURANCE[0]))
-    registers = {name: (channel, 0) for channel, name in enumerate([fact.text("register"), *more])}
+    registers = _started([fact.text("register"), *more], starts)
     key = Key(str(kind), fact.octets("public_key"), 0)
     return Meter(fact.text("device"), fact.count("commissioned_us"), level, registers, [key])
 
 
 def _bulk_meter_of(row: Row, channels: list[str]) -> Meter:
     try:
-        (name, key, _), rest = _cbor(row.blob, 0)
-        if rest != len(row.blob) or type(name) is not str or type(key) is not bytes:
+        (name, key, _, starts), rest = _cbor(row.blob, 0)
+        if rest != len(row.blob) or type(name) is not str or type(key) is not bytes or type(starts) is not list:
             raise ValueError("not an identity")
+        if len(starts) > len(channels) or not all(type(one) is int and 0 <= one <= COUNT_MAX for one in starts):
+            raise ValueError("not its counts")
         kind, level = KEY_KINDS[row["key_kind"]], row["assurance"]
     except (ValueError, TypeError, LookupError, RecursionError):
         raise VerificationError("bundle.row_malformed", "A device's row does not say who it is.") from None
-    registers = {f"{name}/{ending}": (channel, 0) for channel, ending in enumerate(channels)}
+    registers = _started([f"{name}/{ending}" for ending in channels], starts)
     return Meter(name, row["commissioned_us"], level, registers, [Key(kind, key, 0)])
+
+
+def _started(names: list[str], starts: list[int]) -> dict[str, tuple[int, int]]:
+    """Registers by name: their channel, and what the device's own counter showed when it was commissioned [Wh]."""
+    begun = zip(names, starts + [0] * len(names), strict=False)
+    return {name: (channel, start) for channel, (name, start) in enumerate(begun)}
 
 
 def _span(row: Row, side: str) -> tuple[int, int, int]:

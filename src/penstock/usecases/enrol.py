@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from penstock.energy.key_book import check_key
 from penstock.errors import Conflict, Invalid, NotFound
-from penstock.journal.device_rows import register_urns
+from penstock.journal.device_rows import register_urns, start_counts
 from penstock.journal.enrolled import check_channels
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.compute import RackRegistered
@@ -29,7 +32,8 @@ ISSUES: Final = (Right.ATTRIBUTE, Right.ENERGY)
 class NewDevice:
     """A device to enrol on a site that is registered: what it is, its key, and the names of its channels.
 
-    Channel i counts the register ``<name>/<channels[i]>``; channel 0 issues ``issues``, the others check.
+    Channel i counts the register ``<name>/<channels[i]>``; channel 0 issues ``issues``, the others check. Of a device
+    that has counted before, ``start_counts_wh`` says what each channel showed at ``commissioned_us``.
     """
 
     name: str
@@ -46,6 +50,7 @@ class NewDevice:
     azimuth_deg: int | None = None
     rolls_over_wh: int = 0
     programmes: tuple[ProgrammeLock, ...] = ()
+    start_counts_wh: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,8 @@ def enrol_device(world: World, new: NewDevice) -> list[Entry]:
 
     Raises:
         Invalid: ``device.name``, ``device.key``, ``device.capacity``, ``device.channels``, ``device.angle``,
-        ``device.width``. Conflict: ``device.enrolled_twice``, ``device.key_taken``. NotFound: ``site.unknown``.
+        ``device.width``, ``device.start_count``. Conflict: ``device.enrolled_twice``, ``device.key_taken``. NotFound:
+        ``site.unknown``.
     """
     check_new(world, new)
     urns = register_urns([new.name], new.channels)
@@ -127,6 +133,7 @@ def enrol_device(world: World, new: NewDevice) -> list[Entry]:
         more_registers=tuple(urns[1:]),
         rolls_over_wh=new.rolls_over_wh,
         programmes=new.programmes,
+        start_counts_wh=new.start_counts_wh,
     )
     return [*map(Entry, opened), Entry(enrolled)]
 
@@ -143,6 +150,7 @@ def check_new(world: World, new: NewDevice) -> None:
         raise Invalid("device.angle", "A plane is tilted by 0 to 90 degrees and faces 0 to 359.", device=new.name)
     if new.rolls_over_wh < 0:
         raise Invalid("device.width", "A register's width is not negative.", device=new.name)
+    check_starts(start_counts([new.start_counts_wh], len(new.channels)), np.array([new.rolls_over_wh]), [new.name])
     if new.site not in world.books.sites:
         raise NotFound("site.unknown", f"There is no site {new.site}.", site=new.site)
     if world.energy.number(new.name) >= 0:
@@ -154,6 +162,14 @@ def check_new(world: World, new: NewDevice) -> None:
             hint="A gateway that signs for many is enrolled with assurance gateway_signed.",
             device=new.name,
         )
+
+
+def check_starts(starts_wh: NDArray[np.int64], rolls_over_wh: NDArray[np.int64], names: Sequence[str]) -> None:
+    """That no counter (a row a device) showed more than its width; raises Invalid ``device.start_count``."""
+    beyond = (rolls_over_wh > 0) & (starts_wh.max(axis=1, initial=0) >= rolls_over_wh)
+    if beyond.any():
+        name = names[int(np.argmax(beyond))]
+        raise Invalid("device.start_count", "A counter shows less than the width it rolls over at.", device=name)
 
 
 def enrol_producers(world: World, producers: Sequence[Producer]) -> list[Entry]:

@@ -6,12 +6,12 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from penstock.errors import Conflict, Invalid, PenstockError
-from penstock.journal.device_rows import write_identities
+from penstock.journal.device_rows import start_counts, write_identities
 from penstock.journal.fact import Entry
 from penstock.journal.formats import DEVICES
 from penstock.journal.kinds.energy import DevicesEnrolled
@@ -20,24 +20,36 @@ from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, Right, T
 from penstock.keys import KEY_KINDS, KeyKind, is_public_key
 from penstock.period import parse_iso
 from penstock.units import INT64_MAX
-from penstock.usecases.enrol import COARSE_DIGITS, ISSUES, check_apart, coarsened
+from penstock.usecases.enrol import COARSE_DIGITS, ISSUES, check_apart, check_starts, coarsened
 from penstock.usecases.world import World
 
 T = TypeVar("T")
 CHANNELS: Final = ("export",)
 COLUMNS: Final = ("device", "technology", "public_key", "capacity_w", "commissioned")
-MORE_COLUMNS: Final = ("key_kind", "assurance", "tilt_deg", "azimuth_deg", "rolls_over_wh", "cell")
+MORE_COLUMNS: Final = (
+    "key_kind",
+    "assurance",
+    "tilt_deg",
+    "azimuth_deg",
+    "rolls_over_wh",
+    "start_counts_wh",
+    "cell",
+)
 """Of a fleet's CSV file: the first five are needed, the others may be missing or empty."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fleet:
-    """Devices to enrol, row by row; ``columns`` are those of ``device/1`` without ``identity``."""
+    """Devices to enrol, row by row; ``columns`` are those of ``device/1`` without ``identity``.
+
+    ``start_counts_wh`` is what each channel of each device showed at commissioning, empty where all began at 0.
+    """
 
     names: Sequence[str]
     public_keys: Sequence[bytes]
     cells: Sequence[str]
     columns: dict[str, Column]
+    start_counts_wh: Sequence[Sequence[int]] = ()
 
 
 def enrol_fleet(
@@ -53,18 +65,21 @@ def enrol_fleet(
 
     Raises:
         NotFound: ``site.unknown``. Invalid: ``device.name``, ``device.channels``, ``device.key``, ``device.capacity``,
-        ``device.angle``, ``device.width``. Conflict: ``device.known``, ``device.enrolled_twice``,
-        ``device.key_taken``, ``register.known``.
+        ``device.angle``, ``device.width``, ``device.start_count``. Conflict: ``device.known``,
+        ``device.enrolled_twice``, ``device.key_taken``, ``register.known``.
     """
     signed = np.flatnonzero(fleet.columns["assurance"] == ASSURANCES.index(Assurance.METER_SIGNED)).tolist()
     own_keys = [fleet.public_keys[row] for row in signed]
     check_apart(fleet.names, own_keys)
     _check_columns(fleet)
+    if fleet.start_counts_wh:
+        starts_wh = start_counts(fleet.start_counts_wh, len(channels))
+        check_starts(starts_wh, fleet.columns["rolls_over_wh"], fleet.names)
     taken = world.energy.key_book.holders(own_keys)
     if taken.any():
         row = signed[int(np.argmax(taken))]
         raise Conflict("device.key_taken", "Another device has this key.", device=fleet.names[row])
-    identity = write_identities(fleet.names, fleet.public_keys, fleet.cells)
+    identity = write_identities(fleet.names, fleet.public_keys, fleet.cells, fleet.start_counts_wh)
     segment = Segment(DEVICES, fleet.columns | {"identity": identity})
     fact = DevicesEnrolled(segment.ref(), site, channels, issues)
     world.books.enrolled.check_many(fact, fleet.names, new_site=new_site)
@@ -105,11 +120,12 @@ def fleet_of_csv(text: str, digits: int = COARSE_DIGITS) -> Fleet:
     if not set(COLUMNS) <= header <= {*COLUMNS, *MORE_COLUMNS}:
         raise Invalid("fleet.columns", f"The file has the columns {', '.join((*COLUMNS, *MORE_COLUMNS))}.")
     rows = [_row(reader.line_num, row, digits) for row in _lines(reader)]
-    names, keys, cells, *numbers = zip(*rows, strict=True) if rows else ((), (), (), *[()] * len(DEVICES.fixed))
+    nothing: tuple[tuple[Any, ...], ...] = ((),) * (4 + len(DEVICES.fixed))
+    names, keys, cells, starts, *numbers = zip(*rows, strict=True) if rows else nothing
     columns = {
         name: np.array(column, dtype=dtype) for (name, dtype), column in zip(DEVICES.fixed, numbers, strict=True)
     }
-    return Fleet(names, keys, cells, columns)
+    return Fleet(names, keys, cells, columns, starts if any(starts) else ())
 
 
 def _lines(reader: csv.DictReader[str]) -> Iterable[dict[str, str]]:
@@ -119,7 +135,8 @@ def _lines(reader: csv.DictReader[str]) -> Iterable[dict[str, str]]:
         raise Invalid("fleet.row", f"Line {reader.line_num + 1}: {error}.") from None
 
 
-def _row(line: int, row: dict[str, str], digits: int) -> tuple[str, bytes, str, int, int, int, int, int, int, int, int]:
+def _row(line: int, row: dict[str, str], digits: int) -> tuple[Any, ...]:
+    """A line's name, key, cell, start counts, and the fixed columns of ``device/1``."""
     try:
         if None in row or None in row.values():
             raise ValueError("it has another number of fields than the header")
@@ -127,6 +144,7 @@ def _row(line: int, row: dict[str, str], digits: int) -> tuple[str, bytes, str, 
             row["device"],
             bytes.fromhex(row["public_key"]),
             coarsened(row.get("cell") or "", digits),
+            tuple(_whole(one, INT64_MAX) for one in (row.get("start_counts_wh") or "").split()),
             TECHNOLOGIES.index(Technology(row["technology"])),
             KEY_KINDS.index(_or(row.get("key_kind"), KeyKind, KeyKind.ED25519)),
             ASSURANCES.index(_or(row.get("assurance"), Assurance, Assurance.METER_SIGNED)),

@@ -43,7 +43,8 @@ class DeviceEnrolled:
 
     ``capacity_w`` bounds what ``register`` can count; tilt and azimuth [degrees, south = 180] where it has them.
     ``register`` is its channel 0, ``more_registers`` channels 1, 2, ...; each passes its last digit at
-    ``rolls_over_wh`` (0: never). ``assurance`` is the most that its readings can have.
+    ``rolls_over_wh`` (0: never). ``assurance`` is the most that its readings can have. ``start_counts_wh`` is what the
+    device's own counters showed when it was commissioned, by channel, 0 where nothing is said: nothing of that counts.
     """
 
     KIND: ClassVar[str] = "device.enrolled"
@@ -62,6 +63,7 @@ class DeviceEnrolled:
     more_registers: tuple[str, ...] = ()
     rolls_over_wh: int = 0
     programmes: tuple[ProgrammeLock, ...] = ()
+    start_counts_wh: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

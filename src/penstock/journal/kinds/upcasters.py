@@ -9,9 +9,9 @@ from penstock.journal.fact import Upcaster
 
 
 def _device_enrolled_1(data: dict[str, Plain]) -> dict[str, Plain]:
-    """Every device had one register, an Ed25519 key, and signed its own readings."""
+    """Every device had one register that began at 0, an Ed25519 key, and signed its own readings."""
     more: dict[str, Plain] = {"key_kind": "ed25519", "assurance": "meter_signed", "more_registers": []}
-    return data | more | {"rolls_over_wh": "0", "programmes": []}
+    return data | more | {"rolls_over_wh": "0", "programmes": [], "start_counts_wh": []}
 
 
 def _site_registered_1(data: dict[str, Plain]) -> dict[str, Plain]:
