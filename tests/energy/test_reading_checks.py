@@ -169,7 +169,7 @@ def test_a_frozen_charger_is_frozen_in_1970_too() -> None:
 def test_a_charger_that_stood_still_before_this_batch() -> None:
     books = Books(kind=Technology.CHARGER)
     books.last_wh[:] = 50
-    memory = Memory(np.array([START_US]), np.array([50]), np.array([2]))
+    memory = Memory(np.array([0]), np.array([2]), np.array([50]))
     assert codes(readings([50], message=[0]), books, memory=memory) == [R.REGISTER_FROZEN]
     assert codes(readings([51], message=[0]), books, memory=memory) == [0]
 
@@ -204,14 +204,40 @@ def test_the_clear_sky_is_scored_by_the_days_energy() -> None:
     assert codes(hours(two_days), books, bounds=bounds) == [0] * 42
 
 
-def test_what_a_batch_does_not_show_is_scored_from_where_the_day_began() -> None:
+@pytest.mark.parametrize("hours_each", [1, 6, 18])
+def test_a_day_comes_to_the_same_in_one_batch_or_many(hours_each: int) -> None:
+    """Where the sun was two hours late: less than the sky allows until the evening, and then too much."""
     books, bounds = Books(capacity=6_000), square_sun()
     bounds.cumulative_wh[:] = bounds.cumulative_wh * 4 // 6
-    books.last_wh[:], books.last_at_us[:] = 11 * 4_260, START_US + 17 * HOUR_US
-    last_hour = readings([12 * 4_260], [START_US + 18 * HOUR_US])
-    memory = Memory(np.array([START_US]), np.array([0]), np.array([0]))
-    assert codes(last_hour, books, bounds=bounds) == [0]
-    assert codes(last_hour, books, bounds=bounds, memory=memory) == [R.ABOVE_CLEAR_SKY]
+    day = hours([0] * 8 + [4_000] * 4 + [4_600] * 6)
+    whole, above_wh, decided, said = checked(day, books, bounds=bounds), np.zeros(1, np.int64), [], []
+    for first in range(0, 18, hours_each):
+        part = {name: column[first : first + hours_each] for name, column in day.items()}
+        outcome = checked(part, books, bounds=bounds, memory=Memory(above_wh, above_wh, above_wh))
+        decided += outcome.verdict.tolist()
+        said += outcome.above_wh.tolist()
+        last = np.flatnonzero(outcome.verdict == 0)[-1:]
+        if len(last):
+            books.last_at_us[:], books.last_wh[:] = (part[name][last] for name in ("at_us", "position_wh"))
+            above_wh = outcome.above_wh[last]
+        books.held_since_us[:] |= int((outcome.verdict == R.ABOVE_CLEAR_SKY).any())
+    assert decided == [0] * 16 + [R.ABOVE_CLEAR_SKY] * 2
+    assert said[:17] == whole.above_wh[:17].tolist()
+    assert said[16] > 12 * 4_000 * EXCESS_PERCENT // 100 > said[15] > said[12] > said[11]
+
+
+def test_yesterdays_energy_above_the_sky_is_not_todays() -> None:
+    books, bounds = Books(capacity=6_000), square_sun()
+    bounds.cumulative_wh[:] = bounds.cumulative_wh * 4 // 6
+    memory = Memory(np.array([2_800]), np.array([0]), np.array([0]))
+    hour = {day: readings([4_600], [START_US + (24 * day + 8) * HOUR_US]) for day in range(2)}
+    books.last_at_us[:] = START_US + 7 * HOUR_US
+    assert codes(hour[0], books, bounds=bounds, memory=memory) == [R.ABOVE_CLEAR_SKY]
+    books.last_at_us[:] = START_US + 31 * HOUR_US
+    assert codes(hour[1], books, bounds=bounds, memory=memory) == [R.ABOVE_CLEAR_SKY]
+    books.last_at_us[:] = START_US + 24 * HOUR_US
+    hour[1]["position_wh"][:] = 0
+    assert checked(hour[1], books, bounds=bounds, memory=memory).above_wh.tolist() == [0]
 
 
 def test_without_a_place_or_beyond_the_grid_the_sky_bounds_nothing() -> None:

@@ -34,6 +34,7 @@ def readings(count: int, first: int = 0) -> dict[str, Column]:
         "assurance": np.zeros(count, np.uint8),
         "verdict": np.zeros(count, np.uint8),
         "findings": np.zeros(count, np.uint32),
+        "above_wh": np.zeros(count, np.int64),
     }
 
 

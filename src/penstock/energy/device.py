@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.energy import life
+from penstock.energy.checks.flat import CHARGER
 from penstock.energy.device_table import NO_ANGLE, Column, DeviceTable
 from penstock.energy.key_book import KeyBook, KeySpan
 from penstock.energy.ownership import Ownership
@@ -31,7 +32,7 @@ from penstock.journal.kinds.energy import (
     TitlesIssued,
 )
 from penstock.journal.kinds.ledger import WorkspaceOpened
-from penstock.journal.kinds.quarantine import GapAccepted, QuarantineLifted
+from penstock.journal.kinds.quarantine import GapAccepted, QuarantineLifted, ReadingsReviewed
 from penstock.journal.kinds.upkeep import ReadingsErased
 from penstock.journal.names import Names
 from penstock.journal.register import Registers
@@ -70,7 +71,9 @@ class Devices:
     device_of, epoch_start_wh, rolls_over_wh = Column("standings"), Column("standings"), Column("standings")
     last_at_us, last_wh, debt_wh = Column("standings"), Column("standings"), Column("standings")
     certified_at_us, certified_wh = Column("standings"), Column("standings")
-    held_since_us = Column("standings")
+    held_since_us, above_wh = Column("standings"), Column("standings")
+    still, still_wh = Column("standings"), Column("standings")
+    doubts, cleared_us = Column("standings"), Column("standings")
     parent_of = Column("points")
 
     def __init__(self, registers: Registers | None = None, names: Names | None = None) -> None:
@@ -81,6 +84,7 @@ class Devices:
         self._names = names if names is not None else Names("device")
         self._cells = Names("cell")
         self._devices, self._channels = DeviceTable(), Growing({"register": Layout("int32", -1)})
+        self._judged_again = False
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -240,18 +244,30 @@ class Devices:
                 self._enrol_many(devices, columns)
             case PacketsReceived() if columns is not None:
                 self._devices.move_heads(columns)
+                self._judged_again = False
             case ReadingsVerified() if columns is not None:
                 self.standings.move(columns)
+                self._stand_still(columns)
+            case ReadingsReviewed() if columns is not None:
+                self.standings.doubt(columns)
             case ReadingsErased() if columns is not None:
                 self._stand(columns)
             case TitlesIssued(right=Right.ATTRIBUTE) if columns is not None:
                 self.standings.certify(columns, recorded.fact.interval_us)
             case QuarantineLifted() as lifted:
                 self.standings.lift([self._urns.id_of(urn) for urn in lifted.registers])
+                self._judged_again = True
             case GapAccepted() as gap:
                 self._devices.set_head(self.number(gap.device), gap.sequence - 1, gap.previous or bytes(32))
             case _:
                 life.fold(self, recorded)
+
+    def _stand_still(self, columns: Columns) -> None:
+        """Chargers that stand still: each message once, when it came, not when its readings are judged again."""
+        device = np.where(columns["register"] >= 0, self.standings["device_of"][columns["register"]], -1)
+        rows = np.flatnonzero((device >= 0) & (self._devices["technology"][device] == CHARGER))
+        if len(rows) and not self._judged_again:
+            self.standings.stand_still(*(columns[name][rows] for name in ("register", "packet", "position_wh")))
 
     def _stand(self, columns: Columns) -> None:
         """Registers and devices stand where they stood when their readings were erased (columns of standing/1)."""

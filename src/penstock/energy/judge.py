@@ -18,7 +18,7 @@ from penstock.energy.chain_order import judge_order
 from penstock.energy.checks.bounds import NO_BOUNDS, Bounds
 from penstock.energy.checks.clock import SKEW_US
 from penstock.energy.checks.sky import Sky, sky_bounds
-from penstock.energy.checks.table import check_readings
+from penstock.energy.checks.table import Memory, check_readings
 from penstock.energy.device import Devices
 from penstock.energy.message import Batch
 from penstock.energy.parsed import Messages, parse_messages
@@ -130,6 +130,7 @@ def _judge_readings(
         received_us,
         NO_BOUNDS if sky is None else _bounds(device, at_us, received_us, devices, sky),
         devices.parent_of,
+        Memory(devices.above_wh, devices.still, devices.still_wh),
     )
     return {
         "register": register,
@@ -139,6 +140,7 @@ def _judge_readings(
         "assurance": batch.assurance[message],
         "verdict": found.verdict,
         "findings": found.findings,
+        "above_wh": found.above_wh,
     }
 
 

@@ -69,11 +69,14 @@ VERDICTS: Final = SegmentFormat(
         ("assurance", "uint8"),
         ("verdict", "uint8"),
         ("findings", "uint32"),
+        ("above_wh", "int64"),
     ),
     subject="register",
     instant="at_us",
 )
-"""Where registers stood, as ``reading/1``, with each reading's assurance level and all that was found."""
+"""Where registers stood, as ``reading/1``, with each reading's assurance level and all that was found. ``above_wh`` is
+how much its register had counted above a clear sky's bound by then, since its solar day began: with it the next packet
+of that day is judged as if both had come together."""
 
 TITLES: Final = SegmentFormat(
     "title/1",
@@ -143,11 +146,20 @@ STANDINGS: Final = SegmentFormat(
         ("certified_at_us", "int64"),
         ("certified_wh", "int64"),
         ("held_since_us", "int64"),
+        ("above_wh", "int64"),
+        ("still", "int64"),
+        ("still_wh", "int64"),
+        ("doubts", "uint32"),
+        ("cleared_us", "int64"),
         ("head_sequence", "int64"),
     ),
     blob="head_hash",
 )
-"""Where registers and their devices stood when readings were erased: with it the journal still makes the same books."""
+"""Where registers and their devices stood when readings were erased, what the checks of a day remember of the time
+before, and what reviews doubt: with it the journal still makes the same books."""
+
+REVIEWS: Final = SegmentFormat("review/1", (("register", "int32"), ("at_us", "int64"), ("findings", "uint32")))
+"""What a day's review found: the first doubtful reading of each register of which it found something."""
 
 PLAIN: Final = (
     PACKETS,
@@ -162,6 +174,7 @@ PLAIN: Final = (
     STEPS,
     WITHDRAWALS,
     STANDINGS,
+    REVIEWS,
 )
 """Every format without salt."""
 

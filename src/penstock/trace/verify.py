@@ -254,8 +254,8 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "reading/1": ("<iqqiB", ("register", "at_us", "position_wh", "packet", "verdict")),
     "reading/2": (
-        "<iqqiBBI",
-        ("register", "at_us", "position_wh", "packet", "assurance", "verdict", "findings"),
+        "<iqqiBBIq",
+        ("register", "at_us", "position_wh", "packet", "assurance", "verdict", "findings", "above_wh"),
     ),
     "title/1": ("<iqqiq", ("register", "start", "stop", "holder", "interval_us")),
     "move/1": ("<iqqiiB", ("register", "start", "stop", "source", "target", "state")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -53,13 +53,27 @@ def standing_still(register: Ints, message: Ints, position_wh: Ints, still_befor
     too. ``still_before`` is, for each row, how many messages of its register stood at one value before this batch,
     if the register still stands there, else 0.
     """
+    stands = messages_still(register, message, position_wh, still_before)
+    times = spread(stands.times, stands.starts, len(register))
+    frozen, zero = times > FROZEN_TRANSACTIONS, times > 0
+    return marked(frozen, ReadingVerdict.REGISTER_FROZEN) | marked(zero, ReadingVerdict.ZERO_ENERGY)
+
+
+class Still(NamedTuple):
+    """Messages: where the rows of each begin, how many in a row stood at one value by then, and where it ended [Wh]."""
+
+    starts: Ints
+    times: Ints
+    most_wh: Ints
+
+
+def messages_still(register: Ints, message: Ints, position_wh: Ints, still_before: Ints) -> Still:
+    """How often registers stood still, message by message; arguments as of `standing_still`."""
     starts = runs(register, message)
     if not len(starts):
-        return np.zeros(0, dtype=np.uint32)
+        return Still(starts, starts, starts)
     least, most = np.minimum.reduceat(position_wh, starts), np.maximum.reduceat(position_wh, starts)
-    stood = _times_in_a_row(register[starts], least, most, still_before[starts])
-    frozen, zero = spread(stood > FROZEN_TRANSACTIONS, starts, len(register)), spread(stood > 0, starts, len(register))
-    return marked(frozen, ReadingVerdict.REGISTER_FROZEN) | marked(zero, ReadingVerdict.ZERO_ENERGY)
+    return Still(starts, _times_in_a_row(register[starts], least, most, still_before[starts]), most)
 
 
 def _times_in_a_row(register: Ints, least: Ints, most: Ints, before: Ints) -> Ints:

@@ -41,13 +41,31 @@ class SkySteps:
         most = bounds.most_wh(plane, steps.at0_us[rows], at, steps.capacity_w[rows])
         return cls(rows, plane, bounds.day(plane, at), most)
 
+    def so_far(self, steps: Steps, bounds: Bounds, last_at_us: Ints, above_wh: Ints | None) -> Ints:
+        """Energy above the bound so far, over the steps of each register's solar day [Wh]; one for each of ``rows``.
 
-def under_the_sky(steps: Steps, sky: SkySteps, bounds: Bounds, day_at_us: Ints, day_wh: Ints) -> Findings:
+        ``last_at_us`` and ``above_wh``, by register number, are where each stood before these steps and what it had
+        above the bound by then: it goes on where the day is the same. So a day comes to the same in one batch or many.
+        """
+        above = np.maximum(steps.energy_wh[self.rows] - self.most_wh, 0)
+        register = steps.register[self.rows]
+        starts = runs(register, self.day)
+        total = np.cumsum(above)
+        begin = np.r_[0, total][starts]
+        if above_wh is not None:
+            first = register[starts]
+            same_day = bounds.day(self.plane[starts], last_at_us[first]) == self.day[starts]
+            begin = begin - np.where(same_day, above_wh[first], 0)
+        so_far: Ints = total - spread(begin, starts, len(total))
+        return so_far
+
+
+def under_the_sky(steps: Steps, sky: SkySteps, bounds: Bounds, so_far: Ints) -> Findings:
     """AT_NIGHT and ABOVE_CLEAR_SKY for steps of planes whose bound is known (pvlib, Ineichen-Perez; ``bounds``).
 
     Night: more than a register's quantum and five parts in a thousand of capacity while the sun was down throughout.
-    Clear sky: energy above the bound, step by step over the solar day as far as the batch shows it, or from where the
-    day began (``day_at_us``, ``day_wh``, for each step) to now, passes six hundredths of the day's bound.
+    Clear sky: energy above the bound (``so_far``, step by step over the solar day) passes six hundredths of the day's
+    bound.
     """
     findings, rows = np.zeros(len(steps), dtype=np.uint32), sky.rows
     if len(rows):
@@ -55,35 +73,8 @@ def under_the_sky(steps: Steps, sky: SkySteps, bounds: Bounds, day_at_us: Ints, 
         elapsed = np.minimum(steps.elapsed_us[rows], DAY_US)
         noise = QUANTUM_WH + capacity * elapsed // (HOUR_US * 1_000 // NIGHT_PERMILLE)
         starts = runs(steps.register[rows], sky.day)
-        first = rows[starts]
-        whole = bounds.day_most_wh(sky.plane[starts], sky.day[starts], steps.capacity_w[first])
-        anchor = (day_at_us[first], day_wh[first])
-        since = _since_day_began(steps, sky, bounds, starts, *anchor)
-        score = np.maximum(_over_the_day(starts, energy - sky.most_wh), since)
+        whole = bounds.day_most_wh(sky.plane[starts], sky.day[starts], steps.capacity_w[rows[starts]])
         allowed = QUANTUM_WH + np.maximum(spread(whole, starts, len(rows)), sky.most_wh) * EXCESS_PERCENT // 100
         night = marked((sky.most_wh == 0) & (energy > noise), ReadingVerdict.AT_NIGHT)
-        findings[rows] = night | marked(score > allowed, ReadingVerdict.ABOVE_CLEAR_SKY)
+        findings[rows] = night | marked(so_far > allowed, ReadingVerdict.ABOVE_CLEAR_SKY)
     return findings
-
-
-def _over_the_day(starts: Ints, above: Ints) -> Ints:
-    """Energy above the bound so far, over the steps of each register's day [Wh]."""
-    total = np.cumsum(np.maximum(above, 0))
-    so_far: Ints = total - spread(np.r_[0, total][starts], starts, len(total))
-    return so_far
-
-
-def _since_day_began(steps: Steps, sky: SkySteps, bounds: Bounds, starts: Ints, day_at_us: Ints, day_wh: Ints) -> Ints:
-    """Energy above the bound from where each register's day began, as one step [Wh]; 0 where that is not known.
-
-    The bound of the whole is the bound from there to the day's first step, and of the steps since.
-    """
-    plane, first = sky.plane[starts], sky.rows[starts]
-    begin, to = day_at_us, steps.at0_us[first]
-    known = bounds.covers(begin) & (begin <= to) & (sky.day[starts] - bounds.day(plane, begin) <= 1)
-    begin = np.where(known, begin, to)
-    before = bounds.most_wh(plane, begin, to, steps.capacity_w[first])
-    total = np.cumsum(sky.most_wh)
-    most = total - spread(np.r_[0, total][starts] - before, starts, len(total))
-    above: Ints = steps.wh[sky.rows] - spread(day_wh, starts, len(total)) - most
-    return np.where(spread(known, starts, len(total)), above, 0)

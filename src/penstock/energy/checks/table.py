@@ -59,23 +59,24 @@ class Standings(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """What a batch does not show of the time before, by register number. Optional: without it, the last standing.
+    """What a batch does not show of the time before, by register number.
 
     Attributes:
-        day_at_us, day_wh: the last accepted reading before the register's present solar day began.
-        still: how many messages in a row it has stood at its last position.
+        above_wh: energy above a clear sky's bound by its last accepted reading, since that reading's solar day began.
+        still: how many messages in a row it has stood at ``still_wh``.
     """
 
-    day_at_us: Ints
-    day_wh: Ints
+    above_wh: Ints
     still: Ints
+    still_wh: Ints
 
 
 class Checked(NamedTuple):
-    """For each reading its `ReadingVerdict` and everything found, as bits."""
+    """For each reading its `ReadingVerdict`, everything found, as bits, and its day's energy above a clear sky [Wh]."""
 
     verdict: NDArray[np.uint8]
     findings: Findings
+    above_wh: NDArray[np.int64]
 
 
 def check_readings(
@@ -93,7 +94,8 @@ def check_readings(
             ``power_mw``, ``clock``, ``meter``, ``message`` (its row), ``key_since_us`` and ``key_until_us`` (validity
             of the key that signed it), ``seen_wh`` (where a stored reading of that register and instant stands).
         devices: the books. received_us: when they came, one instant or one each. bounds: of the sky, `NO_BOUNDS`
-            without. parent_of: by register number, the register that checks it, -1 none.
+            without. parent_of: by register number, the register that checks it, -1 none. memory: of what came before,
+            where packets tell less than a day.
     """
     findings = _alone(readings, devices, received_us)
     register = readings["register"]
@@ -102,9 +104,11 @@ def check_readings(
         rows = rows[np.argsort(register[rows], kind="stable")]
     findings[rows] |= _standing_still(readings, rows, devices, memory)
     rows = rows[(findings[rows] & REFUSES) == 0]
+    above_wh = np.zeros(len(findings), dtype=np.int64)
     if len(rows):
-        findings[rows] |= _together(readings, rows, devices, bounds, parent_of, memory)
-    return Checked(verdicts_of(findings), findings)
+        more, above_wh[rows] = _together(readings, rows, devices, bounds, parent_of, memory)
+        findings[rows] |= more
+    return Checked(verdicts_of(findings), findings, above_wh)
 
 
 def _alone(readings: Mapping[str, Ints], devices: Standings, received_us: Ints | int) -> Findings:
@@ -133,7 +137,7 @@ def _standing_still(readings: Mapping[str, Ints], rows: Ints, devices: Standings
         first = spread_first(position, register)
         before = np.zeros(len(rows), np.int64)
         if memory is not None:
-            before = np.where(first == devices.last_wh[register], memory.still[register], 0)
+            before = np.where(first == memory.still_wh[register], memory.still[register], 0)
         found[charger] = standing_still(register, readings["message"][rows], position, before)
     return found
 
@@ -151,8 +155,8 @@ def _together(
     bounds: Bounds,
     parent_of: Ints,
     memory: Memory | None,
-) -> Findings:
-    """What readings say in the light of others; ``rows`` are sorted by register."""
+) -> tuple[Findings, Ints]:
+    """What readings say in the light of others, and the energy above the sky; ``rows`` are sorted by register."""
     register, at_us, position_wh = (readings[name][rows] for name in ("register", "at_us", "position_wh"))
     starts = runs(register)
     first = register[starts]
@@ -173,12 +177,13 @@ def _together(
     findings[stands] |= power_differs(steps) | flat_line(steps) | twin_devices(steps)
     if len(parent_of):
         findings[stands] |= site_balance(steps, parent_of)
+    above_wh = np.zeros(len(rows), dtype=np.int64)
     if bounds is not NO_BOUNDS:
-        day_at_us = devices.last_at_us[steps.register] if memory is None else memory.day_at_us[steps.register]
-        day_wh = devices.last_wh[steps.register] if memory is None else memory.day_wh[steps.register]
         sky = SkySteps.of(steps, bounds)
-        findings[stands] |= under_the_sky(steps, sky, bounds, day_at_us, day_wh) | copied(steps, sky)
-    return findings | held_back(findings, starts, devices.held_since_us[first] != 0)
+        so_far = sky.so_far(steps, bounds, devices.last_at_us, None if memory is None else memory.above_wh)
+        above_wh[stands[sky.rows]] = so_far
+        findings[stands] |= under_the_sky(steps, sky, bounds, so_far) | copied(steps, sky)
+    return findings | held_back(findings, starts, devices.held_since_us[first] != 0), above_wh
 
 
 def _steps(readings: Mapping[str, Ints], rows: Ints, stands: Ints, before: Ints, devices: Standings) -> Steps:

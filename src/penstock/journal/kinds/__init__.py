@@ -33,6 +33,7 @@ KINDS: Final = Kinds(
         energy.TitlesIssued,
         energy.SpansLinked,
         energy.TitlesMoved,
+        quarantine.ReadingsReviewed,
         quarantine.QuarantineLifted,
         quarantine.GapAccepted,
         compute.RackRegistered,

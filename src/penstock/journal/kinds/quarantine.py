@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from penstock.journal.kinds.energy import Tally
+from penstock.journal.segment import SegmentRef
+
 
 @dataclass(frozen=True, slots=True)
 class QuarantineLifted:
@@ -20,6 +23,25 @@ class QuarantineLifted:
     overruled: tuple[str, ...]
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsReviewed:
+    """A day that is over was looked at as a whole: all its readings that counted, of all registers, by ``rules``.
+
+    ``day_us`` is its date, at 00:00 UTC; of each place it is the day by the sun of that date. The segment (``review/1``)
+    names registers of which something was found, from which reading on; ``registers`` and ``readings`` were looked at.
+    What quarantines holds its register from that reading on: nothing of it is certified until somebody decides.
+    """
+
+    KIND: ClassVar[str] = "readings.reviewed"
+    VERSION: ClassVar[int] = 1
+    segment: SegmentRef
+    day_us: int
+    rules: str
+    registers: int
+    readings: int
+    findings: tuple[Tally, ...]
 
 
 @dataclass(frozen=True, slots=True)
