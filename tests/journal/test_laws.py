@@ -132,6 +132,14 @@ def energy_set_back(books: Books) -> None:
     books.registers._read[ENERGY] -= 1
 
 
+def corrected_with_titles_above(books: Books) -> None:
+    books.corrections.correct(ROOF, 20)
+
+
+def debt_not_covered(books: Books) -> None:
+    books.corrections._debt_wh[SECOND_ROOF] = 1
+
+
 def balance_wrong(books: Books) -> None:
     books.titles[Right.ENERGY]._balance[PRODUCER, 0] += 1
 
@@ -175,6 +183,8 @@ PLANTED: list[tuple[Callable[[Books], None], set[str]]] = [
     (meter_set_back, {"law4.beyond_meter"}),
     (drawn_less, {"law4.link_beyond_meter"}),
     (energy_set_back, {"law4.link_beyond_meter"}),
+    (corrected_with_titles_above, {"law4.above_true"}),
+    (debt_not_covered, {"law4.debt_uncovered"}),
     (balance_wrong, {"law4.balance"}),
     (overdrawn, {"law4.overdrawn"}),
     (dollar_appeared, {"law5.in_out_held", "law5.unbalanced"}),

@@ -137,12 +137,6 @@ def test_a_device_that_signs_nothing_itself_needs_no_signature() -> None:
     assert weaker.standing()[0] == "roof/export#2"
 
 
-def test_a_correction_of_the_issuer_has_a_cause_and_a_debt(yard: Yard) -> None:
-    epoch = plan_epoch(yard.world, "roof", EpochCause.CORRECTED_DOWN, start_count_wh=990)
-    yard.tell(open_epoch(yard.world, changed(epoch, debt_wh=40)), hours(3))
-    assert int(yard.world.energy.debt_wh[1]) == 40
-
-
 REFUSED: dict[str, tuple[Callable[[Yard], EpochOpened], str]] = {
     "signed by nobody": (lambda y: plan_epoch(y.world, "roof", EpochCause.ROLLED_OVER), "epoch.signature"),
     "signed by another": (
@@ -157,6 +151,10 @@ REFUSED: dict[str, tuple[Callable[[Yard], EpochOpened], str]] = {
     "before what was read": (
         lambda y: plan_epoch(y.world, "roof", EpochCause.RESET, hours(1.9)),
         "epoch.time",
+    ),
+    "a correction that nobody told": (
+        lambda y: plan_epoch(y.world, "roof", EpochCause.CORRECTED_DOWN, start_count_wh=990),
+        "epoch.correction",
     ),
     "a count below zero": (lambda y: plan_epoch(y.world, "roof", EpochCause.RESET, hours(3), -1), "epoch.start"),
     "a debt without a correction": (lambda y: changed(rolled(y), debt_wh=1), "epoch.debt"),

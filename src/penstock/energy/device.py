@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.energy import life
+from penstock.energy.correction import Seam
 from penstock.energy.checks.flat import CHARGER
 from penstock.energy.device_table import NO_ANGLE, Column, DeviceTable
 from penstock.energy.key_book import KeyBook, KeySpan
@@ -52,9 +53,9 @@ class Devices:
     half-open), ``head_sequence`` and ``head_hash`` (the last message its own key signed).
 
     By register: ``device_of`` (-1 where no device counts it), ``epoch_start_wh`` (the device's own count where this
-    register began: position = count - epoch_start_wh), ``rolls_over_wh`` (declared width, 0 none), ``debt_wh`` (owed
-    by a downward correction), ``last_at_us`` and ``last_wh`` (the last accepted reading; commissioning at 0 before
-    the first), ``certified_at_us`` and ``certified_wh`` (where certificates end, or up to when it stood still since),
+    register began: position = count - epoch_start_wh), ``rolls_over_wh`` (declared width, 0 none), ``last_at_us`` and
+    ``last_wh`` (the last accepted reading; before the first, commissioning at 0 or the seam of a correction),
+    ``certified_at_us`` and ``certified_wh`` (where certificates end, or up to when it stood still since),
     ``held_since_us`` (0 unless its readings wait in quarantine), ``parent_of`` (the register that checks it, -1).
 
     Args:
@@ -69,7 +70,7 @@ class Devices:
     key_kind, key_since_us = Column("key_book", "kind"), Column("key_book", "since_us")
     key_until_us = Column("key_book", "until_us")
     device_of, epoch_start_wh, rolls_over_wh = Column("standings"), Column("standings"), Column("standings")
-    last_at_us, last_wh, debt_wh = Column("standings"), Column("standings"), Column("standings")
+    last_at_us, last_wh = Column("standings"), Column("standings")
     certified_at_us, certified_wh = Column("standings"), Column("standings")
     held_since_us, above_wh = Column("standings"), Column("standings")
     still, still_wh = Column("standings"), Column("standings")
@@ -80,6 +81,7 @@ class Devices:
         self.origin = ""
         self.key_book, self.standings = KeyBook(), Standings()
         self.ownership, self.points = Ownership(), PointTree()
+        self.seams: dict[int, Seam] = {}  # of corrections whose epoch is about to be told
         self._urns = registers if registers is not None else Registers()
         self._names = names if names is not None else Names("device")
         self._cells = Names("cell")

@@ -27,7 +27,8 @@ def check_epoch(devices: Devices, fact: EpochOpened, key: KeySpan | None = None)
     Raises:
         NotFound: ``device.unknown``, ``register.unknown``. Refused: ``device.retired``; ``epoch.predecessor`` where
         the register before is another or stands elsewhere; ``epoch.time`` where it was read later; ``epoch.start``
-        where the counts at the seam do not fit the cause; ``epoch.debt``. Unverified: ``epoch.signature``.
+        where the counts at the seam do not fit the cause; ``epoch.debt``; ``epoch.correction`` where a correction is
+        not the one told. Unverified: ``epoch.signature``.
     """
     number = _device(devices, fact)
     before = int(devices.register_of(np.array([number]), np.array([fact.channel]))[0])
@@ -54,7 +55,10 @@ def open_epoch(devices: Devices, fact: EpochOpened) -> None:
         raise Refused("epoch.register", f"A device counts {fact.register} already.", register=fact.register)
     began = fact.from_us, fact.rolls_over_wh, fact.start_count_wh
     devices.standings.begin(np.array([register]), np.array([number]), *began)
-    devices.standings["debt_wh"][register] = fact.debt_wh
+    seam = devices.seams.pop(devices.register_id(fact.predecessor), None)
+    if seam is not None:
+        devices.standings["last_wh"][register] = seam.position_wh
+        devices.standings["certified_at_us"][register] = seam.certified_at_us
     devices.count_with(number, fact.channel, register)
     devices.points.succeed(register, devices.register_id(fact.predecessor))
 
@@ -75,10 +79,20 @@ def _check_start(devices: Devices, fact: EpochOpened, before: int) -> None:
     if fact.cause is EpochCause.ROLLED_OVER:
         expected = rolled_over_start_wh(devices, before)
         fits = fact.start_count_wh == expected and fact.from_us == devices.last_at_us[before]
+    elif fact.cause in CORRECTIONS:
+        fits = _is_corrected(devices, fact, before)
     else:
-        fits = fact.start_count_wh >= 0 or fact.cause in CORRECTIONS
+        fits = fact.start_count_wh >= 0
     if not fits:
         raise Refused("epoch.start", "The device's count at the seam does not fit the cause.", cause=fact.cause)
+
+
+def _is_corrected(devices: Devices, fact: EpochOpened, before: int) -> bool:
+    """Whether an epoch begins where a correction said; raises Refused ``epoch.correction`` where none was told."""
+    seam = devices.seams.get(before)
+    if seam is None or seam.cause is not fact.cause:
+        raise Refused("epoch.correction", "No such correction of the register before was told.")
+    return (fact.start_count_wh, fact.from_us) == (seam.start_count_wh, seam.from_us)
 
 
 def _check_signature(devices: Devices, number: int, fact: EpochOpened, key: KeySpan | None) -> None:

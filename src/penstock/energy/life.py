@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from penstock.energy.correction import correct
 from penstock.energy.epoch import check_epoch, open_epoch
 from penstock.energy.key_book import check_key
 from penstock.energy.statement import is_signed, statement
@@ -24,6 +25,7 @@ from penstock.journal.kinds.device import (
     KeyRotated,
     MeterReplaced,
     PointPlaced,
+    RegisterCorrected,
 )
 from penstock.journal.kinds.energy import ProgrammeLock
 from penstock.journal.words import PointRole
@@ -220,6 +222,10 @@ def _lock(devices: Devices, fact: DeviceLocked, _at_us: int) -> None:
     devices.ownership.lock(devices.number(fact.device), lock)
 
 
+def _correct(devices: Devices, fact: RegisterCorrected, _at_us: int) -> None:
+    correct(devices, fact)
+
+
 def _open_epoch(devices: Devices, fact: EpochOpened, _at_us: int) -> None:
     check_epoch(devices, fact)
     open_epoch(devices, fact)
@@ -232,6 +238,7 @@ _ACTS: Final[dict[type, _Act]] = {
     KeyReclaimed: _reclaim,
     DeviceTransferred: _transfer,
     MeterReplaced: _replace,
+    RegisterCorrected: _correct,
     EpochOpened: _open_epoch,
     PointPlaced: _place,
     DeviceLocked: _lock,

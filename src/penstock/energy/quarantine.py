@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from penstock.energy.verdict import READING_RULES, MessageVerdict
 from penstock.journal.fact import Recorded
+from penstock.journal.kinds.device import EpochOpened
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
+from penstock.journal.register import Registers
 from penstock.journal.segment import Columns
 from penstock.journal.words import Form, Outcome
 
@@ -37,7 +39,8 @@ class Waiting(NamedTuple):
 class Quarantine:
     """Messages by device and sequence number; readings (columns of reading/2) by the root of their packets."""
 
-    def __init__(self) -> None:
+    def __init__(self, registers: Registers) -> None:
+        self._registers = registers
         self._messages: dict[int, dict[int, Waiting]] = {}
         self._held: dict[int, int] = {}
         self._bytes = 0
@@ -67,6 +70,8 @@ class Quarantine:
                 self._receive(recorded.seq, columns)
             case ReadingsVerified() as verified if columns is not None:
                 self._verify(verified.packets_root, columns)
+            case EpochOpened() as epoch:
+                self._end(self._registers.id_of(epoch.predecessor))
 
     def _receive(self, seq: int, columns: Columns) -> None:
         self._settle(columns)
@@ -98,6 +103,14 @@ class Quarantine:
         if not waiting:
             self._messages.pop(device, None)
             self._held.pop(device, None)
+
+    def _end(self, register: int) -> None:
+        """What waits of a register that ended can count no more: the next reading, in the new one, carries it."""
+        for root, columns in list(self._readings.items()):
+            rest = columns["register"] != register
+            self._readings[root] = {name: column[rest] for name, column in columns.items()}
+            if not rest.any():
+                del self._readings[root]
 
     def _verify(self, root: bytes, columns: Columns) -> None:
         """Readings judged again replace what waited of their registers."""

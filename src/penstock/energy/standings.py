@@ -24,7 +24,6 @@ _STANDING: Final = {
     "certified_at_us": Layout("int64"),
     "certified_wh": Layout("int64"),
     "held_since_us": Layout("int64"),
-    "debt_wh": Layout("int64"),
     "above_wh": Layout("int64"),
     "still": Layout("int64"),
     "still_wh": Layout("int64"),

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.journal import link_rules
+from penstock.journal.correction import COUNTED_RIGHTS
 from penstock.journal.finding import Finding, finding
 from penstock.journal.links import SIDES, overlapping
 from penstock.journal.span_index import Rows
 from penstock.journal.state import Books
-from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right
+from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right, TitleState
 
 Found = Iterator[Finding]
 
@@ -86,8 +87,8 @@ def _conserved(books: Books, kind: LinkKind) -> Found:
 
 
 def law_4_nothing_negative(books: Books) -> tuple[Finding, ...]:
-    """Nothing owned is negative; nothing is issued or linked beyond what a counted register counted."""
-    parts = (_spans_run_up(books), _within_meter(books), _balances_true(books), _money_held(books))
+    """Nothing owned is negative; nothing is issued or linked beyond what a counted register counted, or truly did."""
+    parts = (_spans_run_up(books), _within_meter(books), _corrected(books), _balances_true(books), _money_held(books))
     return tuple(chain.from_iterable(parts))
 
 
@@ -120,6 +121,29 @@ def _within_meter(books: Books) -> Found:
         known = {name: column[rows] for name, column in links.items()}
         breach = link_rules.beyond_meter(kind, known, books.registers)
         yield from _links(4, "law4.link_beyond_meter", breach.sentence, links, rows[breach.rows], kind)
+
+
+def _corrected(books: Books) -> Found:
+    """Above its true position a register has no more titles than are owed; what covers a debt is withdrawn."""
+    for right in COUNTED_RIGHTS:
+        for number, true_wh, debt_wh in books.corrections.corrected():
+            standing = _not_withdrawn(books, right, number, true_wh, books.titles[right].head(number))
+            if standing > debt_wh:
+                sentence = f"{standing} Wh of {right} stand above the true position, where {debt_wh} are owed."
+                yield finding(4, "law4.above_true", sentence, register=_urn(books, number), right=right)
+        for number, debt_wh in books.corrections.debts():
+            standing = _not_withdrawn(books, right, number, 0, debt_wh)
+            if standing:
+                sentence = f"{standing} Wh of {right} were issued where they cover a debt."
+                yield finding(4, "law4.debt_uncovered", sentence, register=_urn(books, number), right=right)
+
+
+def _not_withdrawn(books: Books, right: Right, register: int, start: int, stop: int) -> int:
+    """Units of ``[start, stop)`` with a title in another state."""
+    titles = books.titles[right].within(register, start, stop)
+    stands = titles["state"] != TITLE_STATES.index(TitleState.WITHDRAWN)
+    low, high = np.maximum(titles["start"][stands], start), np.minimum(titles["stop"][stands], stop)
+    return int((high - low).sum())
 
 
 def _balances_true(books: Books) -> Found:

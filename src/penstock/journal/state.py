@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from penstock.errors import Conflict, Corrupt, Invalid, NotFound, PenstockError, Refused
 from penstock.journal import link_rules
+from penstock.journal.correction import COUNTED_RIGHTS, Corrections, used_above
 from penstock.journal.enrolled import Enrolled
 from penstock.journal.fact import FactBody, Recorded
 from penstock.journal.kinds.capital import CollectionReceived
-from penstock.journal.kinds.device import EpochOpened
+from penstock.journal.kinds.device import EpochOpened, RegisterCorrected
 from penstock.journal.kinds.energy import (
     DeviceEnrolled,
     DevicesEnrolled,
@@ -35,7 +36,7 @@ from penstock.journal.links import LinkBook
 from penstock.journal.register import Accounts, Registers
 from penstock.journal.segment import Columns, SegmentRef
 from penstock.journal.titles import TitleBook, Verdict
-from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right
+from penstock.journal.words import TITLE_STATES, EpochCause, LinkKind, RegisterKind, Right
 
 Ints = NDArray[Any]
 UNBOUNDED: Final = 2**63 - 1
@@ -71,6 +72,7 @@ class Books:
         self.titles = {right: TitleBook() for right in Right}
         self.links = {kind: LinkBook() for kind in LinkKind}
         self.ledger = Ledger(self.accounts)
+        self.corrections = Corrections()
         self.size = 0
 
     @property
@@ -83,8 +85,18 @@ class Books:
         return self.enrolled.names.id_of(device)
 
     def issue_limit(self) -> NDArray[np.int64]:
-        """How far each register may be issued: a counted one to where it stands, others without a bound."""
-        return np.where(self.registers.are(RegisterKind.COUNTED), self.registers.read, UNBOUNDED)
+        """How far each register may be issued: a counted one to where it stands, others without a bound.
+
+        One that was corrected issues no more.
+        """
+        limit = np.where(self.registers.are(RegisterKind.COUNTED), self.registers.read, UNBOUNDED)
+        limit[self.corrections.ended(len(limit))] = 0
+        return limit
+
+    def used_above(self, register: int, true_wh: int) -> tuple[Ints, Ints]:
+        """Spans above ``true_wh`` of a register that somebody used, or that cover a debt: see `correction`."""
+        debt_wh = int(self.corrections.debt_wh(np.array([register]))[0])
+        return used_above(self.titles, self.links, register, true_wh, debt_wh)
 
     def check_issue(self, right: Right, issue: Columns) -> None:
         """That every row of an issue (columns of ``title/1``) may be issued.
@@ -170,6 +182,15 @@ class Books:
 
     def _open_epoch(self, fact: EpochOpened, _: Columns) -> None:
         self.enrolled.open_epoch(fact)
+        register, before = self.registers.id_of(fact.register), self.registers.id_of(fact.predecessor)
+        if fact.cause in (EpochCause.CORRECTED_DOWN, EpochCause.CORRECTED_UP):
+            start, stop = self.used_above(before, self.corrections.true_wh(before))
+            self.corrections.check_debt(fact.debt_wh, int((stop - start).sum()))
+        head_wh = max(self.titles[right].head(before) for right in COUNTED_RIGHTS)
+        self.corrections.follow(register, before, head_wh, fact.debt_wh)
+
+    def _correct_register(self, fact: RegisterCorrected, _: Columns) -> None:
+        self.corrections.correct(self.registers.id_of(fact.register), fact.true_wh)
 
     def _verify_readings(self, _: ReadingsVerified, readings: Columns) -> None:
         self.registers.advance(*accepted_readings(readings))
@@ -206,7 +227,7 @@ class Books:
     def digest(self) -> bytes:
         """sha256 over every book: equal for equal journals."""
         digest = hashlib.sha256(self.registers.digest() + self.accounts.digest() + self.ledger.digest())
-        digest.update(self.enrolled.digest())
+        digest.update(self.enrolled.digest() + self.corrections.digest())
         for right in Right:
             digest.update(self.titles[right].digest())
         for kind in LinkKind:
@@ -242,6 +263,7 @@ _EFFECTS: Final = cast(
         SiteRegistered: Books._register_site,
         DeviceEnrolled: Books._enrol_device,
         DevicesEnrolled: Books._enrol_devices,
+        RegisterCorrected: Books._correct_register,
         EpochOpened: Books._open_epoch,
         ReadingsVerified: Books._verify_readings,
         TitlesIssued: Books._issue_titles,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 
 from penstock.energy.certificate import interval_spans
 from penstock.errors import Refused
+from penstock.journal.correction import COUNTED_RIGHTS
 from penstock.journal.fact import Entry
-from penstock.journal.formats import TITLES
-from penstock.journal.kinds.energy import TitlesIssued
+from penstock.journal.formats import MOVES, TITLES
+from penstock.journal.kinds.energy import TitlesIssued, TitlesMoved
 from penstock.journal.segment import Column, Columns, Segment
-from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, Right, Technology
+from penstock.journal.words import ASSURANCES, TECHNOLOGIES, TITLE_STATES, Assurance, Right, Technology, TitleState
 from penstock.period import HOUR_US
 from penstock.usecases.world import World
+
+COVER: Final = "cover of the issuer's debt"
+"""Purpose of withdrawing what a register issues below its debt."""
 
 
 def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]:
@@ -22,7 +27,8 @@ def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]
 
     Whoever owns the device's output in an interval holds them. One fact for each right, technology and assurance
     level - an interval's is the weakest of the readings behind it - and one more wherever a register's level changes;
-    all or nothing.
+    all or nothing. What covers an issuer's debt is withdrawn at once, for `COVER`: one fact more for each right. A
+    register that was corrected issues nothing.
 
     Raises:
         Refused: ``certificate.nothing`` where no whole interval has energy; what the title books refuse.
@@ -43,10 +49,30 @@ def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]
     columns: dict[str, Column] = {**spans, "holder": _owners(world, spans["register"], spans["interval_us"])}
     technology = energy.technology[energy.device_of[spans["register"]]]
     entries = []
-    for right in (Right.ATTRIBUTE, Right.ENERGY):
+    for right in COUNTED_RIGHTS:
         world.books.check_issue(right, columns)
         entries += [_issue(columns, right, zone, *alike) for alike in _alike(columns, technology, level)]
-    return entries
+    return entries + _covers(world, columns)
+
+
+def withdrawn(right: Right, spans: Columns, purpose: str) -> Entry:
+    """The fact that takes titles to spans (register, start, stop) away from their ``holder``."""
+    code = TITLE_STATES.index(TitleState.WITHDRAWN)
+    columns = {name: spans[name] for name in ("register", "start", "stop")}
+    columns |= {"source": spans["holder"], "target": spans["holder"]}
+    segment = Segment(MOVES, {**columns, "state": np.full(len(spans["start"]), code, dtype=np.uint8)})
+    quantity = int(np.sum(spans["stop"] - spans["start"]))
+    return Entry(TitlesMoved(segment.ref(), right, TitleState.WITHDRAWN, purpose, "", quantity), segment)
+
+
+def _covers(world: World, issued: Columns) -> list[Entry]:
+    """What of an issue covers a debt - a register's units below it - withdrawn in both rights."""
+    stop = np.minimum(issued["stop"], world.books.corrections.debt_wh(issued["register"]))
+    rows = np.flatnonzero(stop > issued["start"])
+    if not len(rows):
+        return []
+    spans = {name: issued[name][rows] for name in ("register", "start", "holder")} | {"stop": stop[rows]}
+    return [withdrawn(right, spans, COVER) for right in COUNTED_RIGHTS]
 
 
 def _alike(columns: Columns, technology: Column, level: Column) -> Iterator[tuple[Column, Technology, Assurance]]:
@@ -67,7 +93,8 @@ def _accepted(world: World, readings: Sequence[Columns]) -> dict[str, Column]:
     joined = {name: np.concatenate([part[name] for part in readings]) for name in names}
     verdict = joined.pop("verdict")
     issues = world.books.registers.issues(Right.ATTRIBUTE)[joined["register"]]
-    return {name: column[(verdict == 0) & issues] for name, column in joined.items()}
+    ended = world.books.corrections.ended(len(world.books.registers))[joined["register"]]
+    return {name: column[(verdict == 0) & issues & ~ended] for name, column in joined.items()}
 
 
 def _owners(world: World, registers: Column, interval_us: Column) -> Column:

@@ -19,12 +19,14 @@ from penstock.errors import PenstockError, Unverified
 from penstock.journal.fact import Entry, Recorded
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
+from penstock.journal.kinds.device import RegisterCorrected
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked
 from penstock.journal.kinds.quarantine import QuarantineLifted
 from penstock.journal.sealed_rows import ERASED
 from penstock.journal.segment import SALTED, Column, Columns
 from penstock.journal.words import LinkKind
 from penstock.units import MJ_PER_WH
+from penstock.usecases.correct import correct
 from penstock.usecases.ingest import counts_unsigned, rejudged
 from penstock.usecases.originate import COMPILER, recompile
 from penstock.usecases.release import lifted
@@ -62,7 +64,8 @@ class Recheck:
         """Check one fact against the replica as it stood before it.
 
         Raises:
-            Unverified: ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``.
+            Unverified: ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``,
+            ``attest.correction_differs``.
         """
         self._expect(recorded, columns or {})
         match recorded.fact:
@@ -70,6 +73,8 @@ class Recheck:
                 self._rejudge(recorded, received, columns or {})
             case QuarantineLifted() as decision:
                 self._relift(recorded, decision)
+            case RegisterCorrected() as correction:
+                self._recorrect(recorded, correction)
             case DealOriginated() as originated:
                 _check_program(originated)
             case CreditsRedeemed() as redeemed:
@@ -107,7 +112,8 @@ class Recheck:
         expected = self._expected.popleft() if self._expected else None
         verified = isinstance(recorded.fact, ReadingsVerified) and not self._erased
         if (expected is not None and not _agrees(recorded, columns, expected)) or (verified and expected is None):
-            raise _verdicts_differ(recorded.seq)
+            readings = expected is None or isinstance(expected.fact, ReadingsVerified)
+            raise _verdicts_differ(recorded.seq) if readings else _correction_differs(recorded.seq)
 
     def _relift(self, recorded: Recorded, decision: QuarantineLifted) -> None:
         if self._erased:
@@ -117,6 +123,14 @@ class Recheck:
         except PenstockError as error:
             raise _verdicts_differ(recorded.seq) from error
         self._expected.extend(readings)
+
+    def _recorrect(self, recorded: Recorded, correction: RegisterCorrected) -> None:
+        """After a correction come the epoch and the withdrawals that it leads to here."""
+        try:
+            _, *following = correct(self.world, correction)
+        except PenstockError as error:
+            raise _correction_differs(recorded.seq) from error
+        self._expected.extend(following)
 
     def _rejudge(self, recorded: Recorded, received: PacketsReceived, columns: Columns) -> None:
         """Packets come to the verdicts recorded. Once rows were erased, nobody can know where their devices stood:
@@ -233,6 +247,11 @@ def _joined(parts: Sequence[Column]) -> Column:
 def _verdicts_differ(seq: int) -> Unverified:
     sentence = "Judged again, the packets come to other verdicts or readings than the record says."
     return Unverified("attest.verdicts_differ", sentence, seq=seq)
+
+
+def _correction_differs(seq: int) -> Unverified:
+    sentence = "A correction leads to another epoch or other withdrawals than the record says."
+    return Unverified("attest.correction_differs", sentence, seq=seq)
 
 
 def _program_differs(deal: str, sentence: str) -> Unverified:

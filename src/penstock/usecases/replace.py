@@ -96,12 +96,13 @@ def replace(world: World, meter: MeterReplaced, epochs: Sequence[EpochOpened]) -
 
 def _epoch_entries(world: World, fact: EpochOpened, key: KeySpan | None) -> list[Entry]:
     check_epoch(world.energy, fact, key)
-    opened = _opened(world, fact)
+    opened = continued_by(world, fact)
     world.books.registers.check_open(opened)
     return [Entry(opened), Entry(fact)]
 
 
-def _opened(world: World, fact: EpochOpened) -> RegisterOpened:
+def continued_by(world: World, fact: EpochOpened) -> RegisterOpened:
+    """The register that an epoch opens: as its predecessor, which it closes where that stands."""
     registers = world.books.registers
     before = registers.id_of(fact.predecessor)
     return RegisterOpened(

@@ -22,7 +22,7 @@ class World:
 
     books: Books = field(default_factory=Books)
     energy: Devices = field(init=False)
-    quarantine: Quarantine = field(default_factory=Quarantine)
+    quarantine: Quarantine = field(init=False)
     sky: Sky = field(default_factory=Sky)
     revisable: Revisable = field(default_factory=Revisable)
     commands: Commands = field(default_factory=Commands)
@@ -31,6 +31,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.energy = Devices(self.books.registers, self.books.enrolled.names)
+        self.quarantine = Quarantine(self.books.registers)
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Fold one fact into every room that knows it."""

@@ -22,6 +22,7 @@ KINDS: Final = Kinds(
         device.KeyReclaimed,
         device.DeviceTransferred,
         device.MeterReplaced,
+        device.RegisterCorrected,
         device.EpochOpened,
         device.PointPlaced,
         device.DeviceLocked,

@@ -89,8 +89,8 @@ class EpochOpened:
     """``register`` continues ``predecessor``, which ended at ``predecessor_position_wh``.
 
     The device's own count stood at ``start_count_wh`` where the new register stands at 0; after a roll-over that is
-    below zero, so that what was counted across it is kept. ``debt_wh`` is what the issuer owes after a downward
-    correction. ``signature`` is the key's that counts from here on; a correction has none.
+    below zero, so that what was counted across it is kept. ``debt_wh`` is what a downward correction found to be used
+    already: the issuer owes it. ``signature`` is the key's that counts from here on; a correction has none.
     """
 
     KIND: ClassVar[str] = "epoch.opened"
@@ -106,6 +106,25 @@ class EpochOpened:
     rolls_over_wh: int
     debt_wh: int
     signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterCorrected:
+    """``register`` truly stood at ``true_wh`` where its last counted reading has it elsewhere; ``by`` found so.
+
+    The device's own counter shows ``shown_wh`` from then on, as much as it truly counted or more: a correction makes
+    nothing count that the device does not show. The epoch that it opens follows, and the titles it withdraws.
+    """
+
+    KIND: ClassVar[str] = "register.corrected"
+    VERSION: ClassVar[int] = 1
+    device: str
+    channel: int
+    register: str
+    true_wh: int
+    shown_wh: int
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

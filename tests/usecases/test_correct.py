@@ -1,0 +1,312 @@
+"""Corrections: titles above a true position are withdrawn or owed for, later ones cover it, and the past stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace as changed
+from typing import Any
+
+import numpy as np
+import pytest
+from device_kit import ATTACKER, Yard, hours, key_of
+
+from penstock.energy.verdict import MessageVerdict, ReadingVerdict
+from penstock.errors import Corrupt, PenstockError
+from penstock.journal.fact import Entry
+from penstock.journal.formats import MOVES
+from penstock.journal.kinds.device import EpochOpened, RegisterCorrected
+from penstock.journal.kinds.energy import ReadingsVerified, TitlesMoved
+from penstock.journal.laws import breaches
+from penstock.journal.segment import Columns, Segment
+from penstock.journal.words import TITLE_STATES, EpochCause, Right, TitleState
+from penstock.usecases.certify import COVER, certify
+from penstock.usecases.correct import CORRECTED, Asked, correct, debts, plan
+from penstock.usecases.ingest import ingest
+from penstock.usecases.replace import open_epoch, plan_epoch
+
+M, R = MessageVerdict, ReadingVerdict
+KEY = key_of("roof")
+GOOD = (M.ACCEPTED, [R.ACCEPTED])
+RIGHTS = (Right.ATTRIBUTE, Right.ENERGY)
+
+
+class Field(Yard):
+    """A yard whose readings are certified as they come."""
+
+    def counted(self, *readings: tuple[float, int], certified: bool = True) -> list[ReadingVerdict]:
+        raw = self.next_packet(KEY, readings)
+        at_us = hours(readings[-1][0] + 0.01)
+        entries = ingest(self.world, [raw], at_us)
+        self.tell(entries, at_us)
+        (columns,) = [one.segment.columns for one in entries if one.segment and isinstance(one.fact, ReadingsVerified)]
+        if certified:
+            self.certified(columns)
+        return [ReadingVerdict(int(one)) for one in columns["verdict"]]
+
+    def certified(self, columns: Columns) -> list[Entry]:
+        entries = certify(self.world, [columns], "XX")
+        self.tell(entries)
+        return entries
+
+    def moved(self, right: Right, start: int, stop: int, state: TitleState, register: int = 0) -> None:
+        """Titles of whole spans change state; a transfer keeps the owner."""
+        rows = self.world.books.titles[right].within(register, start, stop)
+        low, high = np.maximum(rows["start"], start), np.minimum(rows["stop"], stop)
+        code = np.full(len(low), TITLE_STATES.index(state), np.uint8)
+        columns = {"register": rows["register"], "start": low, "stop": high}
+        columns |= {"source": rows["holder"], "target": rows["holder"], "state": code}
+        segment = Segment(MOVES, columns)
+        fact = TitlesMoved(segment.ref(), right, state, "a test", "somebody", int((high - low).sum()))
+        self.tell([Entry(fact, segment)])
+
+    def corrected(self, true_wh: int, shown_wh: int | None = None) -> list[Entry]:
+        asked = Asked("roof", true_wh, "operator", "a wrong ratio", shown_wh)
+        entries = correct(self.world, plan(self.world, asked))
+        self.tell(entries)
+        return entries
+
+    def spans(self, right: Right, register: int = 0) -> list[tuple[int, int, str]]:
+        rows = self.world.books.titles[right].columns()
+        listed = zip(*(rows[name].tolist() for name in ("register", "start", "stop", "state")), strict=True)
+        return [(a, b, TITLE_STATES[code].value) for one, a, b, code in listed if one == register]
+
+    def standing_wh(self, right: Right) -> int:
+        """What was issued and not withdrawn."""
+        rows = self.world.books.titles[right].columns()
+        stands = rows["state"] != TITLE_STATES.index(TitleState.WITHDRAWN)
+        return int((rows["stop"] - rows["start"])[stands].sum())
+
+    def owed_wh(self) -> int:
+        return sum(row["owed_wh"] for row in debts(self.world))
+
+
+@pytest.fixture
+def field() -> Field:
+    """A roof at 1,500 Wh after three hours, all certified."""
+    made = Field()
+    made.enrolled()
+    made.counted((1, 500), (2, 990), (3, 1_500))
+    return made
+
+
+def test_what_was_never_counted_is_withdrawn_newest_first(field: Field) -> None:
+    found, _, epoch, *moves = field.corrected(800)
+    assert [entry.fact.right for entry in moves] == list(RIGHTS)  # type: ignore[union-attr]
+    for entry in moves:
+        assert isinstance(entry.fact, TitlesMoved)
+        assert entry.segment is not None
+        assert (entry.fact.state, entry.fact.purpose, entry.fact.quantity) == (TitleState.WITHDRAWN, CORRECTED, 700)
+        assert entry.segment.columns["start"].tolist() == [990, 800]
+    for right in RIGHTS:
+        assert field.spans(right) == [
+            (0, 500, "held"),
+            (500, 800, "held"),
+            (800, 990, "withdrawn"),
+            (990, 1_500, "withdrawn"),
+        ]
+    assert isinstance(found.fact, RegisterCorrected)
+    assert isinstance(epoch.fact, EpochOpened)
+    assert (epoch.fact.cause, epoch.fact.debt_wh) == (EpochCause.CORRECTED_DOWN, 0)
+    assert field.standing() == ("roof/export#2", hours(3), 0)
+    assert breaches(field.world.books) == ()
+
+
+def test_the_next_epoch_goes_on_at_the_true_count(field: Field) -> None:
+    field.corrected(800)
+    assert field.counted((4, 1_100)) == [R.ACCEPTED]
+    for right in RIGHTS:
+        assert field.spans(right, 1) == [(0, 300, "held")]
+        assert field.standing_wh(right) == 1_100
+    assert debts(field.world) == []
+
+
+@pytest.mark.parametrize("state", [TitleState.CLAIMED, TitleState.RETIRED, TitleState.LIFTED])
+def test_what_was_used_is_owed_and_covered_by_the_first_units_after(field: Field, state: TitleState) -> None:
+    field.moved(Right.ATTRIBUTE, 600, 1_000, state)
+    _, _, epoch, *_ = field.corrected(800)
+    assert isinstance(epoch.fact, EpochOpened)
+    assert epoch.fact.debt_wh == 200
+    assert field.spans(Right.ENERGY)[1:3] == [(500, 990, "held"), (990, 1_000, "held")]  # the other right is kept
+    assert field.owed_wh() == 200
+    assert breaches(field.world.books) == ()
+    field.counted((4, 930))
+    assert field.owed_wh() == 70
+    field.counted((5, 1_400))
+    for right in RIGHTS:
+        assert field.spans(right, 1) == [(0, 130, "withdrawn"), (130, 200, "withdrawn"), (200, 600, "held")]
+        assert field.standing_wh(right) == 1_400
+    assert debts(field.world) == [{"register": "roof/export#2", "debt_wh": 200, "covered_wh": 200, "owed_wh": 0}]
+    assert breaches(field.world.books) == ()
+
+
+def test_covering_names_its_purpose(field: Field) -> None:
+    field.moved(Right.ATTRIBUTE, 0, 1_500, TitleState.CLAIMED)
+    field.corrected(1_400)
+    raw = field.next_packet(KEY, [(4, 1_450)])
+    entries = ingest(field.world, [raw], hours(4.01))
+    field.tell(entries, hours(4.01))
+    assert entries[1].segment is not None
+    covers = [one for one in field.certified(entries[1].segment.columns) if isinstance(one.fact, TitlesMoved)]
+    assert [(one.fact.purpose, one.fact.quantity) for one in covers] == [(COVER, 50), (COVER, 50)]  # type: ignore[union-attr]
+
+
+def test_a_debt_goes_along_with_every_later_epoch_once(field: Field) -> None:
+    """Even where the register before is certified further, after it ended."""
+    field.moved(Right.ENERGY, 0, 1_500, TitleState.CLAIMED)
+    field.corrected(800)
+    raw = field.next_packet(KEY, [(4, 1_000), (5, 1_200)])
+    entries = ingest(field.world, [raw], hours(5.01))
+    field.tell(entries, hours(5.01))
+    assert entries[1].segment is not None
+    columns = entries[1].segment.columns
+    field.certified({name: column[:1] for name, column in columns.items()})
+    assert field.owed_wh() == 500
+    reset = plan_epoch(field.world, "roof", EpochCause.RESET, hours(5))
+    field.tell(open_epoch(field.world, field.signed_epoch(reset, KEY)))
+    assert field.owed_wh() == 500
+    field.certified(columns)
+    assert field.spans(Right.ATTRIBUTE, 1) == [(0, 200, "withdrawn"), (200, 400, "held")]
+    field.counted((6, 700))
+    assert field.spans(Right.ATTRIBUTE, 2) == [(0, 500, "withdrawn"), (500, 700, "held")]
+    assert field.owed_wh() == 0
+    assert field.standing_wh(Right.ENERGY) == 1_200 + 700
+    assert breaches(field.world.books) == ()
+
+
+def test_what_covered_a_debt_and_was_never_counted_is_owed_again(field: Field) -> None:
+    field.moved(Right.ATTRIBUTE, 0, 1_500, TitleState.CLAIMED)
+    field.corrected(1_000)
+    field.counted((4, 1_300))
+    assert field.owed_wh() == 200
+    field.corrected(1_100)
+    assert field.owed_wh() == 400
+    field.counted((5, 1_700))
+    assert field.owed_wh() == 0
+    assert field.standing_wh(Right.ATTRIBUTE) == field.standing_wh(Right.ENERGY) == 1_700
+    assert breaches(field.world.books) == ()
+
+
+def test_what_is_not_certified_yet_is_counted_anew_and_nothing_is_lost(field: Field) -> None:
+    field.counted((4, 2_000), (4.5, 2_400), certified=False)
+    field.corrected(2_100)
+    assert field.standing() == ("roof/export#2", hours(4.5), 600)
+    assert field.world.books.titles[Right.ATTRIBUTE].head(0) == 1_500
+    assert field.counted((6, 3_000)) == [R.ACCEPTED]
+    assert field.spans(Right.ENERGY, 1) == [(0, 500, "held"), (500, 1_000, "held"), (1_000, 1_500, "held")]
+    assert field.standing_wh(Right.ENERGY) == 3_000
+
+
+def test_a_corrected_register_issues_no_more(field: Field) -> None:
+    raw = field.next_packet(KEY, [(4, 2_000)])
+    entries = ingest(field.world, [raw], hours(4.01))
+    field.tell(entries, hours(4.01))
+    assert entries[1].segment is not None
+    early = certify(field.world, [entries[1].segment.columns], "XX")
+    field.corrected(1_900)
+    with pytest.raises(PenstockError, match=r"certificate\.nothing"):
+        certify(field.world, [entries[1].segment.columns], "XX")
+    with pytest.raises(Corrupt, match=r"titles|does not apply"):
+        field.tell(early)
+
+
+def test_an_upward_correction_restates_nothing(field: Field) -> None:
+    before = field.spans(Right.ATTRIBUTE)
+    _, _, epoch, *moves = field.corrected(1_800)
+    assert moves == []
+    assert isinstance(epoch.fact, EpochOpened)
+    assert (epoch.fact.cause, epoch.fact.debt_wh) == (EpochCause.CORRECTED_UP, 0)
+    assert field.spans(Right.ATTRIBUTE) == before
+    assert field.counted((4, 2_200)) == [R.ACCEPTED]
+    assert field.spans(Right.ATTRIBUTE, 1) == [(0, 700, "held")]
+    assert field.standing_wh(Right.ENERGY) == 2_200
+
+
+def test_a_counter_that_goes_on_showing_too_much_is_followed(field: Field) -> None:
+    field.corrected(800, shown_wh=1_500)
+    assert field.counted((4, 1_800)) == [R.ACCEPTED]
+    assert field.standing_wh(Right.ATTRIBUTE) == 1_100
+
+
+def test_a_register_that_checks_goes_on_from_its_true_count() -> None:
+    yard = Yard().enrolled(channels=("export", "import"))
+    asked = Asked("roof", 500, "operator", "wired the wrong way", channel=1)
+    yard.tell(correct(yard.world, plan(yard.world, asked)))
+    assert yard.standing(channel=1) == ("roof/import#2", hours(0), 0)
+    assert int(yard.world.energy.epoch_start_wh[2]) == 500
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "where it stands": (Asked("roof", 1_500, "x", ""), "correct.nothing"),
+    "below its beginning": (Asked("roof", 0, "x", ""), ""),
+    "negative": (Asked("roof", -1, "x", ""), "correct.count"),
+    "beyond every counter": (Asked("roof", 2**63, "x", ""), "correct.count"),
+    "more than it shows": (Asked("roof", 1_700, "x", "", 1_600), "correct.counter"),
+    "a stranger": (Asked("x", 1, "x", ""), "device.unknown"),
+    "no such channel": (Asked("roof", 1, "x", "", channel=4), "register.unknown"),
+    "not revised": (Asked("roof", None, "x", ""), "correct.not_revised"),
+}
+
+
+@pytest.mark.parametrize(("asked", "code"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_corrected(field: Field, asked: Asked, code: str) -> None:
+    if not code:
+        assert correct(field.world, plan(field.world, asked))
+        return
+    before = field.world.energy.digest(), field.world.books.digest()
+    with pytest.raises(PenstockError) as caught:
+        correct(field.world, plan(field.world, asked))
+    assert caught.value.code == code
+    assert (field.world.energy.digest(), field.world.books.digest()) == before
+
+
+def test_an_epoch_before_is_not_reached(field: Field) -> None:
+    field.corrected(800)
+    with pytest.raises(PenstockError, match=r"correct\.before_epoch"):
+        field.corrected(700)
+
+
+def test_nobody_corrects_what_is_another_registers(field: Field) -> None:
+    fact = plan(field.world, Asked("roof", 800, "x", ""))
+    field.corrected(900)
+    with pytest.raises(PenstockError, match=r"epoch\.predecessor"):
+        correct(field.world, fact)
+
+
+FORGED: dict[str, Any] = {
+    "another debt": lambda facts: [*facts[:2], changed(facts[2], debt_wh=3), *facts[3:]],
+    "another beginning": lambda facts: [*facts[:2], changed(facts[2], start_count_wh=0), *facts[3:]],
+    "another cause": lambda facts: [*facts[:2], changed(facts[2], cause=EpochCause.CORRECTED_UP), *facts[3:]],
+    "no correction told": lambda facts: facts[1:],
+    "told twice": lambda facts: [facts[0], *facts],
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_a_record_with_a_forged_correction_does_not_apply(field: Field, forge: Any) -> None:
+    entries = correct(field.world, plan(field.world, Asked("roof", 800, "operator", "")))
+    segments = {entry.fact: entry.segment for entry in entries}
+    with pytest.raises(PenstockError):
+        field.tell([Entry(fact, segments.get(fact)) for fact in forge([entry.fact for entry in entries])])
+
+
+def test_the_laws_see_what_was_not_withdrawn(field: Field) -> None:
+    field.tell(correct(field.world, plan(field.world, Asked("roof", 800, "operator", "")))[:3])
+    assert {one.code for one in breaches(field.world.books)} == {"law4.above_true"}
+
+
+def test_the_laws_see_a_debt_that_was_not_covered(field: Field) -> None:
+    field.moved(Right.ATTRIBUTE, 0, 1_500, TitleState.CLAIMED)
+    field.corrected(800)
+    raw = field.next_packet(KEY, [(4, 1_000)])
+    entries = ingest(field.world, [raw], hours(4.01))
+    field.tell(entries, hours(4.01))
+    assert entries[1].segment is not None
+    field.tell(certify(field.world, [entries[1].segment.columns], "XX")[:2])
+    assert {one.code for one in breaches(field.world.books)} == {"law4.debt_uncovered"}
+
+
+def test_late_readings_are_refused_and_the_total_carries_them(field: Field) -> None:
+    assert field.counted((2.5, 1_200), certified=False) == [R.TIME_BACKWARD]
+    assert field.counted((3.5, 1_700), (5, 2_500)) == [R.ACCEPTED, R.ACCEPTED]
+    assert field.counted((4, 2_000), certified=False) == [R.TIME_BACKWARD]
+    assert field.standing_wh(Right.ATTRIBUTE) == 2_500
+    assert ATTACKER.public != KEY.public
