@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.energy import life
-from penstock.energy.correction import Seam
 from penstock.energy.checks.flat import CHARGER
+from penstock.energy.correction import Seam
 from penstock.energy.device_table import NO_ANGLE, Column, DeviceTable
 from penstock.energy.key_book import KeyBook, KeySpan
 from penstock.energy.ownership import Ownership
