@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from penstock.energy import key_index
 from penstock.energy.key_book import KeyBook, KeySpan, check_key
 from penstock.energy.ownership import Ownership
 from penstock.energy.statement import is_signed, scheme_of, statement
@@ -46,6 +47,31 @@ def test_who_has_a_key_is_found_and_nobody_else() -> None:
     assert book().holders([alike]).tolist() == [False]
     assert KeyBook().holders([KEYS[0]]).tolist() == [False]
     assert book().holders([]).tolist() == []
+
+
+@pytest.mark.parametrize(("seed", "unsorted"), [(0, 1), (1, 3), (2, 8), (3, 10_000)])
+def test_holders_are_those_of_a_plain_list_while_keys_come_and_change(
+    monkeypatch: pytest.MonkeyPatch, seed: int, unsorted: int
+) -> None:
+    monkeypatch.setattr(key_index, "_UNSORTED_MIN", unsorted)
+    dice = np.random.Generator(np.random.PCG64(seed))
+    made, plain, latest = KeyBook(), list[bytes](), b""
+
+    def key() -> bytes:
+        """One of few, many of them alike in the bytes that the index looks at."""
+        return bytes([int(dice.integers(3))]) * 9 + bytes([int(dice.integers(40))]) * 23
+
+    for _ in range(120):
+        if plain and dice.random() < 0.4:
+            number, latest = int(dice.integers(len(plain))), key()
+            made.follow(number, KeyKind.ED25519, latest, 0)
+            plain[number] = latest
+        else:
+            new = [key() for _ in range(int(dice.integers(4)))]
+            made.add(new, 0)
+            plain += new
+        asked = [key() for _ in range(int(dice.integers(6)))] + [latest] * bool(latest)
+        assert made.holders(asked).tolist() == [one in plain for one in asked]
 
 
 def test_a_key_follows_another_and_ends() -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.energy.key_index import KeyIndex
 from penstock.errors import Invalid
 from penstock.journal.growing import Growing, Layout
 from penstock.keys import KEY_BYTES, KEY_KINDS, KeyKind, is_public_key
@@ -44,6 +45,7 @@ class KeyBook:
     def __init__(self) -> None:
         self._current = Growing(_KEY)
         self._former: dict[int, tuple[KeySpan, ...]] = {}
+        self._index = KeyIndex()
 
     def view(self, name: str) -> NDArray[Any]:
         """A column of the current keys: kind, since_us, until_us, revoked."""
@@ -80,13 +82,10 @@ class KeyBook:
 
     def holders(self, keys: Sequence[bytes]) -> NDArray[np.bool_]:
         """Which of ``keys`` is some device's current one."""
-        if not len(self._current):
-            return np.zeros(len(keys), dtype=np.bool_)
-        mine, asked = _words(self._current["bytes"]), _words(padded(keys))
-        found = np.isin(asked, mine)
+        rows, found = self._index.rows_like(self._current["bytes"], padded(keys))
         if found.any():  # eight bytes alike, which whoever makes many keys can bring about
-            all_mine = set(self.keys(np.flatnonzero(np.isin(mine, asked[found]))))
-            found[found] = [keys[row] in all_mine for row in np.flatnonzero(found).tolist()]
+            mine = set(self.keys(rows))
+            found[found] = [keys[row] in mine for row in np.flatnonzero(found).tolist()]
         return found
 
     def follow(self, number: int, kind: KeyKind, key: bytes, from_us: int, last_sequence: int = INT64_MAX) -> None:
@@ -98,6 +97,7 @@ class KeyBook:
         for name, value in row.items():
             self._current[name][number] = value
         self._current["bytes"][number] = padded([key])[0]
+        self._index.change(number)
 
     def end(self, number: int, until_us: int, *, revoked: bool = False) -> None:
         """The current key is good for no reading from ``until_us`` on."""
@@ -119,9 +119,3 @@ def padded(keys: Sequence[bytes]) -> NDArray[np.uint8]:
     """Keys as rows of one width, zeros behind."""
     raw = b"".join(key.ljust(KEY_BYTES_MAX, b"\0") for key in keys)
     return np.frombuffer(raw, dtype=np.uint8).reshape(len(keys), KEY_BYTES_MAX)
-
-
-def _words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Eight bytes of each key, past the first, which tells little of a point."""
-    words: NDArray[np.uint64] = np.ascontiguousarray(rows[:, 1:9]).view(np.uint64).reshape(-1)
-    return words

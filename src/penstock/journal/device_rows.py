@@ -39,14 +39,14 @@ def write_identities(
 
 def read_identities(column: Column) -> Identities:
     """The column read back; raises Invalid ``device.identity``."""
-    names, keys, cells, starts = [], [], [], []
+    names, keys, cells, starts, nothing = [], [], [], [], list[int]()
     try:
         for row in column:
             name, key, cell, start = cbor2.loads(row)
             names.append(name)
             keys.append(key)
             cells.append(cell)
-            starts.append(start)
+            starts.append(start if start != [] else nothing)  # one list for the many that say nothing
     except (cbor2.CBORError, ValueError, TypeError, LookupError):
         raise _malformed() from None
     types = ({*map(type, names), *map(type, cells)}, str), (set(map(type, keys)), bytes), (set(map(type, starts)), list)
