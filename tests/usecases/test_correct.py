@@ -90,9 +90,9 @@ def field() -> Field:
 
 def test_what_was_never_counted_is_withdrawn_newest_first(field: Field) -> None:
     found, _, epoch, *moves = field.corrected(800)
-    assert [entry.fact.right for entry in moves] == list(RIGHTS)  # type: ignore[union-attr]
-    for entry in moves:
+    for entry, right in zip(moves, RIGHTS, strict=True):
         assert isinstance(entry.fact, TitlesMoved)
+        assert entry.fact.right is right
         assert entry.segment is not None
         assert (entry.fact.state, entry.fact.purpose, entry.fact.quantity) == (TitleState.WITHDRAWN, CORRECTED, 700)
         assert entry.segment.columns["start"].tolist() == [990, 800]
@@ -145,8 +145,8 @@ def test_covering_names_its_purpose(field: Field) -> None:
     entries = ingest(field.world, [raw], hours(4.01))
     field.tell(entries, hours(4.01))
     assert entries[1].segment is not None
-    covers = [one for one in field.certified(entries[1].segment.columns) if isinstance(one.fact, TitlesMoved)]
-    assert [(one.fact.purpose, one.fact.quantity) for one in covers] == [(COVER, 50), (COVER, 50)]  # type: ignore[union-attr]
+    covers = [one.fact for one in field.certified(entries[1].segment.columns) if isinstance(one.fact, TitlesMoved)]
+    assert [(cover.purpose, cover.quantity) for cover in covers] == [(COVER, 50), (COVER, 50)]
 
 
 def test_a_debt_goes_along_with_every_later_epoch_once(field: Field) -> None:

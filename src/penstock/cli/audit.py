@@ -12,6 +12,7 @@ from penstock.cli.show import HERE, AsJson, Workspace, console, emit, table
 
 if TYPE_CHECKING:
     from penstock.journal.finding import Finding
+    from penstock.usecases.audit import Audit
 
 
 def audit(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
@@ -27,9 +28,16 @@ def audit(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
         raise Corrupt(
             "audit.findings", "The record or its books are damaged.", hint="Restore a backup; see docs/errors.md."
         )
-    emit(
-        found.to_json(), as_json, lambda: table("clean", ("checked", "count"), list(found.checked.items()), right=(1,))
-    )
+    emit(found.to_json(), as_json, lambda: _draw(found))
+
+
+def _draw(found: Audit) -> None:
+    table("clean", ("checked", "count"), list(found.checked.items()), right=(1,))
+    if found.debts:
+        owed_wh = sum(one["owed_wh"] for one in found.debts)
+        cells = [tuple(one.values()) for one in found.debts]
+        heads = ("register", "debt Wh", "covered Wh", "owed Wh")
+        table(f"issuers owe {owed_wh:,} Wh", heads, cells, right=(1, 2, 3))
 
 
 def _list(findings: Sequence[Finding]) -> None:

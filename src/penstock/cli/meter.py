@@ -144,6 +144,43 @@ def skip_gap(device: Device, by: By, reason: Reason, workspace: Workspace = HERE
     emit(found, as_json, lambda: table(f"{device} goes on", ("verdict", "count"), list(found.items()), right=(1,)))
 
 
+@app.command()
+def correct(
+    device: Device,
+    by: By,
+    reason: Reason,
+    true_wh: Annotated[
+        int | None, typer.Option("--true-wh", help="What its counter should have shown at its last counted reading.")
+    ] = None,
+    revised: Annotated[
+        bool, typer.Option("--revised", help="Believe what its source now says of its history.")
+    ] = False,
+    shows_wh: Annotated[
+        int | None, typer.Option("--shows-wh", help="What its counter shows, where it was not put right.")
+    ] = None,
+    channel: Annotated[int, typer.Option(help="Which of the device's registers, from 0.")] = 0,
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """A register truly stood elsewhere: withdraw or owe what was never counted, and go on from the true count."""
+    from penstock.connect.spool import now_us
+    from penstock.errors import Invalid
+    from penstock.usecases.correct import Asked, correct_device
+    from penstock.usecases.workspace import Workspace as Opened
+
+    if (true_wh is None) is not revised:
+        raise Invalid("correct.asked", "A correction needs a true count or a revised history, not both.")
+    with Opened(workspace) as opened:
+        found = correct_device(opened, Asked(device, true_wh, by, reason, shows_wh, channel), now_us())
+    emit(found, as_json, lambda: table(f"{device} corrected", ("field", "value"), _rows(found)))
+
+
+def _rows(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Fields and values, a level down where a value has its own."""
+    flat = [(name, value) for name, value in found.items() if not isinstance(value, dict)]
+    return flat + [one for value in found.values() if isinstance(value, dict) for one in value.items()]
+
+
 def _draw_explained(found: dict[str, Any]) -> None:
     rows: list[tuple[str, str]] = []
     for judged in found["judged"]:

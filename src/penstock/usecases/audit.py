@@ -13,17 +13,22 @@ from penstock.journal.laws import breaches
 from penstock.store.opening import open_store
 from penstock.store.ports import Store
 from penstock.usecases.audit_record import RECORD, audit_record
+from penstock.usecases.correct import debts
 from penstock.usecases.replay import replay
 from penstock.usecases.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit looked at and all it found; clean where ``findings`` is empty."""
+    """What an audit looked at and all it found; clean where ``findings`` is empty.
+
+    ``debts`` are what issuers owe, register by register, as `correct.debts`: no breach, but nobody should miss it.
+    """
 
     findings: tuple[Finding, ...]
     checked: dict[str, int]
     root: bytes
+    debts: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """For machines."""
@@ -31,6 +36,7 @@ class Audit:
             "clean": not self.findings,
             "root": self.root.hex(),
             "checked": self.checked,
+            "debts": list(self.debts),
             "findings": [
                 {"law": one.law, "code": one.code, "message": one.message, **dict(one.ids)} for one in self.findings
             ],
@@ -53,7 +59,7 @@ def audit_workspace(path: Path) -> Audit:
                 findings.append(finding(RECORD, error.code, error.message))
         else:
             findings += breaches(world.books)
-        return Audit(tuple(findings), _checked(store, world), store.tree().root())
+        return Audit(tuple(findings), _checked(store, world), store.tree().root(), tuple(debts(world)))
 
 
 def _checked(store: Store, world: World) -> dict[str, int]:

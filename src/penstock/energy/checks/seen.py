@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from penstock.energy.checks.findings import Findings, Ints, marked
+import numpy as np
+
+from penstock.energy.checks.findings import Bools, Findings, Ints, bit, marked
 from penstock.energy.verdict import ReadingVerdict
 
 NOT_SEEN: Final = -1
+_UNFIT: Final = sum(
+    1 << verdict
+    for verdict in (
+        ReadingVerdict.REGISTER_BACKWARD,
+        ReadingVerdict.OVER_CAPACITY,
+        ReadingVerdict.ROLLED_OVER,
+        ReadingVerdict.RESET,
+    )
+)
 
 
 def seen_before(position_wh: Ints, seen_wh: Ints) -> Findings:
@@ -18,3 +29,15 @@ def seen_before(position_wh: Ints, seen_wh: Ints) -> Findings:
     again = (seen_wh != NOT_SEEN) & (position_wh == seen_wh)
     otherwise = (seen_wh != NOT_SEEN) & (position_wh != seen_wh)
     return marked(again, ReadingVerdict.DUPLICATE) | marked(otherwise, ReadingVerdict.REVISED)
+
+
+def revised_waits(findings: Findings, starts: Ints, revised: Bools) -> Findings:
+    """Findings of rows sorted by register where some are ``revised``: those wait, though their time is past.
+
+    What came after one of its register, and does not fit the count that the source takes back, is not refused for
+    that: it waits with it.
+    """
+    so_far = np.cumsum(revised)
+    before: Ints = np.repeat(so_far[starts] - revised[starts], np.diff(np.r_[starts, len(findings)]))
+    fitting = np.where(so_far > before, findings & ~np.uint32(_UNFIT), findings)
+    return np.where(revised, bit(ReadingVerdict.REVISED), fitting)

@@ -17,14 +17,14 @@ from penstock.energy.checks.balance import site_balance
 from penstock.energy.checks.bounds import NO_BOUNDS, Bounds
 from penstock.energy.checks.clock import before_time, clock_status, from_the_future
 from penstock.energy.checks.copied import copied
-from penstock.energy.checks.findings import REFUSES, Findings, Ints, marked, verdicts_of
+from penstock.energy.checks.findings import REFUSES, Findings, Ints, bit, marked, verdicts_of
 from penstock.energy.checks.flat import CHARGER, flat_line, standing_still
 from penstock.energy.checks.key_time import key_at_reading
 from penstock.energy.checks.meter_status import meter_status
 from penstock.energy.checks.power import power_differs
 from penstock.energy.checks.quarantine import held_back
 from penstock.energy.checks.register import STANDING, follow
-from penstock.energy.checks.seen import seen_before
+from penstock.energy.checks.seen import revised_waits, seen_before
 from penstock.energy.checks.step import Steps, runs
 from penstock.energy.checks.sun import SkySteps, under_the_sky
 from penstock.energy.checks.twin import twin_devices
@@ -106,7 +106,7 @@ def check_readings(
     rows = rows[(findings[rows] & REFUSES) == 0]
     above_wh = np.zeros(len(findings), dtype=np.int64)
     if len(rows):
-        more, above_wh[rows] = _together(readings, rows, devices, bounds, parent_of, memory)
+        more, above_wh[rows] = _together(readings, rows, findings, devices, bounds, parent_of, memory)
         findings[rows] |= more
     return Checked(verdicts_of(findings), findings, above_wh)
 
@@ -151,12 +151,16 @@ def spread_first(values: Ints, key: Ints) -> Ints:
 def _together(
     readings: Mapping[str, Ints],
     rows: Ints,
+    found: Findings,
     devices: Standings,
     bounds: Bounds,
     parent_of: Ints,
     memory: Memory | None,
 ) -> tuple[Findings, Ints]:
-    """What readings say in the light of others, and the energy above the sky; ``rows`` are sorted by register."""
+    """What readings say in the light of others, and the energy above the sky; ``rows`` are sorted by register.
+
+    ``found`` is what was found of each reading alone.
+    """
     register, at_us, position_wh = (readings[name][rows] for name in ("register", "at_us", "position_wh"))
     starts = runs(register)
     first = register[starts]
@@ -172,7 +176,10 @@ def _together(
         devices.held_since_us[first] != 0,
     )
     findings = np.where(verdicts == 0, np.uint32(0), np.uint32(1) << verdicts.astype(np.uint32))
-    stands = np.flatnonzero(verdicts == 0)
+    revised = (found[rows] & bit(ReadingVerdict.REVISED)) != 0
+    if revised.any():
+        findings = revised_waits(findings, starts, revised)
+    stands = np.flatnonzero((verdicts == 0) & ~revised)
     steps = _steps(readings, rows, stands, before[stands], devices)
     findings[stands] |= power_differs(steps) | flat_line(steps) | twin_devices(steps)
     if len(parent_of):
