@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from demo_sources import MONDAY, clear_week
 
-from penstock.cli.demo.fleet import ROOFS, Cloud, positions_wh, roofs
+from penstock.cli.demo.fleet import BOASTER, COPYIST, LIARS_FROM, ROOFS, Cloud, counted_wh, positions_wh, roofs
 from penstock.cli.demo.sunshine import ARRAY, ARRAY_W
 from penstock.period import QUARTER_HOUR_US
 
@@ -34,7 +34,7 @@ def test_roofs_have_names_keys_sizes_and_planes_of_their_own() -> None:
 def test_a_register_only_goes_up_and_never_beyond_its_roof() -> None:
     sun = clear_week()
     for roof in roofs(SEED, 12):
-        position = positions_wh(roof, sun, None)
+        position = positions_wh(roof, SEED, sun, None)
         steps = np.diff(np.r_[0, position])
         assert position.dtype == np.int64
         assert (steps >= 0).all()
@@ -43,7 +43,7 @@ def test_a_register_only_goes_up_and_never_beyond_its_roof() -> None:
 
 
 def test_the_night_counts_nothing() -> None:
-    position = positions_wh(roofs(SEED)[0], clear_week(), None)
+    position = positions_wh(roofs(SEED)[0], SEED, clear_week(), None)
     assert not position[:24].any()
     assert position[80] == position[95] == position[96 + 20]
 
@@ -53,15 +53,28 @@ def test_the_measured_plane_itself_makes_the_measured_share() -> None:
 
     sun = clear_week()
     roof = replace(roofs(SEED)[0], plane=ARRAY, size_w=1_000)
-    noon = np.diff(positions_wh(roof, sun, None))[46:50]
-    assert noon == pytest.approx(sun.power_w[47:51] / ARRAY_W * 250, abs=1)
+    noon = np.diff(positions_wh(roof, SEED, sun, None))[32:60]
+    measured = sun.power_w[33:61] / ARRAY_W * 250
+    assert noon == pytest.approx(measured, rel=0.25, abs=2)  # its own weather, quarter-hour by quarter-hour
+    assert noon.sum() == pytest.approx(measured.sum(), rel=0.03)  # and none over the day
+
+
+def test_the_two_last_meters_of_a_large_fleet_lie() -> None:
+    sun, fleet = clear_week(), roofs(SEED, LIARS_FROM)
+    said = counted_wh(fleet, SEED, sun, None)
+    honest = [positions_wh(roof, SEED, sun, None) for roof in fleet]
+    assert [np.array_equal(one, other) for one, other in zip(said, honest, strict=True)] == [True] * 18 + [False] * 2
+    assert np.array_equal(said[COPYIST], honest[0] * fleet[COPYIST].size_w // fleet[0].size_w)
+    assert said[BOASTER][-1] > 1.2 * honest[BOASTER][-1]
+    assert np.diff(said[BOASTER]).max() <= fleet[BOASTER].size_w // 4
+    assert all(map(np.array_equal, counted_wh(fleet[:-1], SEED, sun, None), honest[:-1]))
 
 
 @pytest.mark.parametrize("percent", [0, 30, 100])
 def test_a_cloud_cuts_its_day_and_no_other(percent: int) -> None:
     sun, roof = clear_week(), roofs(SEED)[5]
-    clear = np.diff(np.r_[0, positions_wh(roof, sun, None)]).reshape(7, 96).sum(axis=1)
-    cloudy = np.diff(np.r_[0, positions_wh(roof, sun, Cloud("2016-08-24", percent))]).reshape(7, 96).sum(axis=1)
+    clear = np.diff(np.r_[0, positions_wh(roof, SEED, sun, None)]).reshape(7, 96).sum(axis=1)
+    cloudy = np.diff(np.r_[0, positions_wh(roof, SEED, sun, Cloud("2016-08-24", percent))]).reshape(7, 96).sum(axis=1)
     assert cloudy[2] == pytest.approx(clear[2] * percent / 100, abs=2)
     others = [0, 1, 3, 4, 5, 6]
     assert cloudy[others] == pytest.approx(clear[others], abs=1)

@@ -118,6 +118,7 @@ class Refused(Form):
     device: str
     sequence: int
     verdict: str
+    outcome: str
     why: str
     position_wh: int | None = None
 

@@ -24,6 +24,8 @@ ROOFS: Final = 120
 ZONE: Final = "US-PSCO"
 COPYIST, BOASTER = -1, -2
 """Places in the fleet of the meters that lie."""
+LIARS_FROM: Final = 20
+"""So many roofs a fleet has at least before two of them are given away."""
 _DIFFUSE: Final = 0.2
 _OWN_WEATHER: Final = 0.04
 """How far a roof's quarter-hours scatter around what its plane would have carried (standard deviation)."""
@@ -75,11 +77,13 @@ def _key(seed: bytes, name: str, number: int) -> MeterKey:
 
 
 def counted_wh(fleet: Sequence[Roof], seed: bytes, sunshine: Sunshine, cloud: Cloud | None) -> list[NDArray[np.int64]]:
-    """What each roof's register says at the end of each quarter-hour [Wh]; of the last two it is a lie.
+    """What each roof's register says at the end of each quarter-hour [Wh]; of a large fleet's last two it is a lie.
 
     One sends what the first roof sends, at its own size; the other twice what it made.
     """
     honest = [positions_wh(roof, seed, sunshine, cloud) for roof in fleet]
+    if len(fleet) < LIARS_FROM:
+        return honest
     copy, more = fleet[COPYIST], fleet[BOASTER]
     honest[COPYIST] = honest[0] * copy.size_w // fleet[0].size_w
     made_wh = np.diff(honest[BOASTER], prepend=0)
