@@ -5,78 +5,23 @@ from __future__ import annotations
 from dataclasses import replace as changed
 from typing import Any
 
-import numpy as np
 import pytest
-from device_kit import ATTACKER, Yard, hours, key_of
+from correct_kit import KEY, Field
+from device_kit import Yard, hours
 
-from penstock.energy.verdict import MessageVerdict, ReadingVerdict
+from penstock.energy.verdict import ReadingVerdict
 from penstock.errors import Corrupt, PenstockError
 from penstock.journal.fact import Entry
-from penstock.journal.formats import MOVES
 from penstock.journal.kinds.device import EpochOpened, RegisterCorrected
-from penstock.journal.kinds.energy import ReadingsVerified, TitlesMoved
+from penstock.journal.kinds.energy import TitlesMoved
 from penstock.journal.laws import breaches
-from penstock.journal.segment import Columns, Segment
-from penstock.journal.words import TITLE_STATES, EpochCause, Right, TitleState
+from penstock.journal.words import EpochCause, Right, TitleState
 from penstock.usecases.certify import COVER, certify
 from penstock.usecases.correct import CORRECTED, Asked, correct, debts, plan
-from penstock.usecases.ingest import ingest
 from penstock.usecases.replace import open_epoch, plan_epoch
 
-M, R = MessageVerdict, ReadingVerdict
-KEY = key_of("roof")
-GOOD = (M.ACCEPTED, [R.ACCEPTED])
+R = ReadingVerdict
 RIGHTS = (Right.ATTRIBUTE, Right.ENERGY)
-
-
-class Field(Yard):
-    """A yard whose readings are certified as they come."""
-
-    def counted(self, *readings: tuple[float, int], certified: bool = True) -> list[ReadingVerdict]:
-        raw = self.next_packet(KEY, readings)
-        at_us = hours(readings[-1][0] + 0.01)
-        entries = ingest(self.world, [raw], at_us)
-        self.tell(entries, at_us)
-        (columns,) = [one.segment.columns for one in entries if one.segment and isinstance(one.fact, ReadingsVerified)]
-        if certified:
-            self.certified(columns)
-        return [ReadingVerdict(int(one)) for one in columns["verdict"]]
-
-    def certified(self, columns: Columns) -> list[Entry]:
-        entries = certify(self.world, [columns], "XX")
-        self.tell(entries)
-        return entries
-
-    def moved(self, right: Right, start: int, stop: int, state: TitleState, register: int = 0) -> None:
-        """Titles of whole spans change state; a transfer keeps the owner."""
-        rows = self.world.books.titles[right].within(register, start, stop)
-        low, high = np.maximum(rows["start"], start), np.minimum(rows["stop"], stop)
-        code = np.full(len(low), TITLE_STATES.index(state), np.uint8)
-        columns = {"register": rows["register"], "start": low, "stop": high}
-        columns |= {"source": rows["holder"], "target": rows["holder"], "state": code}
-        segment = Segment(MOVES, columns)
-        fact = TitlesMoved(segment.ref(), right, state, "a test", "somebody", int((high - low).sum()))
-        self.tell([Entry(fact, segment)])
-
-    def corrected(self, true_wh: int, shown_wh: int | None = None) -> list[Entry]:
-        asked = Asked("roof", true_wh, "operator", "a wrong ratio", shown_wh)
-        entries = correct(self.world, plan(self.world, asked))
-        self.tell(entries)
-        return entries
-
-    def spans(self, right: Right, register: int = 0) -> list[tuple[int, int, str]]:
-        rows = self.world.books.titles[right].columns()
-        listed = zip(*(rows[name].tolist() for name in ("register", "start", "stop", "state")), strict=True)
-        return [(a, b, TITLE_STATES[code].value) for one, a, b, code in listed if one == register]
-
-    def standing_wh(self, right: Right) -> int:
-        """What was issued and not withdrawn."""
-        rows = self.world.books.titles[right].columns()
-        stands = rows["state"] != TITLE_STATES.index(TitleState.WITHDRAWN)
-        return int((rows["stop"] - rows["start"])[stands].sum())
-
-    def owed_wh(self) -> int:
-        return sum(row["owed_wh"] for row in debts(self.world))
 
 
 @pytest.fixture
@@ -141,11 +86,8 @@ def test_what_was_used_is_owed_and_covered_by_the_first_units_after(field: Field
 def test_covering_names_its_purpose(field: Field) -> None:
     field.moved(Right.ATTRIBUTE, 0, 1_500, TitleState.CLAIMED)
     field.corrected(1_400)
-    raw = field.next_packet(KEY, [(4, 1_450)])
-    entries = ingest(field.world, [raw], hours(4.01))
-    field.tell(entries, hours(4.01))
-    assert entries[1].segment is not None
-    covers = [one.fact for one in field.certified(entries[1].segment.columns) if isinstance(one.fact, TitlesMoved)]
+    entries = field.certified(field.taken((4, 1_450)))
+    covers = [one.fact for one in entries if isinstance(one.fact, TitlesMoved)]
     assert [(cover.purpose, cover.quantity) for cover in covers] == [(COVER, 50), (COVER, 50)]
 
 
@@ -153,11 +95,7 @@ def test_a_debt_goes_along_with_every_later_epoch_once(field: Field) -> None:
     """Even where the register before is certified further, after it ended."""
     field.moved(Right.ENERGY, 0, 1_500, TitleState.CLAIMED)
     field.corrected(800)
-    raw = field.next_packet(KEY, [(4, 1_000), (5, 1_200)])
-    entries = ingest(field.world, [raw], hours(5.01))
-    field.tell(entries, hours(5.01))
-    assert entries[1].segment is not None
-    columns = entries[1].segment.columns
+    columns = field.taken((4, 1_000), (5, 1_200))
     field.certified({name: column[:1] for name, column in columns.items()})
     assert field.owed_wh() == 500
     reset = plan_epoch(field.world, "roof", EpochCause.RESET, hours(5))
@@ -196,14 +134,11 @@ def test_what_is_not_certified_yet_is_counted_anew_and_nothing_is_lost(field: Fi
 
 
 def test_a_corrected_register_issues_no_more(field: Field) -> None:
-    raw = field.next_packet(KEY, [(4, 2_000)])
-    entries = ingest(field.world, [raw], hours(4.01))
-    field.tell(entries, hours(4.01))
-    assert entries[1].segment is not None
-    early = certify(field.world, [entries[1].segment.columns], "XX")
+    columns = field.taken((4, 2_000))
+    early = certify(field.world, [columns], "XX")
     field.corrected(1_900)
     with pytest.raises(PenstockError, match=r"certificate\.nothing"):
-        certify(field.world, [entries[1].segment.columns], "XX")
+        certify(field.world, [columns], "XX")
     with pytest.raises(Corrupt, match=r"titles|does not apply"):
         field.tell(early)
 
@@ -296,11 +231,7 @@ def test_the_laws_see_what_was_not_withdrawn(field: Field) -> None:
 def test_the_laws_see_a_debt_that_was_not_covered(field: Field) -> None:
     field.moved(Right.ATTRIBUTE, 0, 1_500, TitleState.CLAIMED)
     field.corrected(800)
-    raw = field.next_packet(KEY, [(4, 1_000)])
-    entries = ingest(field.world, [raw], hours(4.01))
-    field.tell(entries, hours(4.01))
-    assert entries[1].segment is not None
-    field.tell(certify(field.world, [entries[1].segment.columns], "XX")[:2])
+    field.tell(certify(field.world, [field.taken((4, 1_000))], "XX")[:2])
     assert {one.code for one in breaches(field.world.books)} == {"law4.debt_uncovered"}
 
 
@@ -309,4 +240,3 @@ def test_late_readings_are_refused_and_the_total_carries_them(field: Field) -> N
     assert field.counted((3.5, 1_700), (5, 2_500)) == [R.ACCEPTED, R.ACCEPTED]
     assert field.counted((4, 2_000), certified=False) == [R.TIME_BACKWARD]
     assert field.standing_wh(Right.ATTRIBUTE) == 2_500
-    assert ATTACKER.public != KEY.public

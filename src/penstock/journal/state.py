@@ -183,10 +183,13 @@ class Books:
     def _open_epoch(self, fact: EpochOpened, _: Columns) -> None:
         self.enrolled.open_epoch(fact)
         register, before = self.registers.id_of(fact.register), self.registers.id_of(fact.predecessor)
-        if fact.cause in (EpochCause.CORRECTED_DOWN, EpochCause.CORRECTED_UP):
-            start, stop = self.used_above(before, self.corrections.true_wh(before))
-            self.corrections.check_debt(fact.debt_wh, int((stop - start).sum()))
         head_wh = max(self.titles[right].head(before) for right in COUNTED_RIGHTS)
+        if fact.cause in (EpochCause.CORRECTED_DOWN, EpochCause.CORRECTED_UP):
+            true_wh = self.corrections.true_wh(before)
+            start, stop = self.used_above(before, true_wh)
+            self.corrections.check_debt(fact.debt_wh, int((stop - start).sum()))
+            if self.registers.issues(Right.ATTRIBUTE)[before]:  # counted beyond certificates, and truly
+                self.registers.raise_to(np.array([register]), np.array([max(true_wh - head_wh, 0)]))
         self.corrections.follow(register, before, head_wh, fact.debt_wh)
 
     def _correct_register(self, fact: RegisterCorrected, _: Columns) -> None:
