@@ -23,6 +23,7 @@ from fastapi import FastAPI, Response
 sys.path.append(str(Path(__file__).resolve().parents[1] / "connect"))
 KIT: Any = import_module("connect_kit")
 
+from penstock.api import app as app_module  # noqa: E402
 from penstock.api import gate as gate_module  # noqa: E402
 from penstock.api import impatient  # noqa: E402
 from penstock.api.app import make_app  # noqa: E402
@@ -194,12 +195,14 @@ def test_unfit_bodies_have_their_code(door: Door) -> None:
     refused(door.push(b"\x5b" + b"\x7f" * 8), 400, "connect.message_too_long")
     refused(door.client.post("/commands", content=b"x" * 70_000), 413, "api.body_too_large")
     refused(door.client.post("/commands", content=iter([b"x"])), 411, "api.body_length")
+    for deep in (b"[" * 65_536, b'{"a":' * 12_000, b"[" * 32_000 + b"]" * 32_000):
+        refused(door.client.post("/commands", content=deep), 400, "api.body_nested")
 
 
-def raw_request(door: Door, *headers: str) -> socket.socket:
+def raw_request(door: Door, *headers: str, path: str = "/readings") -> socket.socket:
     host, _, port = urlsplit(door.url).netloc.partition(":")
     opened = socket.create_connection((host, int(port)), timeout=30)
-    lines = ("POST /readings HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {door.key}", *headers, "", "")
+    lines = (f"POST {path} HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {door.key}", *headers, "", "")
     opened.sendall("\r\n".join(lines).encode())
     return opened
 
@@ -251,6 +254,13 @@ def test_a_body_that_trickles_is_given_up(door: Door) -> None:
     except OSError:
         opened.close()
     assert time.monotonic() - start < 9
+
+
+def test_a_small_body_that_trickles_is_given_up(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "BODY_S", 0.3)
+    opened = raw_request(door, "Content-Type: application/json", "Content-Length: 1000", path="/commands")
+    opened.sendall(b"{")  # and then silence
+    assert status_of(opened) == 408
 
 
 def test_a_head_that_trickles_is_given_up(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

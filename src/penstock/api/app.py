@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from starlette.requests import ClientDisconnect
 
 from penstock import __version__
 from penstock.api import answers, commands, fleet, page, problem, push, record, state
 from penstock.api.gate import Gate, Limits
 from penstock.api.glimpse import Glimpse
-from penstock.errors import Invalid
+from penstock.errors import Invalid, PenstockError, Refused
+from penstock.journal.nesting import deeper_than
 from penstock.usecases.api_keys import KeyRing
 from penstock.usecases.workers import Workers
 from penstock.usecases.workspace import Workspace
@@ -28,6 +31,8 @@ HEADERS: Final = {
 }
 DEFAULT_LIMITS: Final = Limits()
 BODY_BYTES_MAX: Final = 65_536
+BODY_S: Final = 10.0
+NESTING_MAX: Final = 16
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -42,7 +47,7 @@ def make_app(
     ``hosts`` are the names by which it may be addressed. The caller keeps workspace and workers open while the app
     runs; without workers of its own the door checks signatures in this process.
     """
-    app = FastAPI(title="Penstock", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Penstock", version=__version__, docs_url=None, redoc_url=None, responses=problem.ANYWHERE)
     glimpse = Glimpse(workspace)
     for room in (record, state, answers, fleet, page):
         app.include_router(room.routes(glimpse))
@@ -67,7 +72,7 @@ def make_app(
 async def _answer(request: Request, call_next: Next, hosts: frozenset[str]) -> Response:
     if _host(request) not in hosts:
         return problem.problem(Invalid("api.host", "The Host header names another machine."), 421)
-    unfit = _unfit(request)
+    unfit = _unfit(request) or await _unfit_body(request)
     if unfit:
         return problem.problem(unfit)
     try:
@@ -78,7 +83,7 @@ async def _answer(request: Request, call_next: Next, hosts: frozenset[str]) -> R
 
 def _unfit(request: Request) -> Invalid | None:
     """What is wrong with a body before it is read: all but readings are small, and say how long they are."""
-    if request.method in ("GET", "HEAD") or request.url.path == push.PATH:
+    if not _has_small_body(request):
         return None
     if "transfer-encoding" in request.headers:
         return Invalid("api.body_length", "A body here says how long it is.", hint="Send Content-Length.")
@@ -86,6 +91,23 @@ def _unfit(request: Request) -> Invalid | None:
     if not stated.isdecimal() or int(stated) > BODY_BYTES_MAX:
         return Invalid("api.body_too_large", f"A body here has at most {BODY_BYTES_MAX:,} bytes.")
     return None
+
+
+async def _unfit_body(request: Request) -> PenstockError | None:
+    """What is wrong with a small body before a parser sees it: it comes in time, and nests as little as our forms do."""
+    if not _has_small_body(request):
+        return None
+    try:
+        body = await asyncio.wait_for(request.body(), BODY_S)
+    except (TimeoutError, ClientDisconnect):
+        return Refused("api.body_too_slow", "The body did not come in time.", hint="Send the same again.")
+    if deeper_than(body.decode("utf-8", "replace"), NESTING_MAX):
+        return Invalid("api.body_nested", f"A body here nests at most {NESTING_MAX} levels.")
+    return None
+
+
+def _has_small_body(request: Request) -> bool:
+    return request.method not in ("GET", "HEAD") and request.url.path != push.PATH
 
 
 def _host(request: Request) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 
 from penstock.api.forms import After, Limit, Name
 from penstock.api.gate import Credentials, Gate
+from penstock.api.problem import WITH_A_KEY
 from penstock.api.push_forms import CommandAskedOf, CommandRow, CommandRows
 from penstock.api.state import following
 from penstock.connect.ports import Command
@@ -19,7 +20,7 @@ CommandId = Annotated[str, Path(max_length=32)]
 
 def routes(workspace: Workspace, gate: Gate) -> APIRouter:
     """The paths under ``/commands``; all need the scope `command`."""
-    router = APIRouter(prefix="/commands", tags=["commands"])
+    router = APIRouter(prefix="/commands", tags=["commands"], responses=WITH_A_KEY)
 
     @router.post("", status_code=201)
     def ask(asked: CommandAskedOf, shown: Credentials) -> CommandRow:

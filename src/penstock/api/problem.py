@@ -6,13 +6,16 @@ Source: RFC 9457 (problem details).
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import Field
 from starlette.exceptions import HTTPException
 
+from penstock.api.forms import Form
 from penstock.errors import Invalid, NotFound, PenstockError
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -22,6 +25,7 @@ STATUS: Final = {
     "api.key_scope": 403,
     "api.body_length": 411,
     "api.body_too_large": 413,
+    "api.body_too_slow": 408,
     "push.too_slow": 408,
     "push.too_large": 413,
     "push.media_type": 415,
@@ -30,7 +34,22 @@ STATUS: Final = {
 """Codes that HTTP has a status of its own for; all others have their kind's."""
 RETRY_S: Final = {429: 1, 503: 5}
 """What Retry-After says [s]."""
+Described = dict[int | str, dict[str, Any]]
 _LOG: Final = logging.getLogger("penstock.api")
+
+
+class Problem(Form):
+    """An error (RFC 9457): ``code`` is stable, and docs/errors.md explains it."""
+
+    type: str = Field(pattern="^urn:penstock:error:")
+    title: str
+    status: int
+    detail: str
+    error: str
+    code: str
+    message: str
+    hint: str
+    context: dict[str, str]
 
 
 def problem(error: PenstockError, status: int | None = None) -> JSONResponse:
@@ -44,8 +63,45 @@ def problem(error: PenstockError, status: int | None = None) -> JSONResponse:
     return JSONResponse({**about, "detail": error.message, **body}, number, headers, media_type=PROBLEM_JSON)
 
 
+def described(said: Mapping[int, str]) -> Described:
+    """Statuses with what each says, as a path describes them: all of them carry a `Problem`."""
+    form = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": text, "content": form} for status, text in said.items()}
+
+
+ANYWHERE: Final = described(
+    {
+        400: "Malformed: a parameter, or a body.",
+        404: "What was named is not there.",
+        409: "A rule says no, or it conflicts with what stands.",
+        422: "A signature or proof does not hold.",
+        500: "A fault of this server.",
+        503: "It cannot be done just now: the same may succeed later.",
+    }
+)
+"""What every path may answer besides its own form."""
+WITH_A_KEY: Final = described(
+    {
+        401: "No valid API key.",
+        403: "The key lacks the scope for this.",
+        408: "The body comes in too slowly.",
+        411: "A body that does not say how long it is.",
+        413: "The body is too large.",
+    }
+)
+"""What a path that takes an API key may answer besides."""
+
+
 def install(app: FastAPI) -> None:
-    """Answer every foreseen error of ``app`` as a problem."""
+    """Answer every foreseen error of ``app`` as a problem, and describe that form."""
+    paths_and_forms = app.openapi
+
+    def whole() -> dict[str, Any]:
+        found = paths_and_forms()
+        found["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return found
+
+    app.openapi = whole  # type: ignore[method-assign]
 
     @app.exception_handler(PenstockError)
     def known(_: Request, error: PenstockError) -> JSONResponse:

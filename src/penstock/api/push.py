@@ -16,6 +16,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from penstock.api import problem
 from penstock.api.gate import Credentials, Gate
 from penstock.api.push_forms import Pushed
 from penstock.errors import Invalid, PenstockError
@@ -35,16 +36,19 @@ _BODY: Final[dict[str, Any]] = {
         "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in SPLITTERS},
     },
 }
-_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"description": "No sequence of messages, or a form not taken; whole messages before the fault are recorded."},
-    401: {"description": "No valid API key."},
-    403: {"description": "The key lacks the scope `push`."},
-    408: {"description": "The body comes in too slowly; whole messages are recorded."},
-    409: {"description": "The idempotency key was used for other messages."},
-    413: {"description": "The body is too large; whole messages are recorded."},
-    429: {"description": "Too many bodies at once: wait as long as Retry-After says."},
-    503: {"description": "The store cannot take it just now: wait as long as Retry-After says."},
-}
+_ERRORS: Final = problem.described(
+    {
+        400: "No sequence of messages, or a form not taken; whole messages before the fault are recorded.",
+        401: "No valid API key.",
+        403: "The key lacks the scope `push`.",
+        408: "The body comes in too slowly; whole messages are recorded.",
+        409: "The idempotency key was used for other messages.",
+        413: "The body is too large; whole messages are recorded.",
+        415: "Bodies of this type are not taken.",
+        429: "Too many bodies at once: wait as long as Retry-After says.",
+        503: "The store cannot take it just now: wait as long as Retry-After says.",
+    }
+)
 IdempotencyKey = Annotated[
     str,
     Header(

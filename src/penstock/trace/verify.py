@@ -609,6 +609,7 @@ def _pogg_of(raw: bytes) -> Packet:
     listed = ",".join(f'"{sample}"' for sample in said["dataList"])
     signed = f'{{"version":{said["version"]},"address":"{said["address"]}","dataList":[{listed}]}}'.encode()
     samples = [bytes.fromhex(sample) for sample in said["dataList"]]
+    samples.sort(key=lambda sample: (sample[1:6], sample[12:20]))  # oldest first, as they are judged
     at_us = [int.from_bytes(sample[1:6], "big") * 1_000_000 for sample in samples]
     position_wh = [int.from_bytes(sample[12:20], "big") // 1_000 for sample in samples]
     if any(len(sample) != 20 or sample[0] != 1 for sample in samples):

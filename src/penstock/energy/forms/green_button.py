@@ -76,8 +76,9 @@ def read_green_button(
         kind = kinds.get(href.removesuffix("/").removesuffix("/IntervalBlock"), kinds.get(_ONLY))
         if kind is not None:
             good, bad = _intervals(block)
-            intervals.setdefault(kind.channel, []).extend((each, kind.wh) for each in good)
             faults += bad
+            if good:
+                intervals.setdefault(kind.channel, []).extend((each, kind.wh) for each in good)
     if not intervals:
         raise Invalid("green_button.no_energy", "The feed holds no usage in watt-hours that we can place.")
     rows = [row for channel, each in intervals.items() for row in _summed(device, channel, each, bases or {})]

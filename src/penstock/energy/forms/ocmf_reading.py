@@ -17,7 +17,7 @@ from penstock.errors import Invalid
 
 READINGS_MAX: Final = 4_096
 _INHERITED: Final[tuple[str, ...]] = ("TM", "TX", "RI", "RU", "EF", "ST")
-_TIME: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d),(\d{3})([+-])(\d\d)(\d\d) ([UISR])", re.ASCII)
+_TIME: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d),(\d{3})([+-])(\d\d)([0-5]\d) ([UISR])", re.ASCII)
 _CLOCKS: Final = {"S": Clock.SYNCHRONISED, "I": Clock.INFORMATIVE, "R": Clock.RELATIVE, "U": Clock.UNSET}
 _WH: Final = {"Wh": 0, "kWh": 3}
 """Power of ten that makes watt-hours of the unit."""

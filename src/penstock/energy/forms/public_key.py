@@ -8,6 +8,7 @@ from typing import Final
 from penstock.keys import KeyKind, compressed_point
 
 KEY_TEXT_MAX: Final = 1_024
+_DER_MAX: Final = 255
 _EC_PUBLIC_KEY: Final = bytes.fromhex("06072a8648ce3d0201")
 _CURVES: Final = {
     KeyKind.P256: bytes.fromhex("06082a8648ce3d030107"),
@@ -28,6 +29,8 @@ def read_public_key(text: str, kind: KeyKind) -> tuple[KeyKind, bytes]:
         ValueError: for anything that is not a point of a curve we know.
     """
     raw = _decoded("".join(text.split()))
+    if len(raw) > _DER_MAX:
+        raise ValueError("longer than any key")
     if raw[:1] != b"\x30":
         return kind, _point(kind, raw)
     for found, curve in _CURVES.items():
