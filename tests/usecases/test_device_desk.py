@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 
 from penstock.cli.main import app
 from penstock.errors import PenstockError
-from penstock.keys import SigningKey
+from penstock.keys import KeyKind, PointKey, SigningKey
 from penstock.usecases.workspace import Workspace
 
 FLEET = "device,technology,public_key,capacity_w,commissioned,rolls_over_wh\n"
 START, LATER, LATEST = "2016-08-22T07:00:00Z", "2016-08-23T07:00:00Z", "2016-08-24T07:00:00Z"
 OWNER, NEW, THIRD = key_of("owner"), key_of("roof", 1), key_of("roof", 2)
+HOMES = {"home-a": "", "home-b": "5"}
 Run = Callable[..., dict[str, Any]]
 
 
@@ -84,6 +85,61 @@ def test_a_meter_is_replaced_and_rolls_over(run: Run, tmp_path: Path) -> None:
     assert run("show", "roof")["register"] == "roof/export#2"
     run("epoch", "roof", "rolled_over", "--key", new)
     assert [row["register"] for row in run("tree", "farm")["registers"]][:2] == ["roof/export#3", "roof/import#2"]
+
+
+def test_keys_of_other_kinds_follow_each_other(run: Run, tmp_path: Path) -> None:
+    first, owner = seed_file(tmp_path, "first", key_of("roof")), seed_file(tmp_path, "owner", OWNER)
+    files, keys = [first], [PointKey(kind, key_of(kind).seed) for kind in (KeyKind.P256, KeyKind.SECP256K1)]
+    for key in keys:
+        (tmp_path / key.kind).write_text(f"{key.kind}:{key.secret.hex()}\n")
+        files.append(str(tmp_path / key.kind))
+    run("rotate", "roof", "--old-key", files[0], "--new-key", files[1], "--from", LATER)
+    assert run("show", "roof")["key_kind"] == "p-256"
+    run("rotate", "roof", "--old-key", files[1], "--new-key", files[2], "--from", LATEST)
+    shown = run("show", "roof")
+    assert (shown["key_kind"], shown["public_key"]) == ("secp256k1", keys[1].public.hex())
+    run("reclaim", "hill", "--owner-key", owner, "--new-key", files[1], "--from", LATER)
+    assert run("show", "hill")["public_key"] == keys[0].public.hex()
+
+
+def test_a_meter_with_a_key_of_another_kind_is_put_in(run: Run, tmp_path: Path) -> None:
+    owner, key = seed_file(tmp_path, "owner", OWNER), PointKey(KeyKind.P256, THIRD.seed)
+    (tmp_path / "new").write_text(f"p-256:{key.secret.hex()}")
+    starts = ("--start-wh", "12", "--start-wh", "34")
+    asked = ("replace", "roof", "--new-key", str(tmp_path / "new"), "--owner-key", owner, "--from", LATER)
+    with pytest.raises(PenstockError, match=r"epoch\.channel"):
+        run(*asked, *starts, "--start-wh", "56")
+    run(*asked, *starts)
+    shown = run("show", "roof")
+    assert (shown["key_kind"], shown["start_counts_wh"]) == ("p-256", [12, 34])
+    with pytest.raises(PenstockError, match=r"key\.kind"):
+        run("transfer", "roof", "buyer", "--owner-key", str(tmp_path / "new"), "--from", LATEST)
+
+
+def test_a_device_is_locked_in_one_programme_at_a_time(run: Run) -> None:
+    run("lock", "roof", "flexibility", "--from", START, "--until", LATER)
+    with pytest.raises(PenstockError, match=r"device\.locked"):
+        run("lock", "roof", "other", "--from", START, "--until", LATER)
+    with pytest.raises(PenstockError, match=r"device\.programme"):
+        run("lock", "roof", " ", "--from", LATER, "--until", LATEST)
+    run("lock", "roof", "other", "--from", LATER, "--until", LATEST)
+    assert run("show", "roof")["programmes"] == [
+        {"programme": "flexibility", "from": START, "until": LATER},
+        {"programme": "other", "from": LATER, "until": LATEST},
+    ]
+
+
+def test_a_home_is_enrolled_in_mid_life(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "home.csv"
+    rows = [f"{name},solar_pv,{key_of(name).public.hex()},5000,{START},{starts}\n" for name, starts in HOMES.items()]
+    file.write_text(FLEET.replace("rolls_over_wh", "start_counts_wh") + "".join(rows))
+    channels = ("--channel", "export", "--channel", "import")
+    asked = ("enrol", str(file), "--site", "home", *channels, "--personal", "--start-wh", "70000", "--start-wh", "8")
+    assert run(*asked)["devices"] == 2
+    assert run(*asked)["repeated"]
+    shown = [run("show", name) for name in HOMES]
+    assert [(one["start_counts_wh"], one["personal"]) for one in shown] == [([70_000, 8], True), ([5, 0], True)]
+    assert not run("show", "roof")["personal"]
 
 
 def test_registers_take_their_place(run: Run) -> None:

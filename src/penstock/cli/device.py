@@ -11,6 +11,7 @@ import typer
 from penstock.cli import device_life
 from penstock.cli.show import HERE, AsJson, Workspace, emit, kwh, table
 
+STARTS = "What each channel showed at commissioning [Wh], in order, where the file does not say; 0 where left out."
 app = typer.Typer(help="Devices that sign their readings.", no_args_is_help=True, rich_markup_mode=None)
 for act in (
     device_life.rotate,
@@ -20,6 +21,7 @@ for act in (
     device_life.replace,
     device_life.epoch,
     device_life.retire,
+    device_life.lock,
     device_life.place,
 ):
     app.command()(act)
@@ -36,6 +38,7 @@ def enrol(
     owner_key: Annotated[str, typer.Option(help="The owner's Ed25519 public key, in hex.")] = "",
     personal: Annotated[bool, typer.Option("--personal", help="Readings of a new site can be erased.")] = False,
     channel: Annotated[list[str] | None, typer.Option("--channel", help="Register names; the first issues.")] = None,
+    start_wh: Annotated[list[int] | None, typer.Option(help=STARTS)] = None,
     workspace: Workspace = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -44,8 +47,8 @@ def enrol(
     from penstock.usecases.device_desk import enrol_file
 
     asked = SiteRegistered(site, zone, cell, owner or site, device_life.hex_bytes(owner_key), personal)
-    now_us = time.time_ns() // 1_000
-    done = enrol_file(workspace, file, asked, tuple(channel or ["export"]), now_us, cell_digits)
+    now_us, channels, starts_wh = time.time_ns() // 1_000, tuple(channel or ["export"]), tuple(start_wh or ())
+    done = enrol_file(workspace, file, asked, channels, now_us, cell_digits, starts_wh)
     emit(done, as_json, lambda: table(file.name, ("field", "value"), list(done.items())))
 
 

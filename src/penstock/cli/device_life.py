@@ -1,4 +1,4 @@
-"""`penstock device rotate|revoke|reclaim|transfer|replace|retire|place`: what happens to a device after enrolment."""
+"""`penstock device rotate|revoke|reclaim|transfer|replace|epoch|retire|lock|place`: acts on devices."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from penstock.cli.show import HERE, AsJson, Workspace, emit, table
 
 Device = Annotated[str, typer.Argument(help="The device's name.")]
 From = Annotated[str, typer.Option("--from", help="From when on (ISO 8601 with an offset); now where left out.")]
-NewKey = Annotated[Path, typer.Option("--new-key", help="File with the new key's Ed25519 seed, 64 hex digits.")]
-OldKey = Annotated[Path, typer.Option("--old-key", help="File with the present key's seed.")]
-OwnerKey = Annotated[Path | None, typer.Option("--owner-key", help="File with the owner's seed.")]
+NewKey = Annotated[Path, typer.Option("--new-key", help="File with the new key (see docs/devices.md).")]
+OldKey = Annotated[Path, typer.Option("--old-key", help="File with the present key.")]
+OwnerKey = Annotated[Path | None, typer.Option("--owner-key", help="File with the owner's Ed25519 key.")]
+STARTS = "What each channel of the new meter showed when it was put in [Wh], in their order; 0 where left out."
 Reason = Annotated[str, typer.Option("--reason", help="Why, in a few words.")]
 Statement = Annotated[bool, typer.Option("--statement", help="Only print, in hex, the bytes to be signed.")]
 Signature = Annotated[str, typer.Option("--signature", help="The signature, in hex, where it was made elsewhere.")]
@@ -31,11 +32,10 @@ def rotate(
 ) -> None:
     """The present key names the next one."""
     from penstock.journal.kinds.device import KeyRotated
-    from penstock.keys import KeyKind
     from penstock.usecases.device_desk import Pen, act_on, key_in
 
-    public = key_in(new_key).public
-    fact = KeyRotated(device, KeyKind.ED25519, public, _since_us(since), last_sequence, b"", b"")
+    new = key_in(new_key)
+    fact = KeyRotated(device, new.kind, new.public, _since_us(since), last_sequence, b"", b"")
     _show(act_on(workspace, fact, _now_us(), {"signature": Pen(old_key), "proof": Pen(new_key)}), as_json)
 
 
@@ -55,7 +55,7 @@ def revoke(
 
 def reclaim(
     device: Device,
-    owner_key: Annotated[Path, typer.Option("--owner-key", help="File with the owner's seed.")],
+    owner_key: Annotated[Path, typer.Option("--owner-key", help="File with the owner's Ed25519 key.")],
     new_key: NewKey,
     since: From = "",
     reason: Reason = "",
@@ -64,12 +64,11 @@ def reclaim(
 ) -> None:
     """Another key after one that was lost or revoked; the owner signs."""
     from penstock.journal.kinds.device import KeyReclaimed
-    from penstock.keys import KeyKind
-    from penstock.usecases.device_desk import Pen, act_on, key_in
+    from penstock.usecases.device_desk import Pen, act_on, key_in, owners_pen
 
-    public = key_in(new_key).public
-    fact = KeyReclaimed(device, KeyKind.ED25519, public, _since_us(since), reason, b"", b"")
-    _show(act_on(workspace, fact, _now_us(), {"owner_signature": Pen(owner_key), "proof": Pen(new_key)}), as_json)
+    new, pens = key_in(new_key), {"owner_signature": owners_pen(owner_key), "proof": Pen(new_key)}
+    fact = KeyReclaimed(device, new.kind, new.public, _since_us(since), reason, b"", b"")
+    _show(act_on(workspace, fact, _now_us(), pens), as_json)
 
 
 def transfer(
@@ -85,19 +84,19 @@ def transfer(
 ) -> None:
     """Later output is another's; the present owner signs, where a key of theirs is known."""
     from penstock.journal.kinds.device import DeviceTransferred
-    from penstock.usecases.device_desk import Pen, act_on, statement_of
+    from penstock.usecases.device_desk import act_on, owners_pen, statement_of
 
     fact = DeviceTransferred(device, owner, hex_bytes(new_owner_key), _since_us(since), b"")
     if statement:
         typer.echo(statement_of(workspace, fact).hex())
         return
-    _show(act_on(workspace, fact, _now_us(), {"owner_signature": Pen(owner_key, hex_bytes(signature))}), as_json)
+    _show(act_on(workspace, fact, _now_us(), {"owner_signature": owners_pen(owner_key, hex_bytes(signature))}), as_json)
 
 
 def replace(
     device: Device,
     new_key: NewKey,
-    start_wh: Annotated[int, typer.Option(help="What the new meter showed when it was put in [Wh].")] = 0,
+    start_wh: Annotated[list[int] | None, typer.Option(help=STARTS)] = None,
     since: From = "",
     owner_key: OwnerKey = None,
     workspace: Workspace = HERE,
@@ -106,13 +105,12 @@ def replace(
     """Another meter: a new key, and a new epoch for each of the device's registers."""
     from penstock.journal.kinds.device import MeterReplaced
     from penstock.journal.words import EpochCause
-    from penstock.keys import KeyKind
-    from penstock.usecases.device_desk import Pen, key_in, planned_epochs, replace_with
+    from penstock.usecases.device_desk import Pen, key_in, owners_pen, planned_epochs, replace_with
 
-    from_us, public = _since_us(since), key_in(new_key).public
-    meter = MeterReplaced(device, KeyKind.ED25519, public, from_us, b"", b"")
-    epochs = planned_epochs(workspace, device, cause=EpochCause.REPLACED, from_us=from_us, start_count_wh=start_wh)
-    _show(replace_with(workspace, meter, epochs, Pen(new_key), Pen(owner_key), _now_us()), as_json)
+    from_us, new, owner = _since_us(since), key_in(new_key), owners_pen(owner_key)
+    meter = MeterReplaced(device, new.kind, new.public, from_us, b"", b"")
+    epochs = planned_epochs(workspace, device, start_wh or (), cause=EpochCause.REPLACED, from_us=from_us)
+    _show(replace_with(workspace, meter, epochs, Pen(new_key), owner, _now_us()), as_json)
 
 
 def epoch(
@@ -121,7 +119,7 @@ def epoch(
     channel: Annotated[int, typer.Option(help="Which of the device's registers, from 0.")] = 0,
     start_wh: Annotated[int, typer.Option(help="What the meter showed after a reset [Wh].")] = 0,
     since: From = "",
-    key: Annotated[Path | None, typer.Option("--key", help="File with the device's or the owner's seed.")] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="File with the device's or the owner's key.")] = None,
     signature: Signature = "",
     statement: Statement = False,
     workspace: Workspace = HERE,
@@ -134,8 +132,9 @@ def epoch(
 
     if cause not in (EpochCause.ROLLED_OVER, EpochCause.RESET):
         raise Invalid("epoch.cause", f"{cause} is no cause of a new epoch here.", hint="Say rolled_over or reset.")
-    asked = {"cause": EpochCause(cause), "from_us": _since_us(since) if since else None, "start_count_wh": start_wh}
-    planned = [one for one in planned_epochs(workspace, device, **asked) if one.channel == channel]
+    asked = {"cause": EpochCause(cause), "from_us": _since_us(since) if since else None}
+    starts_wh = [0] * channel + [start_wh]
+    planned = [one for one in planned_epochs(workspace, device, starts_wh, **asked) if one.channel == channel]
     if not planned:
         raise Invalid("epoch.channel", f"{device} has no channel {channel}.", device=device)
     if statement:
@@ -156,6 +155,22 @@ def retire(
     from penstock.usecases.device_desk import act_on
 
     _show(act_on(workspace, DeviceRetired(device, _since_us(since), reason), _now_us()), as_json)
+
+
+def lock(
+    device: Device,
+    programme: Annotated[str, typer.Argument(help="The programme it takes part in, and in no other then.")],
+    until: Annotated[str, typer.Option(help="Up to when (ISO 8601 with an offset).")],
+    since: From = "",
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """The device takes part in one programme alone, for a time."""
+    from penstock.journal.kinds.device import DeviceLocked
+    from penstock.usecases.device_desk import act_on
+
+    fact = DeviceLocked(device, programme, _since_us(since), _since_us(until))
+    _show(act_on(workspace, fact, _now_us()), as_json)
 
 
 def place(

@@ -22,11 +22,13 @@ from penstock.keys.check import (
 )
 from penstock.keys.kinds import KEY_BYTES, KEY_KINDS, KeyKind, Scheme
 from penstock.keys.private import SEED_BYTES, ChainKey, PointKey, SigningKey, derive_seed
+from penstock.keys.written import WRITTEN_MAX, read_key
 
 __all__ = [
     "KEY_BYTES",
     "KEY_KINDS",
     "SEED_BYTES",
+    "WRITTEN_MAX",
     "ChainKey",
     "KeyKind",
     "PointKey",
@@ -35,6 +37,7 @@ __all__ = [
     "compressed_point",
     "derive_seed",
     "is_public_key",
+    "read_key",
     "recover",
     "verify",
     "verify_by",

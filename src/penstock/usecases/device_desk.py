@@ -13,6 +13,7 @@ import numpy as np
 from penstock.errors import Invalid, NotFound
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.device import (
+    DeviceLocked,
     DeviceRetired,
     DeviceTransferred,
     EpochOpened,
@@ -24,7 +25,7 @@ from penstock.journal.kinds.device import (
 )
 from penstock.journal.kinds.energy import SiteRegistered
 from penstock.journal.words import ASSURANCES
-from penstock.keys import KEY_KINDS, SEED_BYTES, SigningKey
+from penstock.keys import KEY_KINDS, WRITTEN_MAX, KeyKind, PointKey, SigningKey, read_key
 from penstock.period import iso
 from penstock.units import INT64_MAX
 from penstock.usecases.enrol import COARSE_DIGITS, register_site
@@ -34,7 +35,7 @@ from penstock.usecases.place import place, site_tree
 from penstock.usecases.replace import open_epoch, plan_epoch
 from penstock.usecases.replace import replace as replace_meter
 from penstock.usecases.rotate import reclaim, revoke, rotate, to_sign
-from penstock.usecases.transfer import retire, transfer
+from penstock.usecases.transfer import lock, retire, transfer
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
@@ -47,13 +48,14 @@ _ACTS: Final[dict[type, Callable[[World, Any], list[Entry]]]] = {
     DeviceTransferred: transfer,
     EpochOpened: open_epoch,
     PointPlaced: place,
+    DeviceLocked: lock,
     DeviceRetired: retire,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """Whoever signs: a file with an Ed25519 seed, or a signature that was made elsewhere."""
+    """Whoever signs: a file with a private key, or a signature that was made elsewhere."""
 
     file: Path | None = None
     signature: bytes = b""
@@ -63,15 +65,21 @@ class Pen:
         return key_in(self.file).sign(message) if self.file else self.signature
 
 
-def key_in(file: Path) -> SigningKey:
-    """The Ed25519 key whose seed a file holds in 64 hex digits; Invalid ``key.file`` for another content."""
+def key_in(file: Path) -> SigningKey | PointKey:
+    """The private key that a file holds; raises as `keys.read_key`, also for a file that cannot be read."""
     try:
-        seed = bytes.fromhex(file.read_text("ascii").strip())
-    except (OSError, ValueError):
-        seed = b""
-    if len(seed) != SEED_BYTES:
-        raise Invalid("key.file", f"{file.name} does not hold an Ed25519 seed.", hint="Write 64 hex digits.")
-    return SigningKey(seed)
+        with file.open("rb") as opened:
+            written = opened.read(WRITTEN_MAX + 1)
+    except OSError:
+        written = b""
+    return read_key(written, file.name)
+
+
+def owners_pen(file: Path | None, signature: bytes = b"") -> Pen:
+    """An owner's pen: its file holds an Ed25519 key. Raises Invalid ``key.kind`` for another, and as `key_in`."""
+    if file and key_in(file).kind is not KeyKind.ED25519:
+        raise Invalid("key.kind", "An owner's key is an Ed25519 key.", file=file.name)
+    return Pen(file, signature)
 
 
 def enrol_file(
@@ -81,8 +89,11 @@ def enrol_file(
     channels: tuple[str, ...],
     at_us: int,
     digits: int = COARSE_DIGITS,
+    start_counts_wh: tuple[int, ...] = (),
 ) -> Row:
     """Enrol the devices that a CSV file lists on ``site``, which is registered first where it is not known.
+
+    ``start_counts_wh`` is what each channel showed at commissioning, of devices whose line does not say it.
 
     Raises:
         As `fleet_of_csv`, `register_site` and `enrol_fleet`; Invalid ``fleet.text`` unless the file is UTF-8.
@@ -92,7 +103,11 @@ def enrol_file(
         fleet = fleet_of_csv(raw.decode("utf-8-sig"), digits)
     except UnicodeDecodeError:
         raise Invalid("fleet.text", f"{file.name} is not UTF-8 text.") from None
-    name, asked = site.site, b"\0".join([site.site.encode(), " ".join(channels).encode(), raw])
+    if start_counts_wh:
+        starts = fleet.start_counts_wh or [()] * len(fleet.names)
+        fleet = replace(fleet, start_counts_wh=[own or start_counts_wh for own in starts])
+    name, told = site.site, " ".join((*channels, *map(str, start_counts_wh)))
+    asked = b"\0".join([name.encode(), told.encode(), raw])
 
     def decide(world: World) -> list[Entry]:
         opened = [] if name in world.books.sites else register_site(world, site, digits)
@@ -122,13 +137,25 @@ def act_on(workspace: Path, fact: Any, at_us: int, signs: dict[str, Pen] | None 
     return {"act": fact.KIND, "first_seq": receipt.first_seq, "facts": receipt.facts, "repeated": receipt.repeated}
 
 
-def planned_epochs(workspace: Path, device: str, **asked: Any) -> list[EpochOpened]:
-    """The epochs that would follow, one for each channel of ``device``; raises as `plan_epoch`."""
+def planned_epochs(workspace: Path, device: str, starts_wh: Sequence[int] = (), **asked: Any) -> list[EpochOpened]:
+    """The epochs that would follow, one for each channel of ``device``.
+
+    ``starts_wh`` is what the counter of each channel shows then, 0 where nothing is said.
+
+    Raises:
+        As `plan_epoch`; Invalid ``epoch.channel`` for a start of a channel that the device has not.
+    """
 
     def plan(world: World) -> list[EpochOpened]:
         number = world.energy.number(device)
-        channels = range(len(world.energy.registers_of(number)) if number >= 0 else 1)
-        return [plan_epoch(world, device, channel=channel, **asked) for channel in channels]
+        channels = len(world.energy.registers_of(number)) if number >= 0 else 1
+        if number >= 0 and len(starts_wh) > channels:
+            raise Invalid("epoch.channel", f"{device} has {channels} channels.", device=device)
+        starts = [*starts_wh, *[0] * (channels - len(starts_wh))]
+        return [
+            plan_epoch(world, device, channel=channel, start_count_wh=start_wh, **asked)
+            for channel, start_wh in enumerate(starts)
+        ]
 
     with Workspace(workspace, read_only=True) as opened:
         return opened.read(plan)
@@ -173,7 +200,12 @@ def _shown(world: World, device: str) -> Row:
         "commissioned": iso(int(energy.commissioned_us[number])),
         "retired": iso(retired_us) if retired_us else "",
         "registers": [world.books.registers.urn(one) for one in energy.registers_of(number).tolist()],
-        "programmes": [lock.programme for lock in energy.ownership.locks(number)],
+        "start_counts_wh": energy.epoch_start_wh[energy.registers_of(number)].tolist(),
+        "personal": world.books.sites[energy.sites[energy.site[number]]].personal,
+        "programmes": [
+            {"programme": held.programme, "from": iso(held.start_us), "until": iso(held.stop_us)}
+            for held in energy.ownership.locks(number)
+        ],
     }
 
 

@@ -25,7 +25,13 @@ def transfer(world: World, fact: DeviceTransferred) -> list[Entry]:
 
 
 def lock(world: World, fact: DeviceLocked) -> list[Entry]:
-    """A device takes part in one programme for a time; raises as `life.check_lock`."""
+    """A device takes part in one programme for a time.
+
+    Raises:
+        As `life.check_lock`; Invalid ``device.programme`` for a programme without a name.
+    """
+    if not fact.programme.strip() or not fact.programme.isprintable():
+        raise Invalid("device.programme", "A programme has a name of printable characters.", device=fact.device)
     check_lock(world.energy, fact)
     return [Entry(fact)]
 
