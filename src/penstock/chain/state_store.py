@@ -171,8 +171,9 @@ def new_file(path: Path) -> StateStore:
     for leftover in (draft, draft.with_name(draft.name + "-wal")):
         leftover.unlink(missing_ok=True)
     store = StateStore(draft)
-    store.sql.executescript(f"{_SCHEMA}pragma user_version = {SCHEMA_VERSION};")
-    store.sql.execute("begin")
+    with _damage_named():
+        store.sql.executescript(f"{_SCHEMA}pragma user_version = {SCHEMA_VERSION};")
+        store.sql.execute("begin")
     return store
 
 
