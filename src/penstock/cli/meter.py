@@ -101,9 +101,40 @@ def quarantine(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
 
     with Opened(workspace, read_only=True) as opened:
         rows = fleet(opened)["quarantined"]
-    cells = [(row["device"], row["technology"], f"{row['capacity_w']:,} W", row["since"], row["last"]) for row in rows]
-    heads = ("device", "technology", "capacity", "in quarantine since", "last counted")
+    cells = [
+        (row["device"], row["technology"], f"{row['capacity_w']:,} W", row["since"], row["last"], _words(row["found"]))
+        for row in rows
+    ]
+    heads = ("device", "technology", "capacity", "in quarantine since", "last counted", "review found")
     emit({"quarantined": rows}, as_json, lambda: table(f"{len(rows)} in quarantine", heads, cells, right=(2,)))
+
+
+@app.command()
+def review(
+    day: Annotated[str, typer.Option("--day", help="A day that is over, e.g. 2016-08-22; of each place, by its sun.")],
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a day's readings against each other: twins, copies and flat lines that hourly packets do not show."""
+    from penstock.connect.spool import now_us
+    from penstock.period import parse_iso
+    from penstock.usecases.review import review_day
+    from penstock.usecases.workspace import Workspace as Opened
+
+    with Opened(workspace) as opened:
+        found = review_day(opened, parse_iso(f"{day}T00:00:00Z"), now_us())
+    names = ("register", "outcome", "from")
+    cells = [
+        (*(row[name] for name in names), _words(row["findings"]), "yes" if row["certified_before"] else "")
+        for row in found["found"]
+    ]
+    heads = (*names, "found", "certified already")
+    title = f"{found['day']}: {len(cells)} of {found['registers']:,} registers, {found['readings']:,} readings"
+    emit(found, as_json, lambda: table(title, heads, cells))
+
+
+def _words(findings: list[str]) -> str:
+    return ", ".join(one.replace("_", " ") for one in findings)
 
 
 Device = Annotated[str, typer.Argument(help="The device's name.")]

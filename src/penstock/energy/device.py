@@ -40,6 +40,7 @@ from penstock.journal.register import Registers
 from penstock.journal.segment import Columns
 from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Right
 from penstock.keys import KEY_KINDS
+from penstock.units import INT64_MAX
 
 Ints = NDArray[Any]
 
@@ -159,6 +160,14 @@ class Devices:
         """Each device's present register of channel 0, by device number."""
         registers: NDArray[np.int32] = self._channels["register"][self._devices["first_channel"]]
         return registers
+
+    def held_from_us(self, registers: Ints) -> NDArray[np.int64]:
+        """Since when registers are in quarantine [us]; the end of time where one is not, or no device counts it."""
+        found = np.full(len(registers), INT64_MAX)
+        rows = np.flatnonzero(registers < len(self.standings))
+        since_us = self.standings["held_since_us"][registers[rows]]
+        found[rows] = np.where(since_us == 0, INT64_MAX, since_us)
+        return found
 
     def capacities_w(self, registers: Ints) -> NDArray[np.int64]:
         """Capacity [W] of the device behind each register; shape as given."""

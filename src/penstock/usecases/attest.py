@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -105,7 +106,7 @@ class Replica:
             self._check_erased(recorded, fact.segment or "", rows)
         self._recheck.before(recorded, columns)
         self.world.apply(recorded, columns)
-        self._recheck.after(recorded, columns)
+        self._recheck.after(recorded, columns, partial(_columns_again, source, fact, recorded))
 
     def _check_erased(self, recorded: Recorded, digest: str, rows: SealedRows) -> None:
         """Who saw the readings before they went knows where their registers stood."""
@@ -154,6 +155,11 @@ def _rows(source: RecordSource, fact: PublishedFact, recorded: Recorded) -> Seal
     except (Corrupt, Invalid, NotFound) as error:
         raise _altered(recorded.seq, error.message) from error
     return rows
+
+
+def _columns_again(source: RecordSource, fact: PublishedFact, recorded: Recorded) -> Columns:
+    rows = _rows(source, fact, recorded)
+    return rows.columns if rows else {}
 
 
 def _parsed(raw: bytes, digest: str, name: str) -> SealedRows:

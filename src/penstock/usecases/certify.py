@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from penstock.energy.certificate import interval_spans
+from penstock.energy.verdict import ReadingVerdict
 from penstock.errors import Refused
 from penstock.journal.correction import COUNTED_RIGHTS
 from penstock.journal.fact import Entry
@@ -24,6 +25,8 @@ COVER: Final = "cover of the issuer's debt"
 
 def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]:
     """Titles for every interval that ended within ``readings`` (columns of reading/1 or /2), on issuing registers.
+
+    Of a register in quarantine, those before its first doubtful reading.
 
     Whoever owns the device's output in an interval holds them. One fact for each right, technology and assurance
     level - an interval's is the weakest of the readings behind it - and one more wherever a register's level changes;
@@ -91,7 +94,8 @@ def _accepted(world: World, readings: Sequence[Columns]) -> dict[str, Column]:
     readings = [{"assurance": np.zeros(len(part["verdict"]), dtype=np.uint8), **part} for part in readings]
     names = ("register", "at_us", "position_wh", "assurance", "verdict")
     joined = {name: np.concatenate([part[name] for part in readings]) for name in names}
-    verdict = joined.pop("verdict")
+    doubtful = joined["at_us"] >= world.energy.held_from_us(joined["register"])  # by the review of its day
+    verdict = np.where(doubtful, ReadingVerdict.HELD_BACK, joined.pop("verdict"))
     issues = world.books.registers.issues(Right.ATTRIBUTE)[joined["register"]]
     ended = world.books.corrections.ended(len(world.books.registers))[joined["register"]]
     return {name: column[(verdict == 0) & issues & ~ended] for name, column in joined.items()}

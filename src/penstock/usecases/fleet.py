@@ -91,7 +91,8 @@ def _devices(world: World, silent_us: int, limit: int) -> Row:
             for number in _first(state == _SILENT, np.argsort(last_us, kind="stable"), limit)
         ],
         "quarantined": [
-            _row(world, number, last_us) | {"since": iso(int(held_us[number]))}
+            _row(world, number, last_us)
+            | {"since": iso(int(held_us[number])), "found": names_of(int(energy.doubts[register[number]]))}
             for number in _first(state == _HELD, np.argsort(held_us, kind="stable"), limit)
         ],
     }
@@ -127,6 +128,11 @@ def _place(geohash: str) -> Row:
     except Invalid:
         return {"latitude_deg": None, "longitude_deg": None}
     return {"latitude_deg": cell.latitude_deg, "longitude_deg": cell.longitude_deg}
+
+
+def names_of(findings: int) -> list[str]:
+    """The names of findings of readings, in order of code."""
+    return [code.name.lower() for code in ReadingVerdict if code and findings >> code & 1]
 
 
 def _first(chosen: NDArray[Any], order: NDArray[Any], limit: int) -> list[int]:

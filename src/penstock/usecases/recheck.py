@@ -8,28 +8,31 @@ folding them enforces the books' laws.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
 
 from penstock.compute.credit import whole_credits
+from penstock.energy.review import of_day
 from penstock.errors import PenstockError, Unverified
 from penstock.journal.fact import Entry, Recorded
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
 from penstock.journal.kinds.device import RegisterCorrected
-from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked
-from penstock.journal.kinds.quarantine import QuarantineLifted
+from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked, TitlesIssued
+from penstock.journal.kinds.quarantine import QuarantineLifted, ReadingsReviewed
 from penstock.journal.sealed_rows import ERASED
 from penstock.journal.segment import SALTED, Column, Columns
 from penstock.journal.words import LinkKind
+from penstock.period import DAY_US
 from penstock.units import MJ_PER_WH
 from penstock.usecases.correct import correct
 from penstock.usecases.ingest import counts_unsigned, rejudged
 from penstock.usecases.originate import COMPILER, recompile
 from penstock.usecases.release import lifted
+from penstock.usecases.review import looked_at, review
 from penstock.usecases.world import World
 
 Slot = tuple[str, int, int]
@@ -55,6 +58,7 @@ class Recheck:
 
     world: World
     _expected: deque[Entry] = field(default_factory=deque)
+    _readings: list[tuple[Recorded, Callable[[], Columns]]] = field(default_factory=list)
     _erased: bool = False
     _meters: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
     _counted: dict[Slot, Counted] = field(default_factory=dict)
@@ -64,7 +68,8 @@ class Recheck:
         """Check one fact against the replica as it stood before it.
 
         Raises:
-            Unverified: ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``,
+            Unverified: ``attest.review_differs``, ``attest.certified_in_quarantine``,
+            ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``,
             ``attest.correction_differs``.
         """
         self._expect(recorded, columns or {})
@@ -73,6 +78,10 @@ class Recheck:
                 self._rejudge(recorded, received, columns or {})
             case QuarantineLifted() as decision:
                 self._relift(recorded, decision)
+            case ReadingsReviewed() as reviewed:
+                self._rereview(recorded, reviewed, columns or {})
+            case TitlesIssued() as issued:
+                self._check_issue(recorded, issued, columns or {})
             case RegisterCorrected() as correction:
                 self._recorrect(recorded, correction)
             case DealOriginated() as originated:
@@ -80,11 +89,12 @@ class Recheck:
             case CreditsRedeemed() as redeemed:
                 self._check_release(recorded, redeemed)
 
-    def after(self, recorded: Recorded, columns: Columns | None) -> None:
-        """Count one fact that was folded."""
+    def after(self, recorded: Recorded, columns: Columns | None, again: Callable[[], Columns] | None = None) -> None:
+        """Count one fact that was folded; ``again`` reads its rows once more, so that they need not be kept."""
         match recorded.fact:
             case ReadingsVerified() if columns is not None:
                 self._read_meters(columns)
+                self._readings.append((recorded, again or (lambda: columns)))
             case AnswersServed() as served if columns is not None:
                 slot = (served.rack, served.start_us, served.stop_us)
                 counted = self._counted.setdefault(slot, Counted())
@@ -131,6 +141,30 @@ class Recheck:
         except PenstockError as error:
             raise _correction_differs(recorded.seq) from error
         self._expected.extend(following)
+
+    def _rereview(self, recorded: Recorded, reviewed: ReadingsReviewed, columns: Columns) -> None:
+        """A day's readings, side by side, show what the record says. Once rows were erased, nobody can know."""
+        if self._erased:
+            return
+        day_us, facts = reviewed.day_us, reviewed.facts
+        parts = [again() for fact, again in self._readings if looked_at(fact, day_us, facts)]
+        if any((part["verdict"] == ERASED).any() for part in parts):
+            return
+        try:
+            days = [of_day(part, day_us // DAY_US, self.world.energy) for part in parts]
+            (entry,) = review(self.world, day_us, facts, days, recorded.at_us)
+        except PenstockError as error:
+            raise _review_differs(recorded.seq) from error
+        found = entry.segment.columns if entry.segment else {}
+        if entry.fact != reviewed or any(not np.array_equal(columns[name], found[name]) for name in found):
+            raise _review_differs(recorded.seq)
+
+    def _check_issue(self, recorded: Recorded, issued: TitlesIssued, columns: Columns) -> None:
+        """Nothing is certified of an interval that ends after its register's first doubtful reading."""
+        held_us = self.world.energy.held_from_us(columns["register"])
+        if (columns["interval_us"] + issued.interval_us > held_us).any():
+            sentence = "Certificates were issued of a register from its quarantine on."
+            raise Unverified("attest.certified_in_quarantine", sentence, seq=recorded.seq)
 
     def _rejudge(self, recorded: Recorded, received: PacketsReceived, columns: Columns) -> None:
         """Packets come to the verdicts recorded. Once rows were erased, nobody can know where their devices stood:
@@ -252,6 +286,11 @@ def _verdicts_differ(seq: int) -> Unverified:
 def _correction_differs(seq: int) -> Unverified:
     sentence = "A correction leads to another epoch or other withdrawals than the record says."
     return Unverified("attest.correction_differs", sentence, seq=seq)
+
+
+def _review_differs(seq: int) -> Unverified:
+    sentence = "Reviewed again, the day's readings show something else than the record says."
+    return Unverified("attest.review_differs", sentence, seq=seq)
 
 
 def _program_differs(deal: str, sentence: str) -> Unverified:

@@ -18,7 +18,7 @@ from penstock.errors import Invalid, NotFound, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.formats import VERDICTS
 from penstock.journal.kinds.quarantine import GapAccepted, QuarantineLifted
-from penstock.journal.segment import Columns, Segment
+from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import Form, Outcome
 from penstock.units import INT64_MAX
 from penstock.usecases.ingest import verified
@@ -38,7 +38,8 @@ def lift(
 
     Raises:
         NotFound: ``register.unknown``. Invalid: ``quarantine.finding`` for a finding that holds nothing.
-        Refused: ``quarantine.nothing`` where nothing of these registers waits.
+        Refused: ``quarantine.nothing`` where nothing of these registers waits, ``quarantine.reviewed`` where what the
+        review of a day found of them is not among ``overruled``.
     """
     return lifted(world, QuarantineLifted(tuple(registers), until_us, tuple(sorted(overruled)), by, reason))
 
@@ -46,10 +47,13 @@ def lift(
 def lifted(world: World, fact: QuarantineLifted) -> list[Entry]:
     """The facts that come of lifting a quarantine. Raises as `lift`."""
     numbers = np.array([world.books.registers.id_of(urn) for urn in fact.registers], dtype=np.int32)
-    waiting = list(world.quarantine.readings(numbers))
-    if not waiting:
+    waiting, overruled = list(world.quarantine.readings(numbers)), _bits(fact.overruled)
+    if not waiting and not _held(world, numbers).any():
         raise Refused("quarantine.nothing", "Nothing of these registers waits.", registers=", ".join(fact.registers))
-    judged = judge_again([columns for _, columns in waiting], _bits(fact.overruled), fact.until_us, world.energy)
+    _check_doubts(world, numbers, overruled)
+    if not waiting:
+        return [Entry(fact)]
+    judged = judge_again([columns for _, columns in waiting], overruled, fact.until_us, world.energy)
     roots = [root for root, _ in waiting]
     return [Entry(fact), *(_entry(world, root, columns) for root, columns in zip(roots, judged, strict=True))]
 
@@ -86,9 +90,8 @@ def release_device(
 
     def decide(world: World) -> list[Entry]:
         own = np.flatnonzero(world.energy.device_of == _device(world, device))
-        waiting = np.unique(
-            np.concatenate([own[:0], *(part["register"] for _, part in world.quarantine.readings(own))])
-        )
+        parts = [part["register"] for _, part in world.quarantine.readings(own)]
+        waiting = np.unique(np.concatenate([own[_held(world, own)], *parts]))
         if not len(waiting):
             raise Refused("quarantine.nothing", "No reading of this device waits.", device=device)
         urns = [world.books.registers.urn(number) for number in waiting.tolist()]
@@ -108,6 +111,21 @@ def skip_gap(workspace: Workspace, device: str, by: str, reason: str, at_us: int
     messages = workspace.read(lambda world: waiting_messages(world, device))
     with Workers() as workers:
         return tallies(workspace, record(workspace, prepare(workspace, messages, workers), at_us, f"{key}:messages"))
+
+
+def _held(world: World, registers: Column) -> Column:
+    """Which registers are in quarantine, whether or not a reading of theirs waits: a review may have found them."""
+    held: Column = world.energy.held_from_us(registers) != INT64_MAX
+    return held
+
+
+def _check_doubts(world: World, registers: Column, overruled: int) -> None:
+    """What a day's review found has to be overruled by name: nothing judges a whole day again."""
+    found = int(np.bitwise_or.reduce(world.energy.doubts[registers[_held(world, registers)]], initial=0)) & ~overruled
+    if found:
+        names = ", ".join(code.name.lower() for code in READING_RULES if found >> code & 1)
+        hint = "Overrule them by name if they are wrong."
+        raise Refused("quarantine.reviewed", f"The review of a day found: {names}.", hint=hint)
 
 
 def _device(world: World, device: str) -> int:

@@ -27,7 +27,7 @@ class QuarantineLifted:
 
 @dataclass(frozen=True, slots=True)
 class ReadingsReviewed:
-    """A day that is over was looked at as a whole: all its readings that counted, of all registers, by ``rules``.
+    """A day that is over was looked at as a whole: its readings that count by the first ``facts`` facts, by ``rules``.
 
     ``day_us`` is its date, at 00:00 UTC; of each place it is the day by the sun of that date. The segment (``review/1``)
     names registers of which something was found, from which reading on; ``registers`` and ``readings`` were looked at.
@@ -38,6 +38,7 @@ class ReadingsReviewed:
     VERSION: ClassVar[int] = 1
     segment: SegmentRef
     day_us: int
+    facts: int
     rules: str
     registers: int
     readings: int
