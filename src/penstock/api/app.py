@@ -94,7 +94,7 @@ def _unfit(request: Request) -> Invalid | None:
 
 
 async def _unfit_body(request: Request) -> PenstockError | None:
-    """What is wrong with a small body before a parser sees it: it comes in time, and nests as little as our forms do."""
+    """What is wrong with a small body before a parser sees it: it comes in time and nests as little as our forms."""
     if not _has_small_body(request):
         return None
     try:

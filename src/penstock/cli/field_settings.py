@@ -205,7 +205,7 @@ def read_settings(path: Path, kind: type[P]) -> P:
         given: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except OSError:
         raise NotFound("connect.no_settings", "The settings cannot be read.", file=path.name) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise Invalid("connect.settings", "The settings are no TOML.", file=path.name) from None
     try:
         return kind.model_validate(given)

@@ -116,7 +116,7 @@ def parse(name: str, text: str) -> Dialect:
     """
     try:
         given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         raise _malformed(name, "the file") from None
     if given.keys() != {"shape", *_PARTS} or given["shape"] not in get_args(Shape):
         raise _malformed(name, "shape")

@@ -116,7 +116,7 @@ def fleet_of_csv(text: str, digits: int = COARSE_DIGITS) -> Fleet:
         Invalid: ``fleet.columns`` for another header, ``fleet.row`` with the line's number for a row that is none.
     """
     reader = csv.DictReader(io.StringIO(text), strict=True)
-    header = set(reader.fieldnames or ())
+    header = _header(reader)
     if not set(COLUMNS) <= header <= {*COLUMNS, *MORE_COLUMNS}:
         raise Invalid("fleet.columns", f"The file has the columns {', '.join((*COLUMNS, *MORE_COLUMNS))}.")
     rows = [_row(reader.line_num, row, digits) for row in _lines(reader)]
@@ -126,6 +126,13 @@ def fleet_of_csv(text: str, digits: int = COARSE_DIGITS) -> Fleet:
         name: np.array(column, dtype=dtype) for (name, dtype), column in zip(DEVICES.fixed, numbers, strict=True)
     }
     return Fleet(names, keys, cells, columns, starts if any(starts) else ())
+
+
+def _header(reader: csv.DictReader[str]) -> set[str]:
+    try:
+        return set(reader.fieldnames or ())
+    except csv.Error as error:
+        raise Invalid("fleet.row", f"Line 1: {error}.") from None
 
 
 def _lines(reader: csv.DictReader[str]) -> Iterable[dict[str, str]]:
