@@ -14,9 +14,9 @@ _UNSORTED_MIN: Final = 4_096
 class KeyIndex:
     """An index over a column of keys (rows of bytes), 12 bytes a row.
 
-    It sorts anew once more than a sixteenth of the rows came or changed since, so that one key more costs the same
-    however many there are. What changed stays findable under what it was before until then: who asks looks whether a
-    row found holds the key.
+    It sorts anew once a sixteenth of the rows came since, or some thousands changed, so that one key more costs the
+    same however many there are. What changed stays findable under what it was before until then: who asks looks
+    whether a row found holds the key.
     """
 
     def __init__(self) -> None:
@@ -29,10 +29,12 @@ class KeyIndex:
 
     def rows_like(self, keys: NDArray[np.uint8], asked: NDArray[np.uint8]) -> tuple[Ints, NDArray[np.bool_]]:
         """Rows of ``keys`` that share eight bytes with one of ``asked``, and which of ``asked`` share some."""
-        if len(keys) - len(self._rows) + len(self._changed) > max(_UNSORTED_MIN, len(keys) >> 4):
+        came = len(keys) - len(self._rows)
+        if came > max(_UNSORTED_MIN, len(keys) >> 4) or len(self._changed) > _UNSORTED_MIN:
             self._sort(keys)
         words = _words(asked)
-        unsorted = np.r_[np.arange(len(self._rows), len(keys)), np.array(sorted(self._changed), dtype=np.int64)]
+        changed = np.fromiter(self._changed, dtype=np.int64, count=len(self._changed))
+        unsorted = np.r_[np.arange(len(self._rows), len(keys)), changed]
         later = _words(keys[unsorted])
         rows = np.r_[self._sorted_like(np.unique(words)), unsorted[np.isin(later, words)]]
         return rows, np.isin(words, _words(keys[rows]))
