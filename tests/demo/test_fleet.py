@@ -55,8 +55,8 @@ def test_the_measured_plane_itself_makes_the_measured_share() -> None:
     roof = replace(roofs(SEED)[0], plane=ARRAY, size_w=1_000)
     noon = np.diff(positions_wh(roof, SEED, sun, None))[32:60]
     measured = sun.power_w[33:61] / ARRAY_W * 250
-    assert noon == pytest.approx(measured, rel=0.25, abs=2)  # its own weather, quarter-hour by quarter-hour
-    assert noon.sum() == pytest.approx(measured.sum(), rel=0.03)  # and none over the day
+    assert (noon <= measured + 1).all()  # its own shadows take something of each quarter-hour
+    assert noon.sum() == pytest.approx(measured.sum() * 0.97, rel=0.02)
 
 
 def test_the_two_last_meters_of_a_large_fleet_lie() -> None:

@@ -28,7 +28,7 @@ LIARS_FROM: Final = 20
 """So many roofs a fleet has at least before two of them are given away."""
 _DIFFUSE: Final = 0.2
 _OWN_WEATHER: Final = 0.04
-"""How far a roof's quarter-hours scatter around what its plane would have carried (standard deviation)."""
+"""How much of a quarter-hour a roof's own shadows and clouds take, as the scale of a half-normal share."""
 _OTHER_KEYS: Final = {8: KeyKind.P256, 9: KeyKind.SECP256K1}
 _SIZES_W: Final = (900, 2_900)
 """Of the whole fleet's roofs; a smaller fleet has larger ones, so that the rack finds about as much energy."""
@@ -94,9 +94,9 @@ def counted_wh(fleet: Sequence[Roof], seed: bytes, sunshine: Sunshine, cloud: Cl
 def positions_wh(roof: Roof, seed: bytes, sunshine: Sunshine, cloud: Cloud | None) -> NDArray[np.int64]:
     """Where the roof's export register stands at the end of each quarter-hour [Wh], from 0."""
     dice = np.random.Generator(np.random.PCG64(int.from_bytes(derive_seed(seed, "weather", roof.name), "big")))
-    own = np.clip(1 + dice.normal(0, _OWN_WEATHER, len(sunshine.power_w)), 0.5, 1.2)
+    own = 1 - np.minimum(np.abs(dice.normal(0, _OWN_WEATHER, len(sunshine.power_w))), 0.5)
     unix_s = (sunshine.start_us + QUARTER_HOUR_US // 2) / 1e6
     share = sunshine.power_w / ARRAY_W * (cloud.factor(sunshine.start_us) if cloud else 1.0)
     carried = carry_power(share, unix_s, LATITUDE_DEG, LONGITUDE_DEG, ARRAY, roof.plane, _DIFFUSE)
-    energy_wh = np.clip(carried * own, 0, 1) * roof.size_w / 4
+    energy_wh = np.clip(carried, 0, 1) * own * roof.size_w / 4
     return np.floor(np.cumsum(energy_wh)).astype(np.int64)
