@@ -6,16 +6,17 @@ import dataclasses
 
 import numpy as np
 import pytest
-from energy_kit import START_US, chain, devices, hour, judge, key_of, packet
+from energy_kit import START_US, applied, chain, devices, enrolled, hour, judge, key_of, packet
 
 from penstock.energy.chain_order import judge_order
 from penstock.energy.device import Devices
 from penstock.energy.forms.cose import FIRST, packet_hash, sign
 from penstock.energy.judge import prepare
 from penstock.energy.message import Batch, joined
-from penstock.energy.verdict import MessageVerdict
-from penstock.journal.words import Form
+from penstock.energy.verdict import MessageVerdict, ReadingVerdict
+from penstock.journal.words import Form, Technology
 from penstock.keys import KeyKind, PointKey, SigningKey, derive_seed
+from penstock.period import HOUR_US
 
 M = MessageVerdict
 NOW_US = START_US + 10**12
@@ -136,3 +137,26 @@ def test_a_message_of_many_hours_is_walked_in_its_own_order() -> None:
     assert judged.readings["at_us"].tolist() == list(at_us)
     assert set(judged.readings["verdict"].tolist()) == {0}
     assert packet_hash(raw) == prepare([(Form.COSE, raw)], found).hash[0].tobytes()
+
+
+def charging(meter: Devices, pieces: int) -> list[int]:
+    """Six transactions of a charger, which stands still in all but the third, in so many batches: the verdicts."""
+    stands, raws, previous = (50, 50, 70, 70, 70, 70), [], FIRST
+    for number, wh in enumerate(stands):
+        one = packet("charger", number, previous, position_wh=(wh - (20 if number == 2 else 0), wh))
+        raws.append(sign(one, key_of("charger")))
+        previous = packet_hash(raws[-1])
+    verdicts: list[int] = []
+    for part in np.array_split(np.array(raws, dtype=object), pieces):
+        judged = judge(part.tolist(), START_US + 9 * HOUR_US, meter)
+        applied(meter, judged.packets, judged.readings)
+        verdicts += judged.readings["verdict"].tolist()
+    return verdicts
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 6])
+def test_a_charger_that_stands_still_is_refused_whatever_batches_it_sends(pieces: int) -> None:
+    meter = Devices()
+    meter.enrol(dataclasses.replace(enrolled("charger", 10_000), technology=Technology.CHARGER), 3)
+    assert charging(meter, pieces) == [0] * 10 + [ReadingVerdict.REGISTER_FROZEN] * 2
+    assert (meter.still[3], meter.still_wh[3]) == (3, 70)

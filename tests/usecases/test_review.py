@@ -24,12 +24,16 @@ from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import Right
 from penstock.period import DAY_US, HOUR_US, QUARTER_HOUR_US, parse_iso
 from penstock.usecases import enrol
+from penstock.usecases.attest import Replica
 from penstock.usecases.certify import certify
+from penstock.usecases.erase import ErasureAsked, erase
 from penstock.usecases.fleet import fleet
 from penstock.usecases.ingest import ingest
+from penstock.usecases.publish import Publication
 from penstock.usecases.recheck import Recheck
 from penstock.usecases.release import lift, release_device
 from penstock.usecases.review import review_day
+from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 DAY_US_0 = parse_iso("2026-06-21T00:00:00Z")
@@ -232,6 +236,44 @@ def test_attesters_refuse_certificates_of_the_guilty(roofs: Roofs, monkeypatch: 
     with pytest.raises(Unverified) as caught:
         rechecked(roofs)
     assert caught.value.code == "attest.certified_in_quarantine"
+
+
+def test_an_attester_reads_the_day_again_from_its_source(roofs: Roofs) -> None:
+    guilty_day(roofs)
+    review_day(roofs.workspace, DAY_US_0, OVER_US)
+    store, replica = roofs.workspace.store, Replica()
+    replica.advance(Publication(store), store.size(), store.tree().root())  # type: ignore[arg-type]
+    assert replica.world.energy.digest() == roofs.world.energy.digest()
+
+
+def test_readings_recorded_before_their_day_are_not_believed(roofs: Roofs) -> None:
+    """Else who writes the record could keep them from the review."""
+    roofs.stand("honest")
+    raws = signed("honest", [DAY_US_0 + HOUR_US], [0], 0, FIRST)
+    roofs.do("early", lambda world: ingest(world, raws, DAY_US_0 + HOUR_US), DAY_US_0 - DAY_US)
+    with pytest.raises(Unverified) as caught:
+        rechecked(roofs)
+    assert caught.value.code == "attest.verdicts_differ"
+
+
+def test_what_is_doubted_and_what_a_day_came_to_outlive_an_erasure(roofs: Roofs) -> None:
+    guilty_day(roofs)
+    review_day(roofs.workspace, DAY_US_0, OVER_US)
+    bright = cloudy(2)
+    bright[128:] = SUN[128:] * 9 // 8
+    assert set(roofs.send("other", bright, 128, 148)) == {0}
+    before = roofs.world.energy
+    stood = {name: getattr(before, name).copy() for name in ("held_since_us", "doubts", "above_wh", "last_wh")}
+    digest, path = before.digest(), roofs.workspace.path
+    assert all(column.any() for column in stood.values())
+    roofs.workspace.store.close()
+    erase(path, ErasureAsked(("twin", "copy", "other"), "", 0), OVER_US)
+    with Workspace(path) as opened:
+        after = opened.read(lambda world: world.energy)
+        assert {name: getattr(after, name).tolist() for name in stood} == {
+            name: column.tolist() for name, column in stood.items()
+        }
+        assert after.digest() == digest
 
 
 def boast(roofs: Roofs, hours: int) -> tuple[int, int, list[str]]:

@@ -32,7 +32,7 @@ from penstock.usecases.correct import correct
 from penstock.usecases.ingest import counts_unsigned, rejudged
 from penstock.usecases.originate import COMPILER, recompile
 from penstock.usecases.release import lifted
-from penstock.usecases.review import looked_at, review
+from penstock.usecases.review import EARLY_US, looked_at, review
 from penstock.usecases.world import World
 
 Slot = tuple[str, int, int]
@@ -76,6 +76,8 @@ class Recheck:
         match recorded.fact:
             case PacketsReceived() as received:
                 self._rejudge(recorded, received, columns or {})
+            case ReadingsVerified():
+                _check_instants(recorded, columns or {})
             case QuarantineLifted() as decision:
                 self._relift(recorded, decision)
             case ReadingsReviewed() as reviewed:
@@ -255,6 +257,13 @@ def _agrees(recorded: Recorded, columns: Columns, expected: Entry) -> bool:
     rows = expected.segment.columns if expected.segment else {}
     same = fact.segment.format == other.segment.format + SALTED and replace(fact, segment=other.segment) == other
     return same and all(np.array_equal(columns[name], column) for name, column in rows.items())
+
+
+def _check_instants(recorded: Recorded, readings: Columns) -> None:
+    """Nobody hides readings from the review of their day by recording them long before it."""
+    counts = readings["verdict"] == 0
+    if (readings["at_us"][counts] > recorded.at_us + EARLY_US).any():
+        raise _verdicts_differ(recorded.seq)
 
 
 def _check_program(originated: DealOriginated) -> None:
