@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace as changed
 from typing import Any
 
+import numpy as np
 import pytest
 from correct_kit import KEY, Field
 from device_kit import Yard, hours
@@ -12,12 +13,15 @@ from device_kit import Yard, hours
 from penstock.energy.verdict import ReadingVerdict
 from penstock.errors import Corrupt, PenstockError
 from penstock.journal.fact import Entry
+from penstock.journal.formats import LINKS
 from penstock.journal.kinds.device import EpochOpened, RegisterCorrected
 from penstock.journal.kinds.energy import TitlesMoved
 from penstock.journal.laws import breaches
-from penstock.journal.words import EpochCause, Right, TitleState
+from penstock.journal.words import EpochCause, LinkKind, Right, TitleState
+from penstock.period import Period
 from penstock.usecases.certify import COVER, certify
 from penstock.usecases.correct import CORRECTED, Asked, correct, debts, plan
+from penstock.usecases.match import link_entry
 from penstock.usecases.replace import open_epoch, plan_epoch
 
 R = ReadingVerdict
@@ -131,6 +135,29 @@ def test_what_is_not_certified_yet_is_counted_anew_and_nothing_is_lost(field: Fi
     assert field.counted((6, 3_000)) == [R.ACCEPTED]
     assert field.spans(Right.ENERGY, 1) == [(0, 500, "held"), (500, 1_000, "held"), (1_000, 1_500, "held")]
     assert field.standing_wh(Right.ENERGY) == 3_000
+
+
+def test_what_became_something_is_used_and_what_was_matched_to_stays() -> None:
+    field = Field()
+    field.enrolled(channels=("export", "import"))
+    field.counted((1, 500), (2, 990), (3, 1_500))
+    field.world.books.registers.raise_to(np.array([1]), np.array([100]))  # as if the other channel had counted
+    link = {
+        "source": 0,
+        "source_start": 1_000,
+        "source_stop": 1_100,
+        "target": 1,
+        "target_start": 0,
+        "target_stop": 100,
+    }
+    columns = {name: np.array([link[name]], dtype) for name, dtype in LINKS.fixed}
+    field.tell([link_entry(field.world, LinkKind.ALLOCATE, columns, Period(hours(2), hours(3)), check=False)])
+    _, _, epoch, *moves = field.corrected(900)
+    assert isinstance(epoch.fact, EpochOpened)
+    assert epoch.fact.debt_wh == 100
+    assert [entry.segment.columns["start"].tolist() for entry in moves if entry.segment] == [[1_100, 990, 900]] * 2
+    with pytest.raises(PenstockError, match=r"correct\.consumed"):
+        correct(field.world, plan(field.world, Asked("roof", 50, "x", "", channel=1)))
 
 
 def test_a_corrected_register_issues_no_more(field: Field) -> None:

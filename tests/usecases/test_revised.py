@@ -142,6 +142,16 @@ def test_an_attester_reproduces_a_correction_and_finds_a_forged_one(cloud: Plant
     assert caught.value.code == "attest.correction_differs"
 
 
+def test_an_attester_finds_a_debt_that_was_not_covered(cloud: Plant) -> None:
+    claimed(cloud, EXPORT, 600, 800)
+    correct_device(cloud.workspace, Asked("inverter", 700, "operator", ""), AT_US)
+    readings = taken(cloud, "goes on", [800, 900, 1_000, 1_100], first=9)
+    cloud.do("certify", lambda world: certify(world, [readings], ZONE)[:2])
+    with pytest.raises(Unverified) as caught:
+        recheck(cloud)
+    assert caught.value.code == "attest.correction_differs"
+
+
 def test_a_history_revised_upward_counts_later_and_restates_nothing(cloud: Plant) -> None:
     assert taken(cloud, "revised", [600], first=4)["verdict"].tolist() == [R.REVISED]
     before = cloud.world.books.titles[Right.ATTRIBUTE].digest()

@@ -88,7 +88,13 @@ def _conserved(books: Books, kind: LinkKind) -> Found:
 
 def law_4_nothing_negative(books: Books) -> tuple[Finding, ...]:
     """Nothing owned is negative; nothing is issued or linked beyond what a counted register counted, or truly did."""
-    parts = (_spans_run_up(books), _within_meter(books), _corrected(books), _balances_true(books), _money_held(books))
+    parts = (
+        _spans_run_up(books),
+        _within_meter(books),
+        corrections_hold(books),
+        _balances_true(books),
+        _money_held(books),
+    )
     return tuple(chain.from_iterable(parts))
 
 
@@ -123,7 +129,7 @@ def _within_meter(books: Books) -> Found:
         yield from _links(4, "law4.link_beyond_meter", breach.sentence, links, rows[breach.rows], kind)
 
 
-def _corrected(books: Books) -> Found:
+def corrections_hold(books: Books) -> Found:
     """Above its true position a register has no more titles than are owed; what covers a debt is withdrawn."""
     for right in COUNTED_RIGHTS:
         for number, true_wh, debt_wh in books.corrections.corrected():

@@ -23,6 +23,7 @@ from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
 from penstock.journal.kinds.device import RegisterCorrected
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked, TitlesIssued
 from penstock.journal.kinds.quarantine import QuarantineLifted, ReadingsReviewed
+from penstock.journal.laws import corrections_hold
 from penstock.journal.sealed_rows import ERASED
 from penstock.journal.segment import SALTED, Column, Columns
 from penstock.journal.words import LinkKind
@@ -111,10 +112,13 @@ class Recheck:
         """Check every period served since the last call: its figures, its meter and its links agree, to the unit.
 
         Raises:
-            Unverified: ``attest.figures_differ``; ``attest.verdicts_differ`` for packets without readings.
+            Unverified: ``attest.figures_differ``; ``attest.verdicts_differ`` for packets without readings;
+            ``attest.correction_differs`` for a correction without its withdrawals, or a debt that was not covered.
         """
         if self._expected:
-            raise _verdicts_differ(self.world.books.size)
+            raise self._missing(self._expected[0], self.world.books.size)
+        if next(corrections_hold(self.world.books), None) is not None:
+            raise _correction_differs(self.world.books.size)
         for slot in sorted(self._open):
             self._check_figures(slot, self._counted[slot])
         self._open.clear()
@@ -124,8 +128,12 @@ class Recheck:
         expected = self._expected.popleft() if self._expected else None
         verified = isinstance(recorded.fact, ReadingsVerified) and not self._erased
         if (expected is not None and not _agrees(recorded, columns, expected)) or (verified and expected is None):
-            readings = expected is None or isinstance(expected.fact, ReadingsVerified)
-            raise _verdicts_differ(recorded.seq) if readings else _correction_differs(recorded.seq)
+            raise self._missing(expected, recorded.seq)
+
+    @staticmethod
+    def _missing(expected: Entry | None, seq: int) -> Unverified:
+        readings = expected is None or isinstance(expected.fact, ReadingsVerified)
+        return _verdicts_differ(seq) if readings else _correction_differs(seq)
 
     def _relift(self, recorded: Recorded, decision: QuarantineLifted) -> None:
         if self._erased:
