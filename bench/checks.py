@@ -16,7 +16,7 @@ from penstock.energy.checks.flat import FLAT_STEPS, FLAT_US
 from penstock.energy.checks.register import Walk
 from penstock.energy.checks.sky import Sky, sky_bounds
 from penstock.energy.checks.sun import EXCESS_PERCENT, NIGHT_PERMILLE, QUANTUM_WH
-from penstock.energy.checks.table import check_readings
+from penstock.energy.checks.table import Checked, check_readings
 from penstock.energy.verdict import READING_RULES
 from penstock.energy.verdict import ReadingVerdict as R
 from penstock.journal.words import Outcome
@@ -109,7 +109,7 @@ def day_of(books: Books, bounds: Bounds, seed: int = 1) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def columns(readings: dict[str, Any], books: Books, bounds: Bounds) -> tuple[Any, Any]:
+def columns(readings: dict[str, Any], books: Books, bounds: Bounds) -> Checked:
     """Ours: every check, those between devices among them."""
     return check_readings(readings, books, START_US + 2 * DAY_US, bounds)
 
@@ -227,7 +227,7 @@ def sun(
     def most(begin: int, end: int) -> int:
         return -(-cap * (upto(end) - upto(begin)) // 1_000_000)
 
-    excess, reached, today = 0, 0, None
+    excess, today = 0, None
     for index, last in steps:
         at, wh = rows[index]["at_us"], rows[index]["position_wh"]
         at0, wh0 = (rows[last]["at_us"], rows[last]["position_wh"]) if last >= 0 else standing
@@ -235,17 +235,11 @@ def sun(
             continue
         bound, energy, day = most(at0, at), wh - wh0, (at - 1 - midnight) // DAY_US
         excess = max(energy - bound, 0) + (excess if day == today else 0)
-        if day != today:
-            reached = most(standing[0], at0) if first <= standing[0] <= at0 else 0
-        reached += bound
         today, begin = day, day * DAY_US + midnight
         noise = QUANTUM_WH + cap * min(at - at0, DAY_US) // (HOUR_US * 1_000 // NIGHT_PERMILLE)
         found[index] |= 1 << R.AT_NIGHT if bound == 0 and energy > noise else 0
-        score = excess
-        if first <= standing[0] <= last_us and day - (standing[0] - 1 - midnight) // DAY_US <= 1:
-            score = max(score, wh - standing[1] - reached)
         whole = most(min(max(begin, first), last_us), min(max(begin + DAY_US, first), last_us))
-        if score > QUANTUM_WH + max(whole, bound) * EXCESS_PERCENT // 100:
+        if excess > QUANTUM_WH + max(whole, bound) * EXCESS_PERCENT // 100:
             found[index] |= 1 << R.ABOVE_CLEAR_SKY
 
 

@@ -48,7 +48,8 @@ SUN[:28] = 0  # the evening before
 def cloudy(seed: int, share: float = 0.9) -> Column:
     """An honest day and a half: never above the sky, with clouds of its own."""
     clouds = np.random.Generator(np.random.PCG64(seed)).uniform(0.3, share, len(SUN))
-    return np.floor(SUN * clouds).astype(np.int64)
+    energy: Column = np.floor(SUN * clouds).astype(np.int64)
+    return energy
 
 
 class Roofs(Plant):
@@ -242,7 +243,7 @@ def test_an_attester_reads_the_day_again_from_its_source(roofs: Roofs) -> None:
     guilty_day(roofs)
     review_day(roofs.workspace, DAY_US_0, OVER_US)
     store, replica = roofs.workspace.store, Replica()
-    replica.advance(Publication(store), store.size(), store.tree().root())  # type: ignore[arg-type]
+    replica.advance(Publication(store), store.size(), store.tree().root())
     assert replica.world.energy.digest() == roofs.world.energy.digest()
 
 

@@ -99,7 +99,8 @@ def _key_was_dead(batch: Batch, devices: Devices) -> NDArray[np.bool_]:
     rows = np.flatnonzero(batch.former & ~dead)
     register = devices.register_of(batch.device[rows], np.zeros(len(rows), np.uint8))
     dead[rows] = devices.last_at_us[register] >= batch.until_us[rows]
-    return dead & (batch.until_us != INT64_MAX)
+    ends: NDArray[np.bool_] = batch.until_us != INT64_MAX
+    return dead & ends
 
 
 def _judge_readings(

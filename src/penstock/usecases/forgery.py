@@ -152,7 +152,7 @@ class Range:
         """A batch judged, and the outcome meter by meter."""
         checked = check_readings(batch.columns, batch.books, batch.columns["at_us"], self.bounds)
         cuts = np.flatnonzero(np.diff(batch.columns["register"])) + 1
-        parts = zip(np.split(checked.verdict, cuts), np.split(checked.findings, cuts), strict=True)
+        parts = zip(*(np.split(column, cuts) for column in checked), strict=True)
         return [Checked(*part) for part in parts]
 
 
