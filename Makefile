@@ -17,7 +17,7 @@ COMPILE  = $(UV) pip compile --quiet --universal --python-version 3.11 --generat
            --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench nightly contracts check-locks lock clean-env
+.PHONY: help setup demo serve test check bench fuzz nightly contracts check-locks lock clean-env
 
 help:         ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -44,6 +44,9 @@ check: setup  ## lint, format, types, import law, lock files
 
 bench: setup  ## measure, and print each figure with its command; BENCH_ARGS pass through
 	$(BIN)/python -m bench $(BENCH_ARGS)
+
+fuzz: setup   ## coverage-guided fuzzing of every parser; FUZZ_ARGS pass through (--target NAME --runs N)
+	$(BIN)/python tests/fuzz/run.py $(FUZZ_ARGS)
 
 nightly: setup  ## the slow suites
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m nightly $(TEST_ARGS)

@@ -94,9 +94,10 @@ def counted_wh(fleet: Sequence[Roof], seed: bytes, sunshine: Sunshine, cloud: Cl
 def positions_wh(roof: Roof, seed: bytes, sunshine: Sunshine, cloud: Cloud | None) -> NDArray[np.int64]:
     """Where the roof's export register stands at the end of each quarter-hour [Wh], from 0."""
     dice = np.random.Generator(np.random.PCG64(int.from_bytes(derive_seed(seed, "weather", roof.name), "big")))
-    own = 1 - np.minimum(np.abs(dice.normal(0, _OWN_WEATHER, len(sunshine.power_w))), 0.5)
+    own: NDArray[np.float64] = 1 - np.minimum(np.abs(dice.normal(0, _OWN_WEATHER, len(sunshine.power_w))), 0.5)
     unix_s = (sunshine.start_us + QUARTER_HOUR_US // 2) / 1e6
     share = sunshine.power_w / ARRAY_W * (cloud.factor(sunshine.start_us) if cloud else 1.0)
     carried = carry_power(share, unix_s, LATITUDE_DEG, LONGITUDE_DEG, ARRAY, roof.plane, _DIFFUSE)
     energy_wh = np.clip(carried, 0, 1) * own * roof.size_w / 4
-    return np.floor(np.cumsum(energy_wh)).astype(np.int64)
+    position_wh: NDArray[np.int64] = np.floor(np.cumsum(energy_wh)).astype(np.int64)
+    return position_wh
