@@ -48,7 +48,7 @@ def attack(url: str, key: str, examples: int) -> int:
     (unfit,) = CHECKS.get_by_names(["positive_data_acceptance"])
     operations = 0
     for found in schemathesis.openapi.from_url(f"{url}/openapi.json").get_all_operations():
-        operation = found.ok()
+        operation: Any = found.ok()  # type: ignore[union-attr]
         operations += 1
 
         @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -78,4 +78,4 @@ def test_seeds_are_made_here_and_accepted() -> None:
     from fuzz_targets import TARGETS
 
     for name, target in TARGETS.items():
-        assert any([target.check(seed) for seed in target.seeds()]), name
+        assert any(target.check(seed) for seed in target.seeds()), name

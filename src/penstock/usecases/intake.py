@@ -142,6 +142,9 @@ def ingest_file(workspace: Path, file: Path, progress: Progress | None = None) -
     """Judge and record a file of messages; its sha256 is the command's key, so a repeat records nothing.
 
     The suffix says what it holds, as in a watched folder; without one that is known, our own packets one after another.
+
+    Raises:
+        Invalid: ``meter.not_a_sequence`` behind whole packets, which are recorded; what the file's reader raises.
     """
     raw = file.read_bytes()
     messages, fault = _messages_of(file, raw)
@@ -159,13 +162,19 @@ def ingest_file(workspace: Path, file: Path, progress: Progress | None = None) -
             done += len(prepared.messages)
             if progress is not None:
                 progress(done, len(messages))
+    if fault and "rows" not in fault.ids:
+        fault.ids["messages_recorded"] = str(len(messages))
+        raise fault
     return counts | ({"rows not taken": int(fault.ids["rows"])} if fault else {})
 
 
 def _messages_of(file: Path, raw: bytes) -> tuple[Messages, Invalid | None]:
     if file.suffix in ALL_READERS and file.suffix != _OWN:
         return messages_in(file)
-    return [(Form.COSE, one) for one in packets_in(raw)], None
+    try:
+        return [(Form.COSE, one) for one in packets_in(raw)], None
+    except Invalid as fault:  # what is whole before it is taken all the same
+        return [(Form.COSE, one) for one in packets_in(raw[: int(fault.ids["at_byte"])])], fault
 
 
 def prepared_ahead(workspace: Workspace, parts: Iterable[Messages], workers: Workers) -> Iterator[Prepared]:

@@ -36,6 +36,9 @@ from penstock.usecases.world import World
 
 PART_MESSAGES: Final = 8_192  # enough to be worth all cores
 PART_BYTES: Final = 8 << 20
+MESSAGES_MAX: Final = 262_144
+"""Of a body: one byte can be a message, and each is recorded and answered."""
+_SEVERAL: Final = "Send it in several bodies; what was whole is recorded."
 KEY_CHARS_MAX: Final = 128
 SPLITTERS: Final[dict[str, Callable[[], Splitter]]] = {
     "application/cbor-seq": CborItems,
@@ -78,7 +81,8 @@ class Push:
         """Take a piece of the body, and record the parts it completes.
 
         Raises:
-            Invalid: ``connect.not_a_sequence``, ``connect.message_too_long``; what came before is recorded.
+            Invalid: ``connect.not_a_sequence``, ``connect.message_too_long``, ``push.too_large`` for too many
+                messages; what came before is recorded.
             Conflict: ``journal.key_reused``. Unavailable: where the store could not take it.
         """
         self._take(lambda: self._splitter.feed(chunk))
@@ -95,6 +99,9 @@ class Push:
             self._record()
             raise
         for item in items:
+            if self.kept + len(self._messages) >= MESSAGES_MAX:
+                self._record()
+                raise Invalid("push.too_large", f"A body has at most {MESSAGES_MAX:,} messages.", hint=_SEVERAL)
             self._messages.append(as_sent(item))
             self._bytes += len(item)
             if len(self._messages) == PART_MESSAGES or self._bytes >= PART_BYTES:
