@@ -69,7 +69,8 @@ def checked(columns: dict[str, Ints], books: Books | None = None, **more: Any) -
 
 def found(outcome: Checked, verdict: ReadingVerdict) -> list[bool]:
     """Which readings have that finding."""
-    return ((outcome.findings & bit(verdict)) != 0).tolist()
+    flags: list[bool] = ((outcome.findings & bit(verdict)) != 0).tolist()
+    return flags
 
 
 def square_sun(count: int = 1, days: int = 3) -> Bounds:

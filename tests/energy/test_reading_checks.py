@@ -22,7 +22,8 @@ from penstock.period import DAY_US, HOUR_US, QUARTER_HOUR_US
 
 
 def codes(columns, books=None, **more) -> list[int]:  # type: ignore[no-untyped-def]
-    return checked(columns, books, **more).verdict.tolist()
+    found: list[int] = checked(columns, books, **more).verdict.tolist()
+    return found
 
 
 def test_the_verdict_is_the_first_that_refuses_then_the_first_that_quarantines() -> None:

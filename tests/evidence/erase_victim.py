@@ -22,7 +22,7 @@ def main(folder: str, act: str, point: str) -> None:
     def opened(path: Path, *, read_only: bool = False) -> SqlStore:
         return open_store(path, read_only=read_only, at_point=at_point)
 
-    workspace.open_store = opened  # type: ignore[attr-defined]
+    workspace.open_store = opened  # type: ignore[attr-defined, assignment]
     if act == "compact":
         compact(Path(folder), 1)
     else:

@@ -14,7 +14,8 @@ JUNE_US = parse_iso("2016-06-21T07:00:00Z")  # midnight in Golden
 
 
 def day(plane: Plane | None, cell: str = "9xj4n", start_us: int = JUNE_US, **more: float) -> np.ndarray:
-    return clear_sky_wh_per_kw(parse_cell(cell), [plane], start_us, 96, QUARTER_HOUR_US, **more)[0]
+    found: np.ndarray = clear_sky_wh_per_kw(parse_cell(cell), [plane], start_us, 96, QUARTER_HOUR_US, **more)[0]
+    return found
 
 
 def test_dark_at_night_and_never_above_rated_power() -> None:

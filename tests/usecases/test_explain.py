@@ -64,7 +64,7 @@ def test_the_fleet_counts_its_devices_and_finds_the_silent_one(plant: Plant) -> 
     plant.do("late", lambda world: ingest(world, raws, late_us), late_us)
     found = fleet(plant.workspace)
     assert found["states"] == {"reporting": 1, "silent": len(ROOFS), "quarantined": 0}
-    assert [row["device"] for row in found["silent"]][0] == "rack-1"
+    assert found["silent"][0]["device"] == "rack-1"
     assert found["as_of"] == iso(late_us)
     assert sum(cell["devices"] for cell in found["cells"]) == len(ROOFS) + 1
 

@@ -167,6 +167,8 @@ def _held_by_a_finding(plant: Plant) -> tuple[bytes, bytes]:
 
         def decide(world: World, part: list[bytes] = part, doubted: int = doubted):  # type: ignore[no-untyped-def]
             received, verified = ingest(world, part, AT_US)
+            assert verified.segment is not None
+            assert isinstance(received.fact, PacketsReceived)
             columns = {name: column.copy() for name, column in verified.segment.columns.items()}
             if doubted:
                 columns["verdict"][doubted], columns["findings"][doubted] = R.AT_NIGHT, 1 << R.AT_NIGHT

@@ -109,7 +109,8 @@ def _meter(figures: dict[str, Any]) -> None:
 
 
 def _certify(figures: dict[str, Any]) -> None:
-    _line(f"{figures['titles']:,} hourly certificates over {kwh(figures['issued_wh'])}: every verified Wh of a whole hour, once")
+    issued = f"{figures['titles']:,} hourly certificates over {kwh(figures['issued_wh'])}"
+    _line(f"{issued}: every verified Wh of a whole hour, once")
 
 
 def _serve(figures: dict[str, Any]) -> None:
