@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_plant import Plant, key_of, signed
+from typer.testing import CliRunner
 
+from penstock.cli.main import app
 from penstock.energy.checks.sky import Sky
 from penstock.energy.forms.cose import FIRST, packet_hash
 from penstock.energy.verdict import ReadingVerdict
@@ -27,6 +30,7 @@ from penstock.usecases import enrol
 from penstock.usecases.attest import Replica
 from penstock.usecases.certify import certify
 from penstock.usecases.erase import ErasureAsked, erase
+from penstock.usecases.explain import explain
 from penstock.usecases.fleet import fleet
 from penstock.usecases.ingest import ingest
 from penstock.usecases.publish import Publication
@@ -170,6 +174,24 @@ def test_a_hold_without_waiting_readings_can_be_lifted_too(roofs: Roofs) -> None
     assert dict(release_device(roofs.workspace, "copy", ["copied"], "operator", "looked", OVER_US)) == {}
     assert [row["device"] for row in fleet(roofs.workspace)["quarantined"]] == ["twin"]
     rechecked(roofs)
+
+
+def test_the_commands_say_what_a_review_found(roofs: Roofs) -> None:
+    guilty_day(roofs)
+    assert "review" not in explain(roofs.workspace, "twin", DAY_US_0 + 20 * HOUR_US)["summary"]
+    path = str(roofs.workspace.path)
+    roofs.workspace.store.close()
+    run = CliRunner().invoke
+    bad = run(app, ["meter", "review", "--day", "yesterday", "--workspace", path])
+    assert isinstance(bad.exception, PenstockError)
+    assert bad.exception.code == "period.malformed"
+    done = run(app, ["meter", "review", "--day", "2026-06-21", "--workspace", path])
+    assert done.exit_code == 0, done.output
+    assert "2026-06-21: 2 of 4 registers, 384 readings" in done.output
+    held = json.loads(run(app, ["meter", "quarantine", "--workspace", path, "--json"]).output)["quarantined"]
+    assert {row["device"]: row["found"] for row in held} == {"twin": ["copied", "twin"], "copy": ["copied"]}
+    said = run(app, ["meter", "explain", "twin@2026-06-21T20:00:00Z", "--workspace", path, "--json"]).output
+    assert "it counts. Every check passed. The review of a day found: copied, twin." in json.loads(said)["summary"]
 
 
 def test_what_was_certified_before_the_review_stays_and_is_said(roofs: Roofs) -> None:

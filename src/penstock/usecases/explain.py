@@ -15,7 +15,7 @@ from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
 from penstock.journal.segment import Columns
 from penstock.journal.words import ASSURANCES, TITLE_STATES, Form, Outcome, Right
 from penstock.period import SECOND_US, iso
-from penstock.usecases.fleet import segment_of
+from penstock.usecases.fleet import names_of, segment_of
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
@@ -49,11 +49,12 @@ def explain(workspace: Workspace, device: str, at_us: int) -> Row:
         hint = f"Its messages that did not count: penstock meter refused --device {device}"
         raise NotFound("reading.unknown", f"No reading of {device} at {iso(at_us)} is recorded.", hint=hint)
     last = judged[-1]
+    doubt = workspace.read(lambda world: _doubt(world, last["register"], at_us))
     return {
         "device": device,
         "at": iso(at_us),
         "outcome": last["outcome"],
-        "summary": _summary(device, at_us, last),
+        "summary": _summary(device, at_us, last) + doubt,
         "judged": judged,
         "certificates": workspace.read(lambda world: _titles(world, last)),
     }
@@ -160,6 +161,17 @@ def _summary(device: str, at_us: int, judged: Row) -> str:
             return f"{said}: it waits in quarantine and does not count: {reasons}."
         case Outcome.REFUSED:
             return f"{said}: it does not count: {reasons}."
+
+
+def _doubt(world: World, urn: str, at_us: int) -> str:
+    """What the review of a day holds against its register from before that instant on; empty where nothing."""
+    register = np.array([world.books.registers.id_of(urn)])
+    since_us = int(world.energy.held_from_us(register)[0])
+    found = names_of(int(world.energy.doubts[register[0]])) if at_us >= since_us else []
+    if not found:
+        return ""
+    words = ", ".join(found).replace("_", " ")
+    return f" The review of a day found: {words}. Nothing from {iso(since_us)} on is certified until somebody decides."
 
 
 def _titles(world: World, judged: Row) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.energy.verdict import MESSAGE_RULES, READING_RULES, MessageVerdict, ReadingVerdict
+from penstock.energy.verdict import MESSAGE_RULES, READING_RULES, MessageVerdict, ReadingVerdict, found_in
 from penstock.errors import Corrupt, Invalid
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
 from penstock.journal.segment import Columns
@@ -132,7 +132,7 @@ def _place(geohash: str) -> Row:
 
 def names_of(findings: int) -> list[str]:
     """The names of findings of readings, in order of code."""
-    return [code.name.lower() for code in ReadingVerdict if code and findings >> code & 1]
+    return [code.name.lower() for code in found_in(ReadingVerdict, findings)]
 
 
 def _first(chosen: NDArray[Any], order: NDArray[Any], limit: int) -> list[int]:
