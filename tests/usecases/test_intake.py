@@ -65,10 +65,25 @@ def test_a_file_is_recorded_once(folder: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_no_sequence_records_nothing(folder: Path, tmp_path: Path) -> None:
     size = size_of(folder)
     file = tmp_path / "packets.cbor"
-    file.write_bytes(b"".join(PACKETS) + b"\x82\x01")
+    file.write_bytes(b"\x82\x01")
     with pytest.raises(Invalid):
         ingest_file(folder, file)
     assert size_of(folder) == size
+
+
+def test_of_a_torn_file_the_whole_packets_are_recorded_once(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "packets.cbor"
+    file.write_bytes(b"".join(PACKETS) + b"\x82\x01")
+    size = 0
+    for _ in range(2):
+        with pytest.raises(Invalid) as caught:
+            ingest_file(folder, file)
+        said = {"at_byte": str(len(b"".join(PACKETS))), "messages_recorded": str(len(PACKETS))}
+        assert (caught.value.code, caught.value.ids) == ("meter.not_a_sequence", said)
+        assert size_of(folder) == (size or size_of(folder))
+        size = size_of(folder)
+    file.write_bytes(b"".join(PACKETS))
+    assert ingest_file(folder, file) == {"packets": len(PACKETS), "packets replayed": len(PACKETS)}
 
 
 def test_another_file_with_the_same_packets_counts_nothing_twice(folder: Path, tmp_path: Path) -> None:

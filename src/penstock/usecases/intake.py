@@ -174,6 +174,8 @@ def _messages_of(file: Path, raw: bytes) -> tuple[Messages, Invalid | None]:
     try:
         return [(Form.COSE, one) for one in packets_in(raw)], None
     except Invalid as fault:  # what is whole before it is taken all the same
+        if fault.ids["at_byte"] == "0":
+            raise
         return [(Form.COSE, one) for one in packets_in(raw[: int(fault.ids["at_byte"])])], fault
 
 
