@@ -204,6 +204,19 @@ def test_what_was_certified_before_the_review_stays_and_is_said(roofs: Roofs) ->
     rechecked(roofs)
 
 
+def test_what_is_merely_noted_holds_nobody(roofs: Roofs) -> None:
+    roofs.stand("regulated", "other")
+    for name, energy in (("regulated", np.where(SUN > 400, 300, 0)), ("other", cloudy(2))):
+        for hour in range(28, 128, 4):
+            assert set(roofs.send(name, energy, hour, hour + 4)) == {0}
+    (row,) = review_day(roofs.workspace, DAY_US_0, OVER_US)["found"]
+    assert (row["device"], row["findings"], row["outcome"]) == ("regulated", ["flat"], "noted")
+    assert fleet(roofs.workspace)["quarantined"] == []
+    roofs.certify()
+    assert roofs.issued()["regulated"] == roofs.read_wh("regulated/export")
+    rechecked(roofs)
+
+
 def test_the_same_review_again_records_nothing(roofs: Roofs) -> None:
     guilty_day(roofs)
     first = review_day(roofs.workspace, DAY_US_0, OVER_US)
