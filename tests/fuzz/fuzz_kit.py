@@ -113,11 +113,13 @@ def ocmf_record(*readings: dict[str, Any], page: str = "T1", with_key: bool = Fa
 def ocmf_records() -> list[bytes]:
     """Begin and end of a transaction, tariffs, inherited fields, the fiscal context, a key behind."""
     begin = {"TM": "2026-01-01T12:00:00,000+0100 S", "TX": "B", "RV": 12.5, "RI": "1-b:1.8.0", "RU": "kWh", "ST": "G"}
+    again = begin | {"TX": "C", "RV": 13}
     end = {"TM": "2026-01-01T13:00:00,000+0100 I", "TX": "E", "RV": "13.25", "EF": "t"}
     export = begin | {"RI": "01-00:C0.08.00*FF", "RU": "Wh", "RV": 7}
     tariff = begin | {"RI": "1-0:1.8.1", "RV": 3}
     return [
         ocmf_record(begin, end),
+        ocmf_record(begin, again, end),
         ocmf_record(begin, export, page="F9", with_key=True),
         ocmf_record(begin, tariff, MS="", GS="gate"),
         ocmf_record(begin | {"TM": "1970-01-01T00:00:00,000+0000 U"}),

@@ -653,7 +653,7 @@ def _ocmf_readings(rows: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
         found.append((channel, (code[3] or "0").lstrip("0") or "0", at_us, int(position)))
     tariffs = {channel: {tariff for own, tariff, _, _ in found if own == channel} for channel, _, _, _ in found}
     totals = [one for one in found if one[1] == "0" or len(tariffs[one[0]]) == 1]
-    return {(channel, at_us): position_wh for channel, _, at_us, position_wh in totals}
+    return {(channel, at_us): position_wh for channel, _, at_us, position_wh in reversed(totals)}  # the first counts
 
 
 def _carried_of(raw: bytes) -> Packet:
