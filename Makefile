@@ -4,6 +4,7 @@
 PYTHON    ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 WORKSPACE ?= demo
 WORKERS   ?= 2
+RUNS      ?= 100000
 BIN       := .venv/bin
 UV        := .venv-lock/bin/uv
 LOCKS     := dev.lock requirements.lock data.lock package-lock.json
@@ -45,8 +46,8 @@ check: setup  ## lint, format, types, import law, lock files
 bench: setup  ## measure, and print each figure with its command; BENCH_ARGS pass through
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
-fuzz: setup   ## coverage-guided fuzzing of every parser; FUZZ_ARGS pass through (--target NAME --runs N)
-	$(BIN)/python tests/fuzz/run.py $(FUZZ_ARGS)
+fuzz: setup   ## coverage-guided fuzzing of every parser, RUNS inputs each (default: 100000)
+	$(BIN)/python tests/fuzz/run.py --target all --runs $(RUNS) $(FUZZ_ARGS)
 
 nightly: setup  ## the slow suites
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m nightly $(TEST_ARGS)

@@ -11,7 +11,7 @@ import pytest
 from device_kit import Yard, key_of
 
 from penstock.energy.verdict import MessageVerdict, ReadingVerdict
-from penstock.errors import PenstockError
+from penstock.errors import Invalid, PenstockError
 from penstock.journal.device_rows import read_identities, write_identities
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import SiteRegistered
@@ -229,3 +229,13 @@ def test_other_kinds_of_keys_have_their_own_length(yard: Yard) -> None:
     yard.tell(enrol_fleet(yard.world, "site", mixed))
     assert yard.world.energy.keys(np.array([1, 0])) == [found.public_keys[1], point]
     assert yard.world.energy.key_book.span(0).kind is KeyKind.P256
+
+
+def test_a_device_known_by_its_address_is_named_by_it() -> None:
+    address = "1134E1fecA30fe9eaf77222b30c6cc571b33cd52"
+    line = f"0x{address},solar_pv,{address.lower()},100,2026-01-01T00:00:00Z,eth-address"
+    head = "device,technology,public_key,capacity_w,commissioned,key_kind\n"
+    assert list(fleet_of_csv(head + line).names) == [f"0x{address.lower()}"]
+    with pytest.raises(Invalid) as refusal:
+        fleet_of_csv(head + line.replace("0x1134", "0x2234", 1))
+    assert refusal.value.code == "fleet.row"

@@ -143,6 +143,8 @@ def check_new(world: World, new: NewDevice) -> None:
     check_key(new.key_kind, new.public_key)
     if not new.name or not new.name.isprintable():
         raise Invalid("device.name", "A device's name has printable characters.")
+    if named(new.name, new.key_kind, new.public_key) != new.name:
+        raise Invalid("device.address", "A device's address is written in lower case.", device=new.name)
     if new.capacity_w < 1:
         raise Invalid("device.capacity", "A device's capacity is at least 1 W.", device=new.name)
     check_channels(new.channels)
@@ -162,6 +164,19 @@ def check_new(world: World, new: NewDevice) -> None:
             hint="A gateway that signs for many is enrolled with assurance gateway_signed.",
             device=new.name,
         )
+
+
+def named(name: str, kind: KeyKind, key: bytes) -> str:
+    """A device's name as its messages write it: one that is known by its address is named so, in lower case.
+
+    Raises:
+        Invalid: ``device.address`` where it is named otherwise.
+    """
+    if kind is not KeyKind.ETH_ADDRESS:
+        return name
+    if name.lower() != f"0x{key.hex()}":
+        raise Invalid("device.address", "A device known by its address is named by it.", device=name)
+    return name.lower()
 
 
 def check_starts(starts_wh: NDArray[np.int64], rolls_over_wh: NDArray[np.int64], names: Sequence[str]) -> None:

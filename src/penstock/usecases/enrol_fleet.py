@@ -20,7 +20,7 @@ from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, Right, T
 from penstock.keys import KEY_KINDS, KeyKind, is_public_key
 from penstock.period import parse_iso
 from penstock.units import INT64_MAX
-from penstock.usecases.enrol import COARSE_DIGITS, ISSUES, check_apart, check_starts, coarsened
+from penstock.usecases.enrol import COARSE_DIGITS, ISSUES, check_apart, check_starts, coarsened, named
 from penstock.usecases.world import World
 
 T = TypeVar("T")
@@ -147,13 +147,14 @@ def _row(line: int, row: dict[str, str], digits: int) -> tuple[Any, ...]:
     try:
         if None in row or None in row.values():
             raise ValueError("it has another number of fields than the header")
+        kind, key = _or(row.get("key_kind"), KeyKind, KeyKind.ED25519), bytes.fromhex(row["public_key"])
         return (
-            row["device"],
-            bytes.fromhex(row["public_key"]),
+            named(row["device"], kind, key),
+            key,
             coarsened(row.get("cell") or "", digits),
             tuple(_whole(one, INT64_MAX) for one in (row.get("start_counts_wh") or "").split()),
             TECHNOLOGIES.index(Technology(row["technology"])),
-            KEY_KINDS.index(_or(row.get("key_kind"), KeyKind, KeyKind.ED25519)),
+            KEY_KINDS.index(kind),
             ASSURANCES.index(_or(row.get("assurance"), Assurance, Assurance.METER_SIGNED)),
             _whole(row["capacity_w"], INT64_MAX),
             parse_iso(row["commissioned"]),

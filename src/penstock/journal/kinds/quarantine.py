@@ -29,7 +29,7 @@ class QuarantineLifted:
 class ReadingsReviewed:
     """A day that is over was looked at as a whole: its readings that count by the first ``facts`` facts, by ``rules``.
 
-    ``day_us`` is its date, at 00:00 UTC; of each place it is the day by the sun of that date. The segment (``review/1``)
+    ``day_us`` is its date, at 00:00 UTC; of each place the day by the sun of that date. The segment (``review/1``)
     names registers of which something was found, from which reading on; ``registers`` and ``readings`` were looked at.
     What quarantines holds its register from that reading on: nothing of it is certified until somebody decides.
     """
