@@ -20,7 +20,7 @@ from energy_kit import (
 )
 
 from penstock.energy.checks.clock import SKEW_US
-from penstock.energy.checks.register import judge_readings
+from penstock.energy.checks.table import check_readings
 from penstock.energy.device import Devices
 from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
 from penstock.energy.judge import Judged
@@ -218,7 +218,8 @@ def test_columns_are_judged_as_one_by_one(seed: int, bad: float) -> None:
     at_us[spoilt] += dice.integers(-2 * HOUR_US, 2 * HOUR_US, spoilt.sum())
     position[spoilt] = np.maximum(position[spoilt] + dice.integers(-900, 900, spoilt.sum()), 0)
     position[spoilt & (dice.random(rows) < 0.1)] = 2**62
-    said = judge_readings(register, at_us, position, found)
+    readings = {"register": register, "device": found.device_of[register], "at_us": at_us, "position_wh": position}
+    said = check_readings(readings, found, NOW_US).verdict
     expected = naive(register.tolist(), at_us.tolist(), position.tolist(), found)
     assert said.tolist() == expected
     assert said.dtype == np.uint8

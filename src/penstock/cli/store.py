@@ -63,6 +63,25 @@ def erase(
     _show(forget(workspace, asked, _now_us()), as_json, "erased")
 
 
+@app.command()
+def recount(
+    workspace: Workspace = HERE,
+    cluster: Annotated[str, typer.Option(help="Address of a Ray cluster; this process where left out.")] = "",
+    parts: Annotated[int, typer.Option(min=1, help="Shares of the registers to count in.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Hash every sealed segment again and add the accepted readings up to hours, here or on a cluster."""
+    from contextlib import nullcontext
+
+    from penstock.usecases.cluster import Here, RayCluster
+    from penstock.usecases.recount import recount as counted
+
+    with RayCluster(cluster) if cluster else nullcontext(Here()) as machines:
+        found = counted(workspace, machines, parts)
+    said = {"segments": len(found.roots), "hours": len(found.hours["register"]), "hours_root": found.hours_root.hex()}
+    _show(said, as_json, "counted again")
+
+
 def _now_us() -> int:
     return time.time_ns() // 1_000
 

@@ -15,7 +15,7 @@ from penstock.energy.verdict import (
     MessageVerdict,
     ReadingVerdict,
 )
-from penstock.errors import Corrupt, NotFound
+from penstock.errors import NotFound
 from penstock.journal.kinds.capital import DealLaunched, PeriodClosed
 from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified
@@ -23,8 +23,9 @@ from penstock.journal.segment import Columns
 from penstock.journal.words import TECHNOLOGIES, TITLE_STATES, Right
 from penstock.period import iso
 from penstock.usecases.close import LIMITS
+from penstock.usecases.fleet import segment_of
 from penstock.usecases.originate import account_of, recompile
-from penstock.usecases.workspace import FactRow, Workspace
+from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 Row = dict[str, Any]
@@ -82,21 +83,14 @@ def refusals(workspace: Workspace) -> list[Row]:
     received: Columns = {}
     for row in workspace.facts():
         if isinstance(row.recorded.fact, PacketsReceived):
-            received = _columns(workspace, row)
+            received = segment_of(workspace, row)
             found += [_refused_packet(received, int(at), names) for at in np.flatnonzero(received["verdict"])]
         elif isinstance(row.recorded.fact, ReadingsVerified):
-            readings = _columns(workspace, row)
+            readings = segment_of(workspace, row)
             found += [
                 _refused_reading(readings, received, int(at), names) for at in np.flatnonzero(readings["verdict"])
             ]
     return found
-
-
-def _columns(workspace: Workspace, row: FactRow) -> Columns:
-    columns = workspace.columns(row)
-    if columns is None:
-        raise Corrupt("store.segment_missing", "A fact names bulk that its row does not.", seq=row.recorded.seq)
-    return columns
 
 
 def _refused_packet(columns: Columns, at: int, names: list[str]) -> Row:
@@ -198,7 +192,7 @@ def deal_periods(workspace: Workspace, deal: str) -> list[Row]:
     for row in workspace.facts():
         fact = row.recorded.fact
         if isinstance(fact, PeriodClosed) and fact.deal == deal:
-            columns = _columns(workspace, row)
+            columns = segment_of(workspace, row)
             steps = [
                 _step(columns, at, names, program.describe_step(int(columns["step"][at])))
                 for at in range(fact.segment.rows)

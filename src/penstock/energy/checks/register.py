@@ -9,10 +9,9 @@ capacity allows since): both wait for a new epoch. A refused reading does not mo
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from penstock.energy.checks.findings import Bools, Ints
 from penstock.energy.verdict import ReadingVerdict
@@ -117,12 +116,3 @@ class Walk:
             return ReadingVerdict.ROLLED_OVER
         fell = count * FELL_TO <= count0 and count <= allowed_wh
         return ReadingVerdict.RESET if fell else ReadingVerdict.REGISTER_BACKWARD
-
-
-def judge_readings(register: Ints, at_us: Ints, position_wh: Ints, devices: Any) -> NDArray[np.uint8]:
-    """A `ReadingVerdict` for each reading of plain columns; what all checks say is `table.check_readings`."""
-    from penstock.energy.checks.table import check_readings
-
-    device = devices.device_of[register] if len(register) else register
-    readings = {"register": register, "device": device, "at_us": at_us, "position_wh": position_wh}
-    return check_readings(readings, devices, INT64_MAX - 300 * SECOND_US).verdict
