@@ -26,8 +26,11 @@ Spans = tuple[Ints, Ints]
 
 COUNTED_RIGHTS: Final = (Right.ATTRIBUTE, Right.ENERGY)
 """What is owned in energy that a register counted."""
-_USED: Final = [TITLE_STATES.index(state) for state in (TitleState.CLAIMED, TitleState.RETIRED, TitleState.LIFTED)]
-_LIVE: Final = [TITLE_STATES.index(state) for state in (TitleState.HELD, TitleState.RESERVED)]
+_USED: Final = [
+    TITLE_STATES.index(state)
+    for state in (TitleState.CLAIMED, TitleState.RETIRED, TitleState.LIFTED, TitleState.EXPORTED)
+]
+_LIVE: Final = [TITLE_STATES.index(state) for state in (TitleState.HELD, TitleState.RESERVED, TitleState.EXPIRED)]
 
 
 class Corrections:

@@ -17,7 +17,7 @@ from penstock.units import MJ_PER_WH
 
 Mask = NDArray[np.bool_]
 
-LIKE: Final = frozenset({LinkKind.ALLOCATE, LinkKind.STORE, LinkKind.DELIVER, LinkKind.PAY})
+LIKE: Final = frozenset({LinkKind.ALLOCATE, LinkKind.CLAIM, LinkKind.STORE, LinkKind.DELIVER, LinkKind.PAY})
 """Kinds between like units: each row as long on one side as on the other."""
 TILED: Final = frozenset({LinkKind.WORK, LinkKind.SERVE, LinkKind.BILL})
 """Kinds between unlike units: the rows of a batch, in order, leave no gap on any register."""
@@ -61,13 +61,13 @@ def breaches_of_batch(kind: LinkKind, links: Columns, registers: Registers) -> I
 
 
 def beyond_meter(kind: LinkKind, links: Columns, registers: Registers) -> Breach:
-    """Source units of a counted register that it has not reached; for *allocate* target units too: law 4.
+    """Source units of a counted register that it has not reached; for *allocate* and *claim* target units too: law 4.
 
     The other kinds derive their target: it moves on with them.
     """
     counted, read = registers.are(RegisterKind.COUNTED), registers.read
     beyond = counted[links["source"]] & (links["source_stop"] > read[links["source"]])
-    if kind is LinkKind.ALLOCATE:
+    if kind in (LinkKind.ALLOCATE, LinkKind.CLAIM):
         beyond |= counted[links["target"]] & (links["target_stop"] > read[links["target"]])
     return Breach("links.beyond_meter", "A counted register has not reached these units.", beyond)
 

@@ -33,6 +33,7 @@ from penstock.journal.kinds.energy import (
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened, Transfer
 from penstock.journal.ledger_book import Ledger
 from penstock.journal.links import LinkBook
+from penstock.journal.lots import Lots
 from penstock.journal.register import Accounts, Registers
 from penstock.journal.segment import Columns, SegmentRef
 from penstock.journal.titles import TitleBook, Verdict
@@ -70,6 +71,7 @@ class Books:
         self.accounts = Accounts()
         self.enrolled = Enrolled(self.registers)
         self.titles = {right: TitleBook() for right in Right}
+        self.lots = Lots()
         self.links = {kind: LinkBook() for kind in LinkKind}
         self.ledger = Ledger(self.accounts)
         self.corrections = Corrections()
@@ -201,7 +203,8 @@ class Books:
     def _issue_titles(self, fact: TitlesIssued, issue: Columns) -> None:
         _expect(fact.quantity, _units(issue, ""), "quantity")
         self.check_issue(fact.right, issue)
-        self.titles[fact.right].issue(issue, self.issue_limit(), len(self.accounts))
+        lot = self.lots.add(self.size, fact)
+        self.titles[fact.right].issue(issue, self.issue_limit(), len(self.accounts), lot)
 
     def _move_titles(self, fact: TitlesMoved, moves: Columns) -> None:
         _expect(fact.quantity, _units(moves, ""), "quantity")
@@ -230,7 +233,7 @@ class Books:
     def digest(self) -> bytes:
         """sha256 over every book: equal for equal journals."""
         digest = hashlib.sha256(self.registers.digest() + self.accounts.digest() + self.ledger.digest())
-        digest.update(self.enrolled.digest() + self.corrections.digest())
+        digest.update(self.enrolled.digest() + self.corrections.digest() + self.lots.digest())
         for right in Right:
             digest.update(self.titles[right].digest())
         for kind in LinkKind:

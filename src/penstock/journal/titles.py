@@ -25,7 +25,7 @@ from penstock.journal.words import TITLE_STATES, TitleState
 Ints = NDArray[Any]
 Verdicts = NDArray[np.uint8]
 
-PAYLOAD: Final = {"holder": "int32", "state": "uint8", "interval_us": "int64"}
+PAYLOAD: Final = {"holder": "int32", "state": "uint8", "interval_us": "int64", "lot": "int32"}
 UNITS_MAX: Final = 2**62
 """Most units that a book can hold over all registers, so that no sum of spans overflows."""
 
@@ -45,13 +45,18 @@ class Verdict(IntEnum):
 
 CHANGES: Final = {
     TitleState.HELD: tuple(TitleState),
-    TitleState.RESERVED: (TitleState.HELD, TitleState.CLAIMED, TitleState.RETIRED, TitleState.WITHDRAWN),
-    TitleState.LIFTED: (TitleState.HELD, TitleState.RETIRED),
+    TitleState.RESERVED: (
+        TitleState.HELD, TitleState.CLAIMED, TitleState.RETIRED, TitleState.WITHDRAWN, TitleState.EXPIRED,
+    ),
+    TitleState.LIFTED: (TitleState.HELD, TitleState.CLAIMED, TitleState.RETIRED),
     TitleState.CLAIMED: (),
     TitleState.RETIRED: (),
     TitleState.WITHDRAWN: (),
-}
-"""From each state, the states a title may change into. Held to held is a transfer; the last three are final."""
+    TitleState.EXPIRED: (TitleState.WITHDRAWN,),
+    TitleState.EXPORTED: (TitleState.HELD,),
+}  # fmt: skip
+"""From each state, the states a title may change into. Held to held is a transfer; claimed, retired and withdrawn are
+final."""
 
 
 def _allowed() -> NDArray[np.bool_]:
@@ -60,7 +65,10 @@ def _allowed() -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """One title: ``[start, stop)`` of a register, inside the interval that begins at ``interval_us`` [us]."""
+    """One title: ``[start, stop)`` of a register, inside the interval that begins at ``interval_us`` [us].
+
+    ``lot`` is the number of the issue it comes from, which says what all its units share (`lots`).
+    """
 
     register: int
     start: int
@@ -68,6 +76,7 @@ class Title:
     holder: int
     state: TitleState
     interval_us: int
+    lot: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,18 +132,18 @@ class TitleBook:
         expected[order] = before
         return expected
 
-    def issue(self, issue: Columns, limit: Ints, holders: int) -> Verdicts:
+    def issue(self, issue: Columns, limit: Ints, holders: int, lot: int = 0) -> Verdicts:
         """Issue all rows, held by their holders, or - where any verdict is not 0 - none. Raises as `plan_issue`."""
         verdicts = self.plan_issue(issue, limit, holders)
         if not verdicts.any():
-            self._issue(issue)
+            self._issue(issue, lot)
         return verdicts
 
-    def _issue(self, issue: Columns) -> None:
+    def _issue(self, issue: Columns, lot: int) -> None:
         units = issue["stop"] - issue["start"]
         self._issued += int(units.sum(dtype=np.int64))
         state = np.full(len(units), TITLE_STATES.index(TitleState.HELD), dtype=np.uint8)
-        self._titles.insert({**issue, "state": state})
+        self._titles.insert({**issue, "state": state, "lot": np.full(len(units), lot, dtype=np.int32)})
         self._head = grown(self._head, int(issue["register"].max(initial=-1)) + 1)
         np.maximum.at(self._head, issue["register"], issue["stop"])
         self._weigh(issue["holder"], state, units)
@@ -182,6 +191,7 @@ class TitleBook:
             "holder": atom_holder[begins],
             "state": atom_state[begins],
             "interval_us": titles["interval_us"][piece_title],
+            "lot": titles["lot"][piece_title],
         }
         heads = np.searchsorted(piece_title, whole)
         pieces["stop"] = np.roll(pieces["start"], -1)
@@ -228,6 +238,13 @@ class TitleBook:
         _, handle = self._titles.join(*(np.array([value]) for value in (register, start, stop)))
         return self.rows(handle)
 
+    def parts(self, register: Ints, start: Ints, stop: Ints) -> Rows:
+        """What of each span has a title: ``query`` (its row) and the title's columns, cut to the span, in order."""
+        query, handle = self._titles.join(register, start, stop)
+        rows = self.rows(handle)
+        low, high = np.maximum(rows["start"], start[query]), np.minimum(rows["stop"], stop[query])
+        return {**rows, "start": low, "stop": high, "query": query}
+
     def at(self, register: int, position: int) -> Title | None:
         """The title that contains one unit, or None."""
         handle = self._titles.find(np.array([register]), np.array([position]))
@@ -269,5 +286,5 @@ class TitleBook:
 
 
 def _titles(rows: Rows) -> list[Title]:
-    columns = [rows[name].tolist() for name in ("register", "start", "stop", "holder", "state", "interval_us")]
-    return [Title(r, a, b, h, TITLE_STATES[s], us) for r, a, b, h, s, us in zip(*columns, strict=True)]
+    columns = [rows[name].tolist() for name in ("register", "start", "stop", *PAYLOAD)]
+    return [Title(r, a, b, h, TITLE_STATES[s], us, lot) for r, a, b, h, s, us, lot in zip(*columns, strict=True)]

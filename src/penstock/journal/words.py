@@ -13,6 +13,7 @@ class Unit(StrEnum):
     MS = "ms"
     TOKENS = "tokens"
     USDC_MICRO = "usdc_micro"
+    G_CO2E = "gCO2e"
 
 
 class RegisterKind(StrEnum):
@@ -30,6 +31,7 @@ class Right(StrEnum):
     ATTRIBUTE = "attribute"  # certificate
     ENERGY = "energy"  # the energy sold
     USE = "use"  # the use of capacity, or of credits promised against it
+    CONSUMPTION = "consumption"  # to say what supplied a Wh drawn: a consumption certificate
 
 
 class TitleState(StrEnum):
@@ -41,6 +43,8 @@ class TitleState(StrEnum):
     CLAIMED = "claimed"
     RETIRED = "retired"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    EXPORTED = "exported"  # it lives in another registry
 
 
 TITLE_STATES: tuple[TitleState, ...] = tuple(TitleState)
@@ -50,7 +54,8 @@ TITLE_STATES: tuple[TitleState, ...] = tuple(TitleState)
 class LinkKind(StrEnum):
     """What a link says of two spans."""
 
-    ALLOCATE = "allocate"  # generation to consumption, same interval; like units
+    ALLOCATE = "allocate"  # energy generated to energy drawn, same interval; like units
+    CLAIM = "claim"  # an attribute to what was drawn and is claimed to be supplied by it, same interval; like units
     STORE = "store"  # charge to discharge; like units
     CONVERT = "convert"  # the same quantity on a finer scale (Wh to mJ), exact
     WORK = "work"  # energy to accelerator time
@@ -80,6 +85,10 @@ class Technology(StrEnum):
     LOAD = "load"
     GENERATOR = "generator"
     ACCELERATOR = "accelerator"
+    HYDRO = "hydro"
+    BIOMASS = "biomass"
+    GEOTHERMAL = "geothermal"
+    NUCLEAR = "nuclear"
 
 
 TECHNOLOGIES: tuple[Technology, ...] = tuple(Technology)

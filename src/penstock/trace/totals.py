@@ -37,7 +37,8 @@ class Flow:
 def flows(books: Books, groups: Mapping[str, str] = GROUPS) -> list[Flow]:
     """Every pair of registers that links connect, by kind of link and then by number of register."""
     names, group = _grouped(books, groups)
-    return [flow for kind in LinkKind if books.links[kind] for flow in _flows_of(books, kind, names, group)]
+    kinds = (kind for kind in LinkKind if kind is not LinkKind.CLAIM)  # which energy went where; a claim goes along
+    return [flow for kind in kinds if books.links[kind] for flow in _flows_of(books, kind, names, group)]
 
 
 def _flows_of(books: Books, kind: LinkKind, names: list[str], group: Ints) -> list[Flow]:

@@ -41,7 +41,7 @@ BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 COUNT_MAX = 2**63 - 1
 MJ_PER_WH = 3_600_000
 HOUR_US = 3_600_000_000
-CLAIMED = 3  # in the order held, reserved, lifted, claimed, retired, withdrawn
+CLAIMED = 3  # in the order held, reserved, lifted, claimed, retired, withdrawn, expired, exported
 MALFORMED = ("bundle.malformed", "bundle.version")
 BILLED = "/billed"
 
@@ -284,7 +284,8 @@ KEY_KINDS = (
 WEAK = ("secp192r1", "secp192k1")
 LIVES = ("key.rotated", "key.revoked", "key.reclaimed", "meter.replaced", "epoch.opened", "device.retired")
 SIGNATURES = ("signature", "proof", "owner_signature")
-VERSIONS = {"device.enrolled": ("1", "2"), "site.registered": ("1", "2")}
+TWO = ("1", "2")
+VERSIONS = {"device.enrolled": TWO, "site.registered": TWO, "titles.issued": TWO, "titles.moved": TWO}
 """Versions of facts that are read here, where not the first alone."""
 
 

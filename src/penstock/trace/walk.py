@@ -23,8 +23,9 @@ Ints = NDArray[Any]
 Level = dict[str, Ints]
 
 HOPS_MOST: Final = 64
-LINK_KINDS: Final = tuple(kind for kind in LinkKind if kind is not LinkKind.DELIVER)
-"""What a walk follows. A delivery only says which promise was kept: its tokens go on as what they are billed for."""
+LINK_KINDS: Final = tuple(kind for kind in LinkKind if kind not in (LinkKind.DELIVER, LinkKind.CLAIM))
+"""What a walk follows: energy, and what became of it. A delivery only says which promise was kept, a claim whose
+attribute went with what was drawn."""
 _COLUMNS: Final = ("parent", "kind", "row", "links", "register", "start", "stop", "part_start", "part_stop")
 
 

@@ -30,8 +30,8 @@ class Draw:
 def match(world: World, draw: Draw, period: Period, beneficiary: str) -> list[Entry]:
     """Allocate each hour's certified energy to what the rack drew in that hour, pro rata over its holders.
 
-    Facts: the allocation (Wh to Wh), its conversion to the rack's energy register (Wh to mJ), the energy
-    titles sold to the rack's operator, the attributes claimed for the rack's consumption.
+    Facts: the allocation (Wh to Wh), its conversion to the rack's energy register (Wh to mJ), the energy titles sold
+    to the rack's operator, the attributes claimed for the rack's consumption, and the links that say for which of it.
 
     Raises:
         Refused: ``allocate.short`` where an hour has less certified energy than was drawn.
@@ -49,6 +49,7 @@ def match(world: World, draw: Draw, period: Period, beneficiary: str) -> list[En
         link_entry(world, LinkKind.CONVERT, cut_at_rate(target, hours, energy, MJ_PER_WH, 1), period),
         _moved(world, Right.ENERGY, moves, TitleState.HELD, f"sold to {draw.rack.rack}", beneficiary),
         _moved(world, Right.ATTRIBUTE, moves, TitleState.CLAIMED, claim, beneficiary),
+        link_entry(world, LinkKind.CLAIM, links, period),
     ]
 
 

@@ -121,10 +121,16 @@ class ReadingsVerified:
 
 @dataclass(frozen=True, slots=True)
 class TitlesIssued:
-    """Spans of ``right`` issued to holders (segment ``title/1``). A certificate is a title to an attribute."""
+    """Spans of ``right`` issued to holders (segment ``title/1``). A certificate is a title to an attribute.
+
+    What all of them share makes a lot: ``interval_us`` is the length of an interval, ``carbon_mg_per_kwh`` what a kWh
+    emitted where it was generated, ``support`` public money that it had (empty: none). A title expires ``valid_us``
+    after its interval ends (0: never). ``stored``: it left a storage, which ``technology`` and ``assurance`` look
+    through to where the energy was generated.
+    """
 
     KIND: ClassVar[str] = "titles.issued"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     segment: SegmentRef
     right: Right
     zone: str
@@ -132,6 +138,10 @@ class TitlesIssued:
     assurance: Assurance
     interval_us: int
     quantity: int
+    carbon_mg_per_kwh: int = 0
+    valid_us: int = 0
+    support: str = ""
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +161,21 @@ class SpansLinked:
 
 @dataclass(frozen=True, slots=True)
 class TitlesMoved:
-    """Titles changed holder or state (segment ``move/1``): transfer, claim, retirement.
+    """Titles changed holder or state (segment ``move/1``): transfer, reservation, claim, retirement and the like.
 
-    ``purpose`` says for what: a claim names the consumption register and its beneficiary.
+    ``purpose`` says for what: a claim names the consumption, a retirement its reason; ``statement`` is for the public.
+    ``start_us`` to ``stop_us`` is the time of what a claim is for, 0 where none is stated. ``by`` asked for it.
     """
 
     KIND: ClassVar[str] = "titles.moved"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     segment: SegmentRef
     right: Right
     state: TitleState
     purpose: str
     beneficiary: str
     quantity: int
+    statement: str = ""
+    start_us: int = 0
+    stop_us: int = 0
+    by: str = ""

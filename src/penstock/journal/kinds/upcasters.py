@@ -19,7 +19,19 @@ def _site_registered_1(data: dict[str, Plain]) -> dict[str, Plain]:
     return data | {"owner_key": "", "personal": False}
 
 
+def _titles_issued_1(data: dict[str, Plain]) -> dict[str, Plain]:
+    """Nothing was said of carbon, nothing expired, nothing came from a storage."""
+    return data | {"carbon_mg_per_kwh": "0", "valid_us": "0", "support": "", "stored": False}
+
+
+def _titles_moved_1(data: dict[str, Plain]) -> dict[str, Plain]:
+    """Nobody was named who asked, nor the time of a claim."""
+    return data | {"statement": "", "start_us": "0", "stop_us": "0", "by": ""}
+
+
 UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
     ("device.enrolled", 1): _device_enrolled_1,
     ("site.registered", 1): _site_registered_1,
+    ("titles.issued", 1): _titles_issued_1,
+    ("titles.moved", 1): _titles_moved_1,
 }
