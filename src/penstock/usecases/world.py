@@ -9,6 +9,7 @@ from penstock.compute.credit import Compute
 from penstock.energy.checks.sky import Sky
 from penstock.energy.command import Commands
 from penstock.energy.device import Devices
+from penstock.energy.participants import Participants
 from penstock.energy.quarantine import Quarantine
 from penstock.energy.revisable import Revisable
 from penstock.journal.fact import Recorded
@@ -26,6 +27,7 @@ class World:
     sky: Sky = field(default_factory=Sky)
     revisable: Revisable = field(default_factory=Revisable)
     commands: Commands = field(default_factory=Commands)
+    participants: Participants = field(default_factory=Participants)
     compute: Compute = field(default_factory=Compute)
     capital: DealBook = field(default_factory=DealBook)
 
@@ -40,5 +42,6 @@ class World:
         self.quarantine.apply(recorded, columns)
         self.revisable.apply(recorded, columns)
         self.commands.apply(recorded)
+        self.participants.apply(recorded)
         self.compute.apply(recorded, columns)
         self.capital.apply(recorded, columns)
