@@ -113,6 +113,14 @@ class Books:
             urn = self.registers.urn(int(issue["register"][row]))
             raise Refused("titles.not_issued_here", f"{urn} does not issue {right}.", row=row, register=urn)
 
+    def expired(self, lot: Ints, interval_us: Ints, at_us: int) -> NDArray[np.bool_]:
+        """Which titles, by their lot and the start of their interval [us], were valid no more at ``at_us``."""
+        lots = self.lots
+        valid_us = lots.column("valid_us")[lot]
+        ends_us = interval_us + lots.column("interval_us")[lot]
+        late: NDArray[np.bool_] = (valid_us > 0) & (at_us - ends_us >= valid_us)
+        return late
+
     def judge_moves(self, right: Right, moves: Columns) -> NDArray[np.uint8]:
         """The verdict of each row of moves (columns of ``move/1``), in order; nothing changes."""
         return self.titles[right].plan_moves(moves, len(self.accounts)).verdicts

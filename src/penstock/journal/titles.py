@@ -8,6 +8,7 @@ without changing anything; only what was judged sound is applied.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -244,6 +245,16 @@ class TitleBook:
         rows = self.rows(handle)
         low, high = np.maximum(rows["start"], start[query]), np.minimum(rows["stop"], stop[query])
         return {**rows, "start": low, "stop": high, "query": query}
+
+    def owned(self, holder: int | None, states: Sequence[TitleState]) -> Rows:
+        """Every title of a holder (None: anybody's) in one of ``states``, in no order."""
+        wanted = np.zeros(len(TITLE_STATES), dtype=bool)
+        wanted[[TITLE_STATES.index(state) for state in states]] = True
+        found = []
+        for offset, run in self._titles.runs:
+            rows = np.arange(len(run)) if holder is None else np.flatnonzero(run.columns["holder"] == holder)
+            found.append(rows[wanted[run.columns["state"][rows]]] + offset)
+        return self.rows(np.concatenate(found))
 
     def at(self, register: int, position: int) -> Title | None:
         """The title that contains one unit, or None."""
