@@ -14,7 +14,7 @@ from penstock.journal import laws
 from penstock.journal.laws import LAWS, breaches
 from penstock.journal.register import KINDS
 from penstock.journal.state import Books
-from penstock.journal.words import LinkKind, RegisterKind, Right
+from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right
 
 
 def titles(books: Books) -> Any:
@@ -105,7 +105,7 @@ def nobodys(books: Books) -> None:
 
 
 def no_state(books: Books) -> None:
-    titles(books)["state"][0] = 6
+    titles(books)["state"][0] = len(TITLE_STATES)
 
 
 def negative_link(books: Books) -> None:

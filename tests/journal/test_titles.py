@@ -29,9 +29,11 @@ def move(book: TitleBook, *rows: tuple[int, ...], holders: int = 3) -> list[int]
 
 
 LIVE = {
-    "held": {"held", "reserved", "lifted", "claimed", "retired", "withdrawn"},
-    "reserved": {"held", "claimed", "retired", "withdrawn"},
-    "lifted": {"held", "retired"},
+    "held": {"held", "reserved", "lifted", "claimed", "retired", "withdrawn", "expired", "exported"},
+    "reserved": {"held", "claimed", "retired", "withdrawn", "expired"},
+    "lifted": {"held", "claimed", "retired"},
+    "expired": {"withdrawn"},
+    "exported": {"held"},
 }
 
 
@@ -150,7 +152,7 @@ def test_a_page_follows_a_page() -> None:
 def test_balances_by_holder_and_state() -> None:
     book = book_of((0, 0, 10, 1, 0), (0, 10, 14, 2, 0))
     move(book, (0, 0, 4, 1, 1, 3))
-    assert book.balances(4).tolist() == [[0] * 6, [6, 0, 0, 4, 0, 0], [4, 0, 0, 0, 0, 0], [0] * 6]
+    assert book.balances(4).tolist() == [[0] * 8, [6, 0, 0, 4, 0, 0, 0, 0], [4, *[0] * 7], [0] * 8]
     assert (book.balance(1), book.balance(1, TitleState.CLAIMED), book.balance(-1), book.balance(99)) == (6, 4, 0, 0)
 
 
