@@ -448,6 +448,11 @@ def _payment_hidden(plain: Plain) -> None:
     plain["claims"]["pay"].pop()
 
 
+def _payment_understated(plain: Plain) -> None:
+    part = plain["claims"]["pay"][-1]
+    part["stop"] = str(int(part["stop"]) - 1)
+
+
 def _payment_short(plain: Plain) -> None:
     part = plain["claims"]["pay"][0]
     gone = row_fields(plain, part["row"])["source_stop"] - int(part["stop"]) + 1
@@ -734,6 +739,9 @@ DAMAGES: tuple[Damage, ...] = (
     _file("payment from nowhere", "the collection left out", "bundle.pay_sum", _payment_from_nowhere),
     _sealed("payment short", "a link that ends within the answer", "bundle.pay_sum", _payment_short),
     _file("payment twice", "a payment listed twice", "bundle.pay_sum", _paid_twice),
+    _file(
+        "payment understated", "the last payment claimed one micro-dollar short", "bundle.pay_sum", _payment_understated
+    ),
     _file("payment hidden", "the last payment not claimed", "bundle.unused", _payment_hidden),
     _file("collected more", "one micro-dollar more in the summary", "bundle.answer_sum", _collected_more),
     _file("null for string", "an amount is null", "bundle.malformed", _put("answer", "tokens", value=None)),

@@ -1197,7 +1197,7 @@ class _Check:
         for item in claims["pay"]:
             row = self._link(item["row"], "pay")
             start, stop = _identity(item, row, "source", "bundle.pay_sum")
-            held = _taken(held, (row["source"], item["start"], item["stop"]))
+            held = _taken(held, (row["source"], item["start"], item["stop"]), _span(row, "source")[1:])
             held.append((row["target"], start, stop))
             collected += stop - start if bill and row["source"] == bill["target"] else 0
         ends: dict[str, int] = {}
@@ -1354,11 +1354,13 @@ def _refuse_twice(spans: list[tuple[int, int, int]]) -> None:
             raise VerificationError("bundle.claimed_twice", "A Wh of a roof is given twice.")
 
 
-def _taken(held: list[tuple[int, int, int]], span: tuple[int, int, int]) -> list[tuple[int, int, int]]:
-    """What is left of ``held`` without ``span``, which must lie within one piece of it."""
+def _taken(
+    held: list[tuple[int, int, int]], span: tuple[int, int, int], paid: tuple[int, int]
+) -> list[tuple[int, int, int]]:
+    """What is left of ``held`` without ``span``: all of one piece of it that a link of ``paid`` took."""
     register, start, stop = span
     for at, (own, low, high) in enumerate(held):
-        if own == register and low <= start < stop <= high:
+        if own == register and (start, stop) == (max(low, paid[0]), min(high, paid[1])):
             rest = [(own, low, start), (own, stop, high)]
             return [*held[:at], *(piece for piece in rest if piece[1] < piece[2]), *held[at + 1 :]]
     raise VerificationError("bundle.pay_sum", "A payment takes dollars that nothing before it brought.")
