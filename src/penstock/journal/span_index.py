@@ -1,9 +1,9 @@
 """Spans of many registers that never overlap, found by position: what title books and link books are made of.
 
-Rows lie sorted by (register, start) in a large ``base`` run and a small ``extra`` one. A row of ``base`` may shrink
-at its end while the pieces cut off go to ``extra``; so a position is looked for in ``base`` first. From time to time
-``extra`` is merged into ``base``. A *handle* numbers rows: those of ``base``, then those of ``extra``; it holds until
-``version`` changes.
+Rows lie sorted by (register, start) in a few runs, each several times longer than the next. What is added makes the
+last run longer, or a new one; a run that is no longer much shorter than the one before it is merged into that. So
+adding rows rewrites few of those that stand, and there are never many runs to look in. A row may shrink at its end
+while the pieces cut off go to another run. A *handle* numbers rows, run after run; it holds until ``version`` changes.
 """
 
 from __future__ import annotations
@@ -15,44 +15,50 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.journal.span_search import rows_after
+
 Ints = NDArray[Any]
 Rows = dict[str, NDArray[Any]]
 
 SPAN_COLUMNS: Final = {"register": "int32", "start": "int64", "stop": "int64"}
-EXTRA_ROWS: Final = 4096  # an extra run up to this long, or a quarter of the base, is not merged
+EXTRA_ROWS: Final = 4096  # a last run up to this long takes in all that comes
+SHORTER: Final = 4  # a run is at least so many times shorter than the one before it
+INDEXED: Final = 16  # a run with fewer rows than a sixteenth of the registers has no index of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """Rows sorted by (register, start); ``first_row[r]`` is where register r begins, one entry more at the end."""
+    """Rows sorted by (register, start); ``first_row[r]`` is where register r begins, one entry more at the end.
+
+    A run with few rows in many registers has no ``first_row``.
+    """
 
     columns: Rows
-    first_row: NDArray[np.int64]
+    first_row: NDArray[np.int64] | None
 
     def __len__(self) -> int:
         return len(self.columns["start"])
 
     def bounds(self, register: Ints) -> tuple[Ints, Ints]:
         """First row of each register and the row after its last."""
+        if self.first_row is None:
+            rows = self.columns["register"]
+            return rows.searchsorted(register), rows.searchsorted(register, side="right")
         last = len(self.first_row) - 1
-        return self.first_row[np.clip(register, 0, last)], self.first_row[np.clip(register + 1, 0, last)]
+        low = np.minimum(np.maximum(register, 0), last)
+        return self.first_row[low], self.first_row[np.minimum(np.maximum(register + 1, 0), last)]
 
     def after(self, register: Ints, position: Ints) -> Ints:
-        """The row after the last that starts at or before ``position``: a binary search, all queries abreast."""
-        low, high = self.bounds(register)
-        start = self.columns["start"]
-        for _ in range(int((high - low).max(initial=0)).bit_length()):
-            middle = (low + high) >> 1
-            right = (low < high) & (start[np.minimum(middle, len(start) - 1)] <= position)
-            low, high = np.where(right, middle + 1, low), np.where(right, high, middle)
-        return low
+        """The row after the last that starts at or before ``position``."""
+        return rows_after(self.columns["start"], *self.bounds(register), position)
 
     def floor(self, register: Ints, position: Ints) -> tuple[Ints, Ints]:
         """`after` each position, and whether the row before that contains the position."""
-        after = self.after(register, position)
+        low, high = self.bounds(register)
+        after = rows_after(self.columns["start"], low, high, position)
         if len(self) == 0:
             return after, np.zeros(len(after), dtype=bool)
-        inside = (after > self.bounds(register)[0]) & (position < self.columns["stop"][after - 1])
+        inside = (after > low) & (position < self.columns["stop"][after - 1])
         return after, inside
 
     def containing(self, register: Ints, position: Ints) -> Ints:
@@ -71,7 +77,11 @@ def run_of(rows: Rows) -> Run:
     """A run of rows that are sorted already."""
     register = rows["register"]
     registers = int(register[-1]) + 1 if len(register) else 1
-    return Run(rows, np.searchsorted(register, np.arange(registers + 1)).astype(np.int64))
+    if len(register) * INDEXED < registers:
+        return Run(rows, None)
+    first_row = np.zeros(registers + 1, dtype=np.int64)
+    np.cumsum(np.bincount(register, minlength=registers), out=first_row[1:])
+    return Run(rows, first_row)
 
 
 def sorted_rows(rows: Rows) -> Rows:
@@ -107,19 +117,23 @@ class SpanIndex:
 
     def __init__(self, payload: Mapping[str, str]) -> None:
         self._dtypes = {**SPAN_COLUMNS, **payload}
-        self._base = self._extra = self._empty()
+        self._runs = [self._empty()]
         self.version = 0
 
     def _empty(self) -> Run:
         return run_of({name: np.zeros(0, dtype=dtype) for name, dtype in self._dtypes.items()})
 
     def __len__(self) -> int:
-        return len(self._base) + len(self._extra)
+        return sum(map(len, self._runs))
 
     @property
     def runs(self) -> tuple[tuple[int, Run], ...]:
-        """Both runs, each with the handle of its first row."""
-        return (0, self._base), (len(self._base), self._extra)
+        """All runs, the longest first, each with the handle of its first row."""
+        offsets, offset = [], 0
+        for run in self._runs:
+            offsets.append((offset, run))
+            offset += len(run)
+        return tuple(offsets)
 
     def insert(self, rows: Rows) -> None:
         """Add rows, in any order, that overlap with nothing: the caller has checked."""
@@ -127,30 +141,38 @@ class SpanIndex:
         if not len(rows["start"]):
             return
         self.version += 1
-        if len(self._extra) + len(rows["start"]) <= max(EXTRA_ROWS, len(self._base) // 4):
-            self._extra = merge(self._extra, rows)
-        else:
-            self.compact()
-            self._base = merge(self._base, rows)
+        added = merge(self._empty(), rows)
+        while self._runs and not self._stays(added):
+            added = merge(self._runs.pop(), added.columns)
+        self._runs.append(added)
+
+    def _stays(self, added: Run) -> bool:
+        """Whether the last run is so much longer that ``added`` may stand behind it."""
+        return len(self._runs[-1]) > max(EXTRA_ROWS, SHORTER * len(added))
 
     def compact(self) -> None:
-        """Merge the extra run into the base."""
-        if len(self._extra):
+        """Merge all runs into one."""
+        if len(self._runs) > 1:
             self.version += 1
-            self._base, self._extra = merge(self._base, self._extra.columns), self._empty()
+            while len(self._runs) > 1:
+                last = self._runs.pop()
+                self._runs[-1] = merge(self._runs[-1], last.columns)
 
     def columns(self) -> Rows:
         """Every row, sorted by (register, start). Not copies: do not change them."""
         self.compact()
-        return self._base.columns
+        return self._runs[0].columns
 
     def find(self, register: Ints, position: Ints) -> Ints:
         """Handle of the row that contains each position, or -1."""
-        row = self._base.containing(register, position)
-        if len(self._extra) == 0:
-            return row
-        other = self._extra.containing(register, position)
-        return np.where((row < 0) & (other >= 0), other + len(self._base), row)
+        handle = self._runs[0].containing(register, position)
+        for offset, run in self.runs[1:]:
+            left = np.flatnonzero(handle < 0)
+            if not len(left):
+                break
+            row = run.containing(register[left], position[left])
+            handle[left] = np.where(row < 0, -1, row + offset)
+        return handle
 
     def head(self, register: int) -> int:
         """The position behind a register's last unit here; 0 where it has none."""
@@ -172,27 +194,30 @@ class SpanIndex:
         """All (query, handle) that share a unit, by query and then position."""
         found = [_expand(*run.meeting(register, start, stop), stop > start, offset) for offset, run in self.runs]
         query, handle = (np.concatenate(part) for part in zip(*found, strict=True))
-        if len(found[1][0]):
+        if any(len(part) for part, _ in found[1:]):
             order = np.lexsort((self.take("start", handle), query))
             query, handle = query[order], handle[order]
         return query, handle
 
     def take(self, name: str, handle: Ints) -> Ints:
         """Values of one column at handles."""
-        if len(self._extra) == 0:
-            return self._base.columns[name][handle]
+        if len(self._runs) == 1 or handle.max(initial=-1) < len(self._runs[0]):
+            return self._runs[0].columns[name][handle]
         values = np.empty(len(handle), dtype=self._dtypes[name])
-        based = handle < len(self._base)
-        values[based] = self._base.columns[name][handle[based]]
-        values[~based] = self._extra.columns[name][handle[~based] - len(self._base)]
+        for offset, run in self.runs:
+            rows = np.flatnonzero((handle >= offset) & (handle < offset + len(run)))
+            values[rows] = run.columns[name][handle[rows] - offset]
         return values
 
     def put(self, name: str, handle: Ints, values: Ints) -> None:
         """Change one column at handles. Only payload and, downwards, ``stop``."""
         self.version += 1
-        based = handle < len(self._base)
-        self._base.columns[name][handle[based]] = values[based]
-        self._extra.columns[name][handle[~based] - len(self._base)] = values[~based]
+        if len(self._runs) == 1 or handle.max(initial=-1) < len(self._runs[0]):
+            self._runs[0].columns[name][handle] = values
+            return
+        for offset, run in self.runs:
+            rows = np.flatnonzero((handle >= offset) & (handle < offset + len(run)))
+            run.columns[name][handle[rows] - offset] = values[rows]
 
 
 def _expand(first: Ints, last: Ints, asked: Ints, offset: int) -> tuple[Ints, Ints]:
