@@ -33,14 +33,19 @@ from penstock.journal.kinds.energy import (
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened, Transfer
 from penstock.journal.ledger_book import Ledger
 from penstock.journal.links import LinkBook
+from penstock.journal.kinds.lift import TitlesLifted, TitlesReturned
 from penstock.journal.lots import Lots
 from penstock.journal.register import Accounts, Registers
 from penstock.journal.segment import Columns, SegmentRef
 from penstock.journal.titles import TitleBook, Verdict
-from penstock.journal.words import TITLE_STATES, EpochCause, LinkKind, RegisterKind, Right
+from penstock.journal.vault import Vault
+from penstock.journal.words import TITLE_STATES, EpochCause, LinkKind, RegisterKind, Right, TitleState
 
 Ints = NDArray[Any]
 UNBOUNDED: Final = 2**63 - 1
+_HELD, _RESERVED, _WITHDRAWN, _EXPIRED = (
+    TITLE_STATES.index(one) for one in (TitleState.HELD, TitleState.RESERVED, TitleState.WITHDRAWN, TitleState.EXPIRED)
+)
 
 REFUSALS: Final[dict[Verdict, tuple[type[PenstockError], str, str]]] = {
     Verdict.NO_TITLE: (NotFound, "titles.none", "There is no title at this position"),
@@ -50,6 +55,8 @@ REFUSALS: Final[dict[Verdict, tuple[type[PenstockError], str, str]]] = {
     Verdict.MALFORMED: (Invalid, "titles.malformed", "The row is malformed, or names nobody or no register"),
     Verdict.OVERLAP_OR_GAP: (Conflict, "titles.overlap_or_gap", "An issue starts where the one before it stopped"),
     Verdict.BEYOND_METER: (Refused, "titles.beyond_meter", "Nothing is issued beyond what the register counted"),
+    Verdict.EXPIRED: (Refused, "titles.expired", "This title has expired"),
+    Verdict.NOT_EXPIRED: (Refused, "titles.not_expired", "This title is still valid"),
 }
 
 
@@ -72,10 +79,12 @@ class Books:
         self.enrolled = Enrolled(self.registers)
         self.titles = {right: TitleBook() for right in Right}
         self.lots = Lots()
+        self.vault = Vault()
         self.links = {kind: LinkBook() for kind in LinkKind}
         self.ledger = Ledger(self.accounts)
         self.corrections = Corrections()
         self.size = 0
+        self.at_us = 0  # instant of the fact that is being applied
 
     @property
     def sites(self) -> dict[str, SiteRegistered]:
@@ -121,13 +130,36 @@ class Books:
         late: NDArray[np.bool_] = (valid_us > 0) & (at_us - ends_us >= valid_us)
         return late
 
-    def judge_moves(self, right: Right, moves: Columns) -> NDArray[np.uint8]:
-        """The verdict of each row of moves (columns of ``move/1``), in order; nothing changes."""
-        return self.titles[right].plan_moves(moves, len(self.accounts)).verdicts
+    def judge_moves(self, right: Right, moves: Columns, at_us: int | None = None) -> NDArray[np.uint8]:
+        """The verdict of each row of moves (columns of ``move/1``), in order, as of ``at_us``; nothing changes.
 
-    def check_moves(self, right: Right, moves: Columns) -> None:
+        Without an instant nothing is said of what has expired; the books ask when they apply the fact.
+        """
+        verdicts = self._untimely(right, moves, at_us)
+        timely = np.flatnonzero(verdicts == 0)
+        rows = moves if len(timely) == len(verdicts) else {name: column[timely] for name, column in moves.items()}
+        verdicts[timely] = self.titles[right].plan_moves(rows, len(self.accounts)).verdicts
+        return verdicts
+
+    def check_moves(self, right: Right, moves: Columns, at_us: int | None = None) -> None:
         """That every row of moves would be accepted; raises as `refuse_first`."""
-        refuse_first(self.judge_moves(right, moves), moves)
+        refuse_first(self.judge_moves(right, moves, at_us), moves)
+
+    def _untimely(self, right: Right, moves: Columns, at_us: int | None) -> NDArray[np.uint8]:
+        """Rows that come too late, of what has expired, or that expire what is valid. Release and withdrawal may."""
+        verdicts = np.zeros(len(moves["start"]), dtype=np.uint8)
+        expires = moves["state"] == _EXPIRED
+        if at_us is None or not (expires.any() or self.lots.column("valid_us").any()):
+            return verdicts
+        titles = self.titles[right].parts(moves["register"], moves["start"], moves["start"] + 1)
+        query, state = titles["query"], moves["state"][titles["query"]]
+        late = self.expired(titles["lot"], titles["interval_us"], at_us)
+        released = (titles["state"] == _RESERVED) & (state == _HELD)
+        released &= moves["source"][query] == moves["target"][query]
+        used = np.isin(titles["state"], (_HELD, _RESERVED)) & ~np.isin(state, (_EXPIRED, _WITHDRAWN)) & ~released
+        verdicts[query[late & used]] = Verdict.EXPIRED
+        verdicts[query[~late & (state == _EXPIRED)]] = Verdict.NOT_EXPIRED
+        return verdicts
 
     def check_links(self, kind: LinkKind, links: Columns) -> None:
         """That links (columns of ``link/1``) may be added.
@@ -156,6 +188,7 @@ class Books:
                 "state.out_of_order", f"Fact {recorded.seq} comes where {self.size} is due.", seq=recorded.seq
             )
         self._check_columns(recorded, columns)
+        self.at_us = recorded.at_us
         try:
             bracket = self.ledger.check(getattr(recorded.fact, "transfers", ()))
             effect = _EFFECTS.get(type(recorded.fact))
@@ -218,6 +251,7 @@ class Books:
         _expect(fact.quantity, _units(moves, ""), "quantity")
         if (moves["state"] != TITLE_STATES.index(fact.state)).any():
             raise Invalid("titles.state", f"A fact that moves titles into {fact.state} moves all of them there.")
+        refuse_first(self._untimely(fact.right, moves, self.at_us), moves)
         plan = self.titles[fact.right].plan_moves(moves, len(self.accounts))
         refuse_first(plan.verdicts, moves)
         self.titles[fact.right].apply_moves(plan)
@@ -242,6 +276,7 @@ class Books:
         """sha256 over every book: equal for equal journals."""
         digest = hashlib.sha256(self.registers.digest() + self.accounts.digest() + self.ledger.digest())
         digest.update(self.enrolled.digest() + self.corrections.digest() + self.lots.digest())
+        digest.update(self.vault.digest())
         for right in Right:
             digest.update(self.titles[right].digest())
         for kind in LinkKind:
@@ -282,6 +317,8 @@ _EFFECTS: Final = cast(
         ReadingsVerified: Books._verify_readings,
         TitlesIssued: Books._issue_titles,
         TitlesMoved: Books._move_titles,
+        TitlesLifted: Books._lift_titles,
+        TitlesReturned: Books._return_titles,
         SpansLinked: Books._link_spans,
         CollectionReceived: Books._receive_collection,
     },

@@ -42,6 +42,8 @@ class Verdict(IntEnum):
     MALFORMED = 5
     OVERLAP_OR_GAP = 6
     BEYOND_METER = 7
+    EXPIRED = 8
+    NOT_EXPIRED = 9
 
 
 CHANGES: Final = {
@@ -82,13 +84,34 @@ class Title:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MovePlan:
-    """What a batch of moves would do: each row's verdict, the titles touched and the pieces they would become."""
+    """What a batch of moves would do: each row's verdict, what the titles touched and new ones would be.
+
+    ``heads`` are the new stop, holder and state of the titles at ``handles``, ``tails`` the titles cut off them, and
+    ``units`` what each (holder, state) would gain.
+    """
 
     verdicts: Verdicts
     handles: Ints
-    pieces: Rows
-    heads: Ints  # rows of ``pieces`` that begin where the touched titles begin
+    heads: Rows
+    tails: Rows
+    units: Rows
     version: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """The last batch judged against a book as it stands, copied, and what came of it: deciding on a fact and applying
+    it are then one judgement."""
+
+    asked: Rows
+    version: int
+    bounds: tuple[object, ...]
+    outcome: Any
+
+    def of(self, columns: Columns, version: int, *bounds: object) -> bool:
+        """Whether it is of these very columns, this version of the book, and these bounds."""
+        alike = self.version == version and all(map(np.array_equal, self.bounds, bounds))
+        return alike and all(np.array_equal(self.asked[name], columns[name]) for name in self.asked)
 
 
 class TitleBook:
@@ -99,6 +122,7 @@ class TitleBook:
         self._head = np.zeros(16, dtype=np.int64)
         self._balance = np.zeros((16, len(TITLE_STATES)), dtype=np.int64)
         self._issued = 0
+        self._judged: Judged | None = None
 
     def __len__(self) -> int:
         return len(self._titles)
@@ -111,6 +135,14 @@ class TitleBook:
         Raises:
             Refused: ``titles.book_full`` beyond ``UNITS_MAX``.
         """
+        version = self._titles.version
+        if self._judged and self._judged.of(issue, version, limit, holders) and not self._judged.outcome.any():
+            return self._judged.outcome
+        verdict = self._judge_issue(issue, limit, holders)
+        self._judged = Judged(_copied(issue, TITLES), version, (limit.copy(), holders), verdict)
+        return verdict
+
+    def _judge_issue(self, issue: Columns, limit: Ints, holders: int) -> Verdicts:
         register, start, stop = issue["register"], issue["start"], issue["stop"]
         known = (register >= 0) & (register < len(limit))
         held = (issue["holder"] >= 0) & (issue["holder"] < holders)
