@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.errors import Conflict, Refused
+from penstock.journal.formats import MOVES, TITLES
 from penstock.journal.register import grown
-from penstock.journal.segment import Columns
+from penstock.journal.segment import Columns, SegmentFormat
 from penstock.journal.span_index import Rows, SpanIndex
 from penstock.journal.title_moves import BEYOND, cut_atoms, replay
 from penstock.journal.words import TITLE_STATES, TitleState
@@ -27,6 +28,8 @@ Ints = NDArray[Any]
 Verdicts = NDArray[np.uint8]
 
 PAYLOAD: Final = {"holder": "int32", "state": "uint8", "interval_us": "int64", "lot": "int32"}
+Effect = tuple[Ints, Rows, Rows, Rows]
+"""Handles, heads, tails and units of a `MovePlan`."""
 UNITS_MAX: Final = 2**62
 """Most units that a book can hold over all registers, so that no sum of spans overflows."""
 
@@ -62,8 +65,8 @@ CHANGES: Final = {
 final."""
 
 
-def _allowed() -> NDArray[np.bool_]:
-    return np.array([[after in CHANGES[before] for after in TITLE_STATES] for before in TITLE_STATES])
+ALLOWED: Final = np.array([[after in CHANGES[before] for after in TITLE_STATES] for before in TITLE_STATES])
+"""`CHANGES` by the codes of both states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +108,15 @@ class Judged:
 
     asked: Rows
     version: int
-    bounds: tuple[object, ...]
+    bounds: tuple[Any, ...]
     outcome: Any
 
-    def of(self, columns: Columns, version: int, *bounds: object) -> bool:
+    def of(self, columns: Columns, version: int, *bounds: Any) -> bool:
         """Whether it is of these very columns, this version of the book, and these bounds."""
-        alike = self.version == version and all(map(np.array_equal, self.bounds, bounds))
-        return alike and all(np.array_equal(self.asked[name], columns[name]) for name in self.asked)
+        if self.version != version or self.asked.keys() != columns.keys():
+            return False
+        alike = [*zip(self.bounds, bounds, strict=True), *((self.asked[name], columns[name]) for name in self.asked)]
+        return all(np.array_equal(one, other) for one, other in alike)
 
 
 class TitleBook:
@@ -136,8 +141,9 @@ class TitleBook:
             Refused: ``titles.book_full`` beyond ``UNITS_MAX``.
         """
         version = self._titles.version
-        if self._judged and self._judged.of(issue, version, limit, holders) and not self._judged.outcome.any():
-            return self._judged.outcome
+        if self._judged and self._judged.of(issue, version, limit, holders):
+            known: Verdicts = self._judged.outcome
+            return known
         verdict = self._judge_issue(issue, limit, holders)
         self._judged = Judged(_copied(issue, TITLES), version, (limit.copy(), holders), verdict)
         return verdict
@@ -169,6 +175,7 @@ class TitleBook:
         """Issue all rows, held by their holders, or - where any verdict is not 0 - none. Raises as `plan_issue`."""
         verdicts = self.plan_issue(issue, limit, holders)
         if not verdicts.any():
+            self._judged = None
             self._issue(issue, lot)
         return verdicts
 
@@ -186,18 +193,64 @@ class TitleBook:
 
         A row fails alone; the rows after it see the titles as the accepted ones before it left them.
         """
+        version = self._titles.version
+        if self._judged and self._judged.of(moves, version, holders):
+            found: MovePlan = self._judged.outcome
+            return found
+        plan = self._plan_moves(moves, holders)
+        self._judged = Judged(_copied(moves, MOVES), version, (holders,), plan)
+        return plan
+
+    def _plan_moves(self, moves: Columns, holders: int) -> MovePlan:
         register, start, stop, target, state = (moves[n] for n in ("register", "start", "stop", "target", "state"))
         malformed = (start < 0) | (stop <= start) | (target < 0) | (target >= holders) | (state >= len(TITLE_STATES))
         handle = self._titles.find(register, start)
         verdict = np.where(malformed, Verdict.MALFORMED, np.where(handle < 0, Verdict.NO_TITLE, 0)).astype(np.uint8)
         rows = np.flatnonzero(verdict == 0)
-        touched, title = np.unique(handle[rows], return_inverse=True)
-        live = {name: column[rows] for name, column in moves.items()}
-        judged, pieces, heads = self._replayed(live, touched, title)
-        verdict[rows] = judged
-        return MovePlan(verdict, touched, pieces, heads, self._titles.version)
+        rows = rows[np.argsort(handle[rows], kind="stable")]
+        shared = _repeated(handle[rows])
+        alone, together = rows[~shared], rows[shared]
+        verdict[alone], effect = self._moved_alone(_picked(moves, alone), handle[alone])
+        if len(together):
+            touched = np.unique(handle[together])
+            together = np.sort(together)
+            title = np.searchsorted(touched, handle[together])
+            verdict[together], others = self._moved_together(_picked(moves, together), touched, title)
+            effect = _joined(effect, others)
+        return MovePlan(verdict, *effect, self._titles.version)
 
-    def _replayed(self, moves: Rows, touched: Ints, title: Ints) -> tuple[Verdicts, Rows, Ints]:
+    def _moved_alone(self, moves: Rows, handle: Ints) -> tuple[Verdicts, Effect]:
+        """Moves of titles that no other row touches: each is moved whole, or cut into two or three."""
+        titles = {name: self._titles.take(name, handle) for name in ("start", "stop", "holder", "state")}
+        verdict = np.zeros(len(handle), dtype=np.uint8)
+        verdict[moves["stop"] > titles["stop"]] = Verdict.CROSSES_TITLE
+        verdict[~ALLOWED[titles["state"], moves["state"]]] = Verdict.NOT_ACTIVE
+        verdict[titles["holder"] != moves["source"]] = Verdict.OTHER_HOLDER
+        if verdict.any():
+            rows = np.flatnonzero(verdict == 0)
+            moves, titles, handle = _picked(moves, rows), _picked(titles, rows), handle[rows]
+        low, high = titles["start"] < moves["start"], moves["stop"] < titles["stop"]
+        moved = {name: moves[name] for name in ("start", "stop", "state")} | {"holder": moves["target"]}
+        heads = {
+            "stop": np.where(low, moves["start"], moves["stop"]),
+            "holder": np.where(low, titles["holder"], moved["holder"]),
+            "state": np.where(low, titles["state"], moved["state"]),
+        }
+        units = _weights([(titles, moves["start"] - moves["stop"]), (moved, moves["stop"] - moves["start"])])
+        return verdict, (handle, heads, self._tails(handle, titles, moved, low, high), units)
+
+    def _tails(self, handle: Ints, titles: Rows, moved: Rows, low: Ints, high: Ints) -> Rows:
+        """What is cut off titles: what moved where something stays before it, and what stays behind it."""
+        cut, rest = np.flatnonzero(low), np.flatnonzero(high)
+        tails = {
+            name: np.concatenate([moved[name][cut], titles[name][rest]])
+            for name in ("start", "stop", "holder", "state")
+        }
+        tails["start"][len(cut) :] = moved["stop"][rest]
+        of = handle[np.concatenate([cut, rest])]
+        return tails | {name: self._titles.take(name, of) for name in ("register", "interval_us", "lot")}
+
+    def _moved_together(self, moves: Rows, touched: Ints, title: Ints) -> tuple[Verdicts, Effect]:
         """Cut the touched titles into atoms, replay the moves on them, and gather atoms into titles again."""
         titles = self.rows(touched)
         start, stop, ends = moves["start"], moves["stop"], titles["stop"][title]
@@ -215,21 +268,18 @@ class TitleBook:
         verdict = np.zeros(len(start), dtype=np.uint8)
         replay(len(start))(
             verdict, number[len(whole) : len(whole) + len(title)], last, moves["source"], moves["target"],
-            moves["state"], _allowed(), begins, atom_holder, atom_state,
+            moves["state"], ALLOWED, begins, atom_holder, atom_state,
         )  # fmt: skip
-        piece_title = atom_title[begins]
-        pieces = {
-            "register": titles["register"][piece_title],
-            "start": cut_at[first_cut][begins],
-            "holder": atom_holder[begins],
-            "state": atom_state[begins],
-            "interval_us": titles["interval_us"][piece_title],
-            "lot": titles["lot"][piece_title],
-        }
-        heads = np.searchsorted(piece_title, whole)
+        pieces = _picked(titles, atom_title[begins])
+        pieces |= {"start": cut_at[first_cut][begins], "holder": atom_holder[begins], "state": atom_state[begins]}
+        heads = np.searchsorted(atom_title[begins], whole)
         pieces["stop"] = np.roll(pieces["start"], -1)
-        pieces["stop"][np.append(heads[1:], len(piece_title))[: len(whole)] - 1] = titles["stop"]
-        return verdict, pieces, heads
+        pieces["stop"][np.append(heads[1:], len(pieces["start"]))[: len(whole)] - 1] = titles["stop"]
+        tails = np.ones(len(pieces["start"]), dtype=bool)
+        tails[heads] = False
+        changed = {name: pieces[name][heads] for name in ("stop", "holder", "state")}
+        units = _weights([(titles, titles["start"] - titles["stop"]), (pieces, pieces["stop"] - pieces["start"])])
+        return verdict, (touched, changed, _picked(pieces, np.flatnonzero(tails)), units)
 
     def apply_moves(self, plan: MovePlan) -> None:
         """Do what was planned.
@@ -239,14 +289,11 @@ class TitleBook:
         """
         if plan.version != self._titles.version:
             raise Conflict("titles.stale_plan", "The title book changed after these moves were planned.")
-        before = self.rows(plan.handles)
-        self._weigh(before["holder"], before["state"], before["start"] - before["stop"])
-        self._weigh(plan.pieces["holder"], plan.pieces["state"], plan.pieces["stop"] - plan.pieces["start"])
-        for name in ("stop", "holder", "state"):
-            self._titles.put(name, plan.handles, plan.pieces[name][plan.heads])
-        tails = np.ones(len(plan.pieces["start"]), dtype=bool)
-        tails[plan.heads] = False
-        self._titles.insert({name: column[tails] for name, column in plan.pieces.items()})
+        self._judged = None
+        self._weigh(plan.units["holder"], plan.units["state"], plan.units["units"])
+        for name, values in plan.heads.items():
+            self._titles.put(name, plan.handles, values)
+        self._titles.insert(plan.tails)
 
     def move(self, moves: Columns, holders: int) -> Verdicts:
         """Plan and apply: each accepted row is done, each refused one leaves no trace."""
@@ -256,7 +303,7 @@ class TitleBook:
 
     def _weigh(self, holder: Ints, state: Ints, units: Ints) -> None:
         self._balance = grown(self._balance, int(holder.max(initial=-1)) + 1)
-        np.add.at(self._balance, (holder, state), units)
+        np.add.at(self._balance.reshape(-1), holder.astype(np.int64) * len(TITLE_STATES) + state, units)
 
     def rows(self, handle: Ints) -> Rows:
         """The titles at handles, as columns."""
@@ -331,3 +378,35 @@ class TitleBook:
 def _titles(rows: Rows) -> list[Title]:
     columns = [rows[name].tolist() for name in ("register", "start", "stop", *PAYLOAD)]
     return [Title(r, a, b, h, TITLE_STATES[s], us, lot) for r, a, b, h, s, us, lot in zip(*columns, strict=True)]
+
+
+def _repeated(ordered: Ints) -> NDArray[np.bool_]:
+    """Which values of an ordered column stand there more than once."""
+    again = ordered[1:] == ordered[:-1]
+    shared = np.zeros(len(ordered), dtype=np.bool_)
+    shared[1:] |= again
+    shared[:-1] |= again
+    return shared
+
+
+def _picked(rows: Columns, which: Ints) -> Rows:
+    return {name: column[which] for name, column in rows.items()}
+
+
+def _copied(columns: Columns, fmt: SegmentFormat) -> Rows:
+    return {name: np.array(columns[name]) for name, _ in fmt.fixed}
+
+
+def _weights(parts: Sequence[tuple[Rows, Ints]]) -> Rows:
+    """Units that (holder, state) would gain, one row a title."""
+    weights = {name: np.concatenate([rows[name] for rows, _ in parts]) for name in ("holder", "state")}
+    return weights | {"units": np.concatenate([units for _, units in parts])}
+
+
+def _joined(one: Effect, other: Effect) -> Effect:
+    handles = np.concatenate([one[0], other[0]])
+    heads, tails, units = (
+        {name: np.concatenate([left[name], right[name]]) for name in left}
+        for left, right in zip(one[1:], other[1:], strict=True)
+    )
+    return handles, heads, tails, units

@@ -1,0 +1,141 @@
+"""A registry with many certificates, in a real workspace: what `issue`, `transfer` and `split` are measured on.
+
+Registers each have as many certificates as there are hours, of some hundreds of Wh, held by accounts at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.journal.device_rows import write_identities
+from penstock.journal.fact import Entry
+from penstock.journal.formats import DEVICES, MOVES, READINGS, TITLES
+from penstock.journal.kinds.energy import DevicesEnrolled, ReadingsVerified, SiteRegistered, TitlesIssued, TitlesMoved
+from penstock.journal.kinds.ledger import AccountOpened
+from penstock.journal.segment import Segment
+from penstock.journal.words import ASSURANCES, TECHNOLOGIES, TITLE_STATES, Assurance, Right, Technology, TitleState
+from penstock.period import HOUR_US
+from penstock.usecases.workspace import Workspace
+from penstock.usecases.world import World
+
+Columns = dict[str, NDArray[Any]]
+START_US: Final = 1_700_000_000_000_000 // HOUR_US * HOUR_US
+HOLDERS: Final = 5_000
+LOADED: Final = 1_000_000
+"""Certificates issued by one command while the registry is filled."""
+
+
+class Registry:
+    """A workspace with ``registers`` registers, and what each of them has been certified up to."""
+
+    def __init__(self, path: Path, registers: int) -> None:
+        self.workspace, self.registers, self.commands = Workspace(path), registers, 0
+        self.head, self.hours = np.zeros(registers, np.int64), 0
+        self.tell(Entry(SiteRegistered("park", "DK1", "", "operator")))
+        self.tell(*(Entry(AccountOpened(f"holder-{number}")) for number in range(HOLDERS)))
+        self.tell(_devices(registers))
+
+    def tell(self, *entries: Entry) -> None:
+        """Record facts by one command."""
+        self.commands += 1
+        self.workspace.submit(f"bench-{self.commands}", b"", START_US, lambda _: entries)
+
+    def next_hours(self, hours: int) -> Columns:
+        """The certificates of the next hours (columns of title/1), all registers', which their readings now cover."""
+        dice = np.random.default_rng(self.hours)
+        stop = self.head[:, None] + np.cumsum(dice.integers(100, 1_000, (self.registers, hours)), axis=1)
+        start = np.column_stack([self.head, stop[:, :-1]])
+        interval_us = START_US + HOUR_US * np.arange(self.hours, self.hours + hours)
+        self.head, self.hours = stop[:, -1].copy(), self.hours + hours
+        self.tell(_read(self.head, START_US + HOUR_US * self.hours))
+        return {
+            "register": np.repeat(np.arange(self.registers, dtype=np.int32), hours),
+            "start": start.ravel(),
+            "stop": stop.ravel(),
+            "holder": dice.integers(0, HOLDERS, self.registers * hours, dtype=np.int32),
+            "interval_us": np.tile(interval_us, self.registers),
+        }
+
+    def fill(self, certificates: int) -> None:
+        """Issue so many, at least."""
+        hours = -(-LOADED // self.registers)
+        while self.hours * self.registers < certificates:
+            self.issue(self.next_hours(hours))
+
+    def issue(self, titles: Columns) -> None:
+        """Issue certificates by one command, decided, sealed and durable."""
+        self._do(lambda world: [issued(world, titles)])
+
+    def move(self, moves: Columns) -> None:
+        """Move certificates by one command, decided, sealed and durable."""
+        self._do(lambda world: [moved(world, moves)])
+
+    def _do(self, decide: Any) -> None:
+        self.commands += 1
+        self.workspace.submit(f"bench-{self.commands}", b"", START_US, decide)
+
+    def titles(self) -> Columns:
+        """All certificates, sorted by (register, start): copies."""
+        return self.workspace.read(
+            lambda world: {
+                name: column.copy() for name, column in world.books.titles[Right.ATTRIBUTE].columns().items()
+            }
+        )
+
+
+def issued(world: World, titles: Columns) -> Entry:
+    """The fact that issues certificates, every row of which was checked."""
+    world.books.check_issue(Right.ATTRIBUTE, titles)
+    segment, quantity = Segment(TITLES, titles), int((titles["stop"] - titles["start"]).sum())
+    fact = TitlesIssued(
+        segment.ref(), Right.ATTRIBUTE, "DK1", Technology.SOLAR_PV, Assurance.METER_SIGNED, HOUR_US, quantity
+    )
+    return Entry(fact, segment)
+
+
+def moved(world: World, moves: Columns) -> Entry:
+    """The fact that moves certificates, every row of which was checked."""
+    world.books.check_moves(Right.ATTRIBUTE, moves)
+    segment, quantity = Segment(MOVES, moves), int((moves["stop"] - moves["start"]).sum())
+    state = TITLE_STATES[int(moves["state"][0])]
+    return Entry(TitlesMoved(segment.ref(), Right.ATTRIBUTE, state, "bench", "", quantity), segment)
+
+
+def moves_of(titles: Columns, rows: NDArray[Any], target: NDArray[Any], state: TitleState = TitleState.HELD) -> Columns:
+    """Columns of move/1 that bring whole certificates to other holders, or into another state."""
+    return {
+        **{name: titles[name][rows] for name in ("register", "start", "stop")},
+        "source": titles["holder"][rows],
+        "target": target.astype(np.int32),
+        "state": np.full(len(rows), TITLE_STATES.index(state), np.uint8),
+    }
+
+
+def _devices(count: int) -> Entry:
+    names = [f"device-{number}" for number in range(count)]
+    same = {
+        "technology": TECHNOLOGIES.index(Technology.SOLAR_PV), "key_kind": 0, "assurance": 0, "capacity_w": 1_000_000,
+        "commissioned_us": START_US, "tilt_deg": -1, "azimuth_deg": -1, "rolls_over_wh": 0,
+    }  # fmt: skip
+    columns = {name: np.full(count, same[name], dtype) for name, dtype in DEVICES.fixed}
+    columns["identity"] = write_identities(names, [b"%032d" % number for number in range(count)], ["u1zr"] * count)
+    segment = Segment(DEVICES, columns)
+    return Entry(DevicesEnrolled(segment.ref(), "park", ("export",), (Right.ATTRIBUTE,)), segment)
+
+
+def _read(position_wh: NDArray[np.int64], at_us: int) -> Entry:
+    rows = len(position_wh)
+    columns = {
+        "register": np.arange(rows, dtype=np.int32),
+        "at_us": np.full(rows, at_us),
+        "position_wh": position_wh,
+        "packet": np.zeros(rows, np.int32),
+        "verdict": np.zeros(rows, np.uint8),
+    }
+    segment = Segment(READINGS, columns)
+    return Entry(ReadingsVerified(segment.ref(), bytes(32), "bench", ASSURANCES[0], 0, ()), segment)
