@@ -161,6 +161,30 @@ before, and what reviews doubt: with it the journal still makes the same books."
 REVIEWS: Final = SegmentFormat("review/1", (("register", "int32"), ("at_us", "int64"), ("findings", "uint32")))
 """What a day's review found: the first doubtful reading of each register of which it found something."""
 
+ORDERS: Final = SegmentFormat(
+    "order/1",
+    (("order", "int32"), ("interval_us", "int64"), ("found_wh", "int64"), ("taken_wh", "int64")),
+    summed="taken_wh",
+)
+"""What standing orders found of intervals in the issues that they looked at, and took."""
+
+FOREIGN: Final = SegmentFormat(
+    "foreign/1",
+    (
+        ("register", "int32"),
+        ("start", "int64"),
+        ("stop", "int64"),
+        ("first", "int64"),
+        ("last", "int64"),
+        ("face_wh", "int64"),
+        ("interval_us", "int64"),
+        ("interval_stop_us", "int64"),
+    ),
+    blob="said",
+)
+"""Certificates of another registry: our own span, and theirs - numbers ``first`` to ``last``, both included, each of
+``face_wh``. ``said`` is all that the file says of them, as canonical JSON."""
+
 PLAIN: Final = (
     PACKETS,
     DEVICES,
@@ -175,6 +199,8 @@ PLAIN: Final = (
     WITHDRAWALS,
     STANDINGS,
     REVIEWS,
+    ORDERS,
+    FOREIGN,
 )
 """Every format without salt."""
 

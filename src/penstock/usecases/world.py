@@ -27,13 +27,14 @@ class World:
     sky: Sky = field(default_factory=Sky)
     revisable: Revisable = field(default_factory=Revisable)
     commands: Commands = field(default_factory=Commands)
-    participants: Participants = field(default_factory=Participants)
+    participants: Participants = field(init=False)
     compute: Compute = field(default_factory=Compute)
     capital: DealBook = field(default_factory=DealBook)
 
     def __post_init__(self) -> None:
         self.energy = Devices(self.books.registers, self.books.enrolled.names)
         self.quarantine = Quarantine(self.books.registers)
+        self.participants = Participants(self.books.accounts)
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Fold one fact into every room that knows it."""
@@ -42,6 +43,6 @@ class World:
         self.quarantine.apply(recorded, columns)
         self.revisable.apply(recorded, columns)
         self.commands.apply(recorded)
-        self.participants.apply(recorded)
+        self.participants.apply(recorded, columns)
         self.compute.apply(recorded, columns)
         self.capital.apply(recorded, columns)

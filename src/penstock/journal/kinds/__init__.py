@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from penstock.journal.fact import Kinds
-from penstock.journal.kinds import capital, chain, command, compute, device, energy, ledger, quarantine, upkeep
+from penstock.journal.kinds import account, capital, chain, command, compute, device, energy, exchange, ledger, quarantine, upkeep
 from penstock.journal.kinds.upcasters import UPCASTERS
 
 KINDS: Final = Kinds(
@@ -51,6 +51,20 @@ KINDS: Final = Kinds(
         capital.IncomeWithdrawn,
         chain.ChainAdopted,
         chain.CheckpointAnchored,
+        account.OrganisationRegistered,
+        account.MemberPlaced,
+        account.AccountAssigned,
+        account.WalletBound,
+        account.WalletReleased,
+        account.WhitelistStated,
+        account.ApprovalRuled,
+        account.ActProposed,
+        account.ActApproved,
+        account.ProposalDropped,
+        account.OrderPlaced,
+        account.OrderEnded,
+        account.OrdersRun,
+        exchange.CertificatesImported,
         upkeep.ReadingsErased,
         upkeep.SegmentsCompacted,
     ],
