@@ -161,11 +161,11 @@ def overlapping(register: Ints, start: Ints, stop: Ints) -> NDArray[np.bool_]:
     rows = np.flatnonzero(stop > start)
     order = rows[np.lexsort((start[rows], register[rows]))]
     same = np.diff(register[order]) == 0
-    bad[order[1:]] = same & (start[order][1:] < _reach(register[order], stop[order])[:-1])
+    bad[order[1:]] = same & (start[order][1:] < furthest(register[order], stop[order])[:-1])
     return bad
 
 
-def _reach(register: Ints, stop: Ints) -> Ints:
+def furthest(register: Ints, stop: Ints) -> Ints:
     """The furthest stop so far within each register; rows come sorted by register."""
     order = np.lexsort((stop, register))
     rank = np.empty(len(stop), dtype=np.int64)

@@ -335,6 +335,10 @@ class TitleBook:
             found.append(rows[wanted[run.columns["state"][rows]]] + offset)
         return self.rows(np.concatenate(found))
 
+    def containing(self, register: Ints, position: Ints) -> Rows:
+        """The title, whole, that contains each unit; the caller knows that there is one."""
+        return self.rows(self._titles.find(register, position))
+
     def at(self, register: int, position: int) -> Title | None:
         """The title that contains one unit, or None."""
         handle = self._titles.find(np.array([register]), np.array([position]))

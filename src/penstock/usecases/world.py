@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from penstock.capital.deal_book import DealBook
 from penstock.compute.credit import Compute
+from penstock.energy.carbon.book import Carbon
 from penstock.energy.checks.sky import Sky
 from penstock.energy.command import Commands
 from penstock.energy.device import Devices
 from penstock.energy.participants import Participants
 from penstock.energy.quarantine import Quarantine
+from penstock.energy.reservation import Reservations
 from penstock.energy.revisable import Revisable
 from penstock.journal.fact import Recorded
 from penstock.journal.segment import Columns
@@ -28,12 +30,15 @@ class World:
     revisable: Revisable = field(default_factory=Revisable)
     commands: Commands = field(default_factory=Commands)
     participants: Participants = field(init=False)
+    carbon: Carbon = field(init=False)
+    reservations: Reservations = field(default_factory=Reservations)
     compute: Compute = field(default_factory=Compute)
     capital: DealBook = field(default_factory=DealBook)
 
     def __post_init__(self) -> None:
         self.energy = Devices(self.books.registers, self.books.enrolled.names)
         self.quarantine = Quarantine(self.books.registers)
+        self.carbon = Carbon(self.books, self.energy)
         self.participants = Participants(self.books.accounts)
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
@@ -44,5 +49,7 @@ class World:
         self.revisable.apply(recorded, columns)
         self.commands.apply(recorded)
         self.participants.apply(recorded, columns)
+        self.carbon.apply(recorded, columns)
+        self.reservations.apply(recorded, columns)
         self.compute.apply(recorded, columns)
         self.capital.apply(recorded, columns)

@@ -55,6 +55,14 @@ class Selection:
     lot: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What is to become of certificates: the state they come to, and for whom."""
+
+    state: TitleState
+    beneficiary: str
+
+
 def select(
     world: World,
     account: str | None,
@@ -84,6 +92,18 @@ def select(
     if at_us is not None:
         rows = _pick(rows, ~world.books.expired(rows["lot"], rows["interval_us"], at_us))
     return _head_of(rows, selection)
+
+
+def usable(world: World, account: str, selection: Selection, use: Use, at_us: int) -> dict[str, Column]:
+    """Parts of certificates that ``account`` may use so: held, unexpired - or reserved for whom they are used, named.
+
+    Raises:
+        As `select`; Refused ``reserve.for_another``.
+    """
+    states = (TitleState.HELD, TitleState.RESERVED) if selection.spans else (TitleState.HELD,)
+    parts = select(world, account, selection, states, at_us=at_us)
+    world.reservations.check(parts, use.state, use.beneficiary, at_us)
+    return parts
 
 
 def of_spans(
