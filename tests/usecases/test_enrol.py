@@ -21,7 +21,7 @@ def test_a_roof_gets_account_site_registers_and_device(plant: Plant) -> None:
         assert books.sites[name].owner == name
         export, tariff = books.registers.id_of(f"{name}/export"), books.registers.id_of(f"{name}/tariff")
         assert (books.registers.unit(export), books.registers.unit(tariff)) == (Unit.WH, Unit.USDC_MICRO)
-        assert [bool(books.registers.issues(right)[export]) for right in Right] == [True, True, False, False]
+        assert [bool(books.registers.issues(right)[export]) for right in Right] == [True, True, False, False, False]
         assert energy.number(name) == number
         assert energy.main_register()[number] == export
         assert (energy.capacity_w[number], energy.key(number)) == (watts, key_of(name).public)

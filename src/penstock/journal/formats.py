@@ -97,6 +97,9 @@ MOVES: Final = SegmentFormat(
 )
 """Titles moved, in command order: from ``source`` to ``target``, into ``TITLE_STATES[state]``."""
 
+LIFTS: Final = SegmentFormat("lift/1", (("register", "int32"), ("start", "int64"), ("stop", "int64")), blob="holder")
+"""Certificates lifted to a chain: ``holder`` is the 20-byte address that each row is minted to."""
+
 LINKS: Final = SegmentFormat(
     "link/1",
     (
@@ -161,6 +164,49 @@ before, and what reviews doubt: with it the journal still makes the same books."
 REVIEWS: Final = SegmentFormat("review/1", (("register", "int32"), ("at_us", "int64"), ("findings", "uint32")))
 """What a day's review found: the first doubtful reading of each register of which it found something."""
 
+CHARGES: Final = SegmentFormat(
+    "charge/1",
+    (
+        ("register", "int32"),
+        ("start", "int64"),
+        ("stop", "int64"),
+        ("interval_us", "int64"),
+        ("assurance", "uint8"),
+        ("lot", "int32"),
+    ),
+)
+"""Charge records: consecutive spans of a storage's charge register, each in one interval and of one origin. ``lot`` is
+one whose properties all certificates claimed for it share, -1 where there are none."""
+
+DISCHARGES: Final = SegmentFormat(
+    "discharge/1",
+    (
+        ("register", "int32"),
+        ("start", "int64"),
+        ("stop", "int64"),
+        ("interval_us", "int64"),
+        ("assurance", "uint8"),
+        ("charge", "int64"),
+    ),
+)
+"""Discharge records: consecutive spans of a storage's discharge register, each in one interval and from the one charge
+record numbered ``charge``, -1 where no recorded charge is behind it."""
+
+FACTORS: Final = SegmentFormat(
+    "factor/1",
+    (
+        ("zone", "int32"),
+        ("start_us", "int64"),
+        ("stop_us", "int64"),
+        ("average", "int64"),
+        ("residual", "int64"),
+        ("marginal", "int64"),
+        ("carbon_free_bp", "int32"),
+    ),
+)
+"""Grid factors [mg CO2e per kWh] of a zone (a number in the fact's list) and time, and the share of its mix that is
+carbon-free [basis points]; -1 where the source gives none."""
+
 ORDERS: Final = SegmentFormat(
     "order/1",
     (("order", "int32"), ("interval_us", "int64"), ("found_wh", "int64"), ("taken_wh", "int64")),
@@ -193,6 +239,7 @@ PLAIN: Final = (
     VERDICTS,
     TITLES,
     MOVES,
+    LIFTS,
     LINKS,
     REQUESTS,
     STEPS,
@@ -201,6 +248,9 @@ PLAIN: Final = (
     REVIEWS,
     ORDERS,
     FOREIGN,
+    FACTORS,
+    CHARGES,
+    DISCHARGES,
 )
 """Every format without salt."""
 

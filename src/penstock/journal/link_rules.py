@@ -45,6 +45,8 @@ def breaches_of_batch(kind: LinkKind, links: Columns, registers: Registers) -> I
     like, lost = into == out_of, registers.are(RegisterKind.LOSS)[links["target"]]
     if kind in LIKE:
         bad = ~like
+    elif kind is LinkKind.AVOID:
+        bad = (into != UNITS.index(Unit.WH)) | (out_of != UNITS.index(Unit.G_CO2E))
     elif kind is LinkKind.CONVERT:
         bad = np.where(lost, ~like, (into != UNITS.index(Unit.WH)) | (out_of != UNITS.index(Unit.MJ)))
     else:

@@ -32,6 +32,7 @@ class Right(StrEnum):
     ENERGY = "energy"  # the energy sold
     USE = "use"  # the use of capacity, or of credits promised against it
     CONSUMPTION = "consumption"  # to say what supplied a Wh drawn: a consumption certificate
+    CARBON = "carbon"  # to say that a gram was not emitted: a carbon credit, which used up attributes
 
 
 class TitleState(StrEnum):
@@ -63,6 +64,7 @@ class LinkKind(StrEnum):
     DELIVER = "deliver"  # a promised span filled by a counted one
     BILL = "bill"  # tokens to micro-dollars owed
     PAY = "pay"  # micro-dollars onward; like units
+    AVOID = "avoid"  # a retired attribute to the grams of a carbon credit
 
 
 class Assurance(StrEnum):

@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from penstock.journal.fact import Kinds
-from penstock.journal.kinds import account, capital, chain, command, compute, device, energy, exchange, ledger, quarantine, upkeep
+from penstock.journal.kinds import (
+    account,
+    capital,
+    carbon,
+    chain,
+    command,
+    compute,
+    device,
+    energy,
+    exchange,
+    ledger,
+    lift,
+    quarantine,
+    storage,
+    upkeep,
+)
 from penstock.journal.kinds.upcasters import UPCASTERS
 
 KINDS: Final = Kinds(
@@ -51,6 +66,13 @@ KINDS: Final = Kinds(
         capital.IncomeWithdrawn,
         chain.ChainAdopted,
         chain.CheckpointAnchored,
+        lift.ContractsDeployed,
+        lift.TitlesLifted,
+        lift.TitlesReturned,
+        carbon.FactorsPublished,
+        carbon.MethodAdopted,
+        carbon.CarbonCredited,
+        carbon.OffsetRetired,
         account.OrganisationRegistered,
         account.MemberPlaced,
         account.AccountAssigned,
@@ -65,6 +87,12 @@ KINDS: Final = Kinds(
         account.OrderEnded,
         account.OrdersRun,
         exchange.CertificatesImported,
+        storage.StorageRegistered,
+        storage.EfficiencyStated,
+        storage.StorageCharged,
+        storage.StorageDischarged,
+        storage.StorageRecordsWithdrawn,
+        storage.StorageClosed,
         upkeep.ReadingsErased,
         upkeep.SegmentsCompacted,
     ],

@@ -1,0 +1,153 @@
+"""Factors: what a grid's kWh emitted, published once for a source and version; methods that rest on them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from typing import Any, Final
+
+import numpy as np
+
+from penstock.energy.carbon.factors import FactorName
+from penstock.errors import Invalid
+from penstock.journal.fact import Entry
+from penstock.journal.formats import FACTORS
+from penstock.journal.kinds.carbon import FactorsPublished, MethodAdopted
+from penstock.journal.kinds.ledger import AccountOpened
+from penstock.journal.segment import Column, Columns, Segment
+from penstock.period import iso, parse_iso
+from penstock.usecases.workspace import Workspace
+from penstock.usecases.world import World
+
+HEADS: Final = (
+    "zone",
+    "start",
+    "stop",
+    "average_g_per_kwh",
+    "residual_g_per_kwh",
+    "marginal_g_per_kwh",
+    "carbon_free_percent",
+)
+ROWS_MAX: Final = 5_000_000
+_FIGURES: Final = dict(zip(HEADS[3:6], ("average", "residual", "marginal"), strict=True))
+
+
+def publish(world: World, name: FactorName, basis: str, zones: tuple[str, ...], rows: Columns) -> list[Entry]:
+    """The fact of grid factors (columns of ``factor/1``); raises as `FactorBook.check`."""
+    segment = Segment(FACTORS, rows)
+    fact = FactorsPublished(segment.ref(), name.source, name.version, basis, zones)
+    world.carbon.factors.check(fact, rows)
+    return [Entry(fact, segment)]
+
+
+def publish_on(workspace: Workspace, name: FactorName, basis: str, text: str, at_us: int) -> dict[str, Any]:
+    """Publish the factors of a CSV text; the same text again is answered as the first time. Raises as `publish`."""
+    zones, rows = factors_of_csv(text)
+    asked = f"{name.source}\n{name.version}\n{basis}\n{text}".encode()
+    key = f"factors:{hashlib.sha256(asked).hexdigest()[:32]}"
+    receipt = workspace.submit(key, asked, at_us, lambda world: publish(world, name, basis, zones, rows))
+    found = {"source": name.source, "version": name.version, "zones": list(zones), "rows": len(rows["zone"])}
+    return {**found, "fact": receipt.first_seq, "repeated": receipt.repeated}
+
+
+def adopt(world: World, method: MethodAdopted) -> list[Entry]:
+    """The fact of a method, and the account of its buffer where there is none. Raises as `Carbon.check_method`."""
+    world.carbon.check_method(method)
+    opened = [] if method.buffer in world.books.accounts else [Entry(AccountOpened(method.buffer))]
+    return [*opened, Entry(method)]
+
+
+def factors_of_csv(text: str) -> tuple[tuple[str, ...], dict[str, Column]]:
+    """Zones and columns of ``factor/1`` from a CSV text with the heads `HEADS`; an empty cell is a figure not given.
+
+    Grams are read to the milligram, rounded up; per cent to the basis point, rounded down.
+
+    Raises:
+        Invalid: ``factors.csv``, naming the line; ``factors.too_many``.
+    """
+    lines = csv.DictReader(io.StringIO(text), strict=True)
+    if tuple(lines.fieldnames or ()) != HEADS:
+        raise Invalid("factors.csv", "The first line is not the heads of factors.", hint=",".join(HEADS), line=1)
+    zones: dict[str, int] = {}
+    rows: list[tuple[int, ...]] = []
+    try:
+        for line in lines:
+            rows.append(_row(line, zones))
+            if len(rows) > ROWS_MAX:
+                raise Invalid("factors.too_many", f"A publication has at most {ROWS_MAX:,} rows.")
+    except (csv.Error, ValueError, InvalidOperation, TypeError, AttributeError) as error:
+        hint = "2025-01-01T00:00:00Z for instants, digits and a point for figures."
+        raise Invalid(
+            "factors.csv", f"Line {lines.line_num} cannot be read.", hint=hint, line=lines.line_num
+        ) from error
+    names = [name for name, _ in FACTORS.fixed]
+    columns = np.array(rows, dtype=np.int64).reshape(-1, len(names)).T
+    return tuple(zones), dict(zip(names, columns, strict=True))
+
+
+def _row(line: Mapping[str, str], zones: dict[str, int]) -> tuple[int, ...]:
+    zone = zones.setdefault(line["zone"].strip(), len(zones))
+    figures = [_whole(line[head], 1_000, ROUND_CEILING) for head in _FIGURES]
+    free = _whole(line["carbon_free_percent"], 100, ROUND_FLOOR)
+    return (zone, _instant(line["start"]), _instant(line["stop"]), *figures, free)
+
+
+def _instant(text: str) -> int:
+    try:
+        return parse_iso(text.strip())
+    except Invalid as error:
+        raise ValueError(text) from error
+
+
+def _whole(text: str, times: int, rounding: str) -> int:
+    if not text.strip():
+        return -1
+    value = Decimal(text.strip())
+    if not value.is_finite() or not 0 <= value <= 100_000:
+        raise ValueError(text)
+    return int((value * times).to_integral_value(rounding))
+
+
+def rows(workspace: Workspace) -> list[dict[str, Any]]:
+    """Every publication of factors, as rows for the doors."""
+
+    def look(world: World) -> list[dict[str, Any]]:
+        return [
+            {
+                "source": name.source,
+                "version": name.version,
+                "basis": fact.basis,
+                "zones": list(fact.zones),
+                "rows": fact.segment.rows,
+                "fact": seq,
+                "root": fact.segment.root.hex(),
+            }
+            for name, published in world.carbon.factors.facts.items()
+            for seq, fact in published
+        ]
+
+    return workspace.read(look)
+
+
+def method_rows(workspace: Workspace) -> list[dict[str, Any]]:
+    """Every adopted method, as rows for the doors."""
+    methods = workspace.read(lambda world: list(world.carbon.methods.values()))
+    return [
+        {
+            "method": one.method,
+            "version": one.version,
+            "baseline": one.baseline.value,
+            "factors": f"{one.source} {one.factors_version}",
+            "additionality": one.additionality,
+            "commissioned_from": iso(one.commissioned_from_us),
+            "crediting_years": one.crediting_years,
+            "technologies": [each.value for each in one.technologies],
+            "assurance": one.assurance.value,
+            "buffer_bp": one.buffer_bp,
+            "buffer": one.buffer,
+        }
+        for one in methods
+    ]
