@@ -14,7 +14,7 @@ from penstock.journal import laws
 from penstock.journal.laws import LAWS, breaches
 from penstock.journal.register import KINDS
 from penstock.journal.state import Books
-from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right
+from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right, TitleState
 
 
 def titles(books: Books) -> Any:
@@ -104,6 +104,10 @@ def nobodys(books: Books) -> None:
     titles(books)["holder"][0] = 44
 
 
+def lifted_nowhere(books: Books) -> None:
+    titles(books)["state"][0] = TITLE_STATES.index(TitleState.LIFTED)
+
+
 def no_state(books: Books) -> None:
     titles(books)["state"][0] = len(TITLE_STATES)
 
@@ -165,6 +169,7 @@ PLANTED: list[tuple[Callable[[Books], None], set[str]]] = [
     (head_without_titles, {"law1.head"}),
     (not_issued_here, {"law1.not_issued_here"}),
     (unknown_register, {"law1.not_issued_here", "law1.head"}),
+    (lifted_nowhere, {"law2.vault"}),
     (allocated_twice, {"law2.source_twice"}),
     (filled_twice, {"law2.target_twice"}),
     (swallowed_whole, {"law2.source_twice"}),

@@ -19,6 +19,8 @@ from penstock.journal.finding import Finding, finding
 from penstock.journal.links import SIDES, overlapping
 from penstock.journal.span_index import Rows
 from penstock.journal.state import Books
+from penstock.journal.vault import SPAN, joined
+from penstock.journal.storage_laws import storages_conserve, storages_within_charge
 from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right, TitleState
 
 Found = Iterator[Finding]
@@ -49,8 +51,9 @@ def _tiling(books: Books, right: Right) -> Found:
 
 
 def law_2_sold_once(books: Books) -> tuple[Finding, ...]:
-    """A right in a unit has one holder, and within a kind of link a unit is linked once on each side."""
-    return tuple(chain(_titled_twice(books), _linked_twice(books)))
+    """A right in a unit has one holder; within a kind of link a unit is linked once on each side; what is on chain is
+    not here."""
+    return tuple(chain(_titled_twice(books), _linked_twice(books), _lifted_twice(books)))
 
 
 def _titled_twice(books: Books) -> Found:
@@ -69,9 +72,22 @@ def _linked_twice(books: Books) -> Found:
             yield from _links(2, f"law2.{side}_twice", sentence, links, twice, kind)
 
 
+def _lifted_twice(books: Books) -> Found:
+    """The vault holds the units of lifted titles, each once, and nothing else; no move of it is due."""
+    titles, vault = books.titles[Right.ATTRIBUTE].columns(), books.vault.spans()
+    lifted = titles["state"] == TITLE_STATES.index(TitleState.LIFTED)
+    here = joined({name: titles[name][lifted] for name in SPAN})
+    same = not overlapping(*vault.values()).any() and all(np.array_equal(joined(vault)[one], here[one]) for one in SPAN)
+    if not same or books.vault.expected is not None:
+        there = int(np.sum(vault["stop"] - vault["start"]))
+        sentence = f"{int(np.sum(here['stop'] - here['start']))} Wh are lifted here, {there} Wh are in the vault."
+        yield finding(2, "law2.vault", sentence)
+
+
 def law_3_links_conserve(books: Books) -> tuple[Finding, ...]:
     """What links carry in equals what they carry out plus stated loss; unlike units are cut without a gap."""
-    return tuple(chain.from_iterable(_conserved(books, kind) for kind in books.links))
+    kinds = chain.from_iterable(_conserved(books, kind) for kind in books.links)
+    return (*kinds, *storages_conserve(books))
 
 
 def _conserved(books: Books, kind: LinkKind) -> Found:
@@ -94,6 +110,7 @@ def law_4_nothing_negative(books: Books) -> tuple[Finding, ...]:
         corrections_hold(books),
         _balances_true(books),
         _money_held(books),
+        storages_within_charge(books),
     )
     return tuple(chain.from_iterable(parts))
 

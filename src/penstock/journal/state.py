@@ -31,14 +31,17 @@ from penstock.journal.kinds.energy import (
     TitlesMoved,
 )
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened, Transfer
+from penstock.journal.kinds.lift import TitlesLifted, TitlesReturned
 from penstock.journal.ledger_book import Ledger
 from penstock.journal.links import LinkBook
-from penstock.journal.kinds.lift import TitlesLifted, TitlesReturned
 from penstock.journal.lots import Lots
 from penstock.journal.register import Accounts, Registers
 from penstock.journal.segment import Columns, SegmentRef
-from penstock.journal.titles import TitleBook, Verdict
-from penstock.journal.vault import Vault
+from penstock.journal.storage_book import KINDS as STORAGE_FACTS
+from penstock.journal.storage_book import Storages
+from penstock.journal.storage_titles import check_issue as check_storage_issue
+from penstock.journal.titles import MovePlan, TitleBook, Verdict
+from penstock.journal.vault import SPAN, Vault
 from penstock.journal.words import TITLE_STATES, EpochCause, LinkKind, RegisterKind, Right, TitleState
 
 Ints = NDArray[Any]
@@ -82,6 +85,7 @@ class Books:
         self.vault = Vault()
         self.links = {kind: LinkBook() for kind in LinkKind}
         self.ledger = Ledger(self.accounts)
+        self.storages = Storages(self.registers, self.accounts, self.titles, self.lots, self.links)
         self.corrections = Corrections()
         self.size = 0
         self.at_us = 0  # instant of the fact that is being applied
@@ -98,10 +102,11 @@ class Books:
     def issue_limit(self) -> NDArray[np.int64]:
         """How far each register may be issued: a counted one to where it stands, others without a bound.
 
-        One that was corrected issues no more.
+        One that was corrected issues no more; where a storage is discharged, only what its charge filled.
         """
         limit = np.where(self.registers.are(RegisterKind.COUNTED), self.registers.read, UNBOUNDED)
         limit[self.corrections.ended(len(limit))] = 0
+        self.storages.limit(limit)
         return limit
 
     def used_above(self, register: int, true_wh: int) -> tuple[Ints, Ints]:
@@ -234,6 +239,7 @@ class Books:
             if self.registers.issues(Right.ATTRIBUTE)[before]:  # counted beyond certificates, and truly
                 self.registers.raise_to(np.array([register]), np.array([max(true_wh - head_wh, 0)]))
         self.corrections.follow(register, before, head_wh, fact.debt_wh)
+        self.storages.follow(register, before)
 
     def _correct_register(self, fact: RegisterCorrected, _: Columns) -> None:
         self.corrections.correct(self.registers.id_of(fact.register), fact.true_wh)
@@ -244,6 +250,7 @@ class Books:
     def _issue_titles(self, fact: TitlesIssued, issue: Columns) -> None:
         _expect(fact.quantity, _units(issue, ""), "quantity")
         self.check_issue(fact.right, issue)
+        check_storage_issue(self.storages, fact, issue)
         lot = self.lots.add(self.size, fact)
         self.titles[fact.right].issue(issue, self.issue_limit(), len(self.accounts), lot)
 
@@ -254,7 +261,28 @@ class Books:
         refuse_first(self._untimely(fact.right, moves, self.at_us), moves)
         plan = self.titles[fact.right].plan_moves(moves, len(self.accounts))
         refuse_first(plan.verdicts, moves)
+        if self._touches_lifted(fact, plan):
+            self.vault.settle(moves, fact.state)
         self.titles[fact.right].apply_moves(plan)
+
+    def _touches_lifted(self, fact: TitlesMoved, plan: MovePlan) -> bool:
+        """Whether titles are lifted by a move, or moved that are."""
+        lifted = TITLE_STATES.index(TitleState.LIFTED)
+        if fact.state is TitleState.LIFTED:
+            return True
+        return bool(self.vault.lifts) and bool((self.titles[fact.right].rows(plan.handles)["state"] == lifted).any())
+
+    def _lift_titles(self, fact: TitlesLifted, rows: Columns) -> None:
+        parts = self.titles[Right.ATTRIBUTE].parts(*(np.asarray(rows[name], dtype=np.int64) for name in SPAN))
+        whole = np.array_equal(parts["query"], np.arange(len(rows["start"])))  # each row lies in one title, all of it
+        if not whole or any(not np.array_equal(parts[name], rows[name]) for name in SPAN):
+            raise NotFound("titles.none", "A row of a lift is not part of one title.")
+        if (parts["state"] != TITLE_STATES.index(TitleState.HELD)).any():
+            raise Refused("titles.not_active", "A certificate that is lifted is held.")
+        self.vault.lift(fact, self.size, rows, parts["holder"])
+
+    def _return_titles(self, fact: TitlesReturned, _: Columns) -> None:
+        self.vault.give_back(fact)
 
     def _link_spans(self, fact: SpansLinked, links: Columns) -> None:
         self.check_links(fact.link, links)
@@ -262,8 +290,13 @@ class Books:
         _expect(fact.quantity_in, _units(links, "source_"), "quantity_in")
         _expect(fact.quantity_out, _units(links, "target_", ~lost), "quantity_out")
         _expect(fact.loss, _units(links, "source_", lost), "loss")
+        if fact.link is LinkKind.STORE:
+            self.storages.take_links(links)
         self.links[fact.link].add(links)
         self.registers.raise_to(links["target"], links["target_stop"])
+
+    def _tell_storages(self, fact: FactBody, columns: Columns) -> None:
+        self.storages.apply(fact, columns)
 
     def _receive_collection(self, fact: CollectionReceived, _: Columns) -> None:
         register = self.registers.id_of(fact.register)
@@ -276,7 +309,7 @@ class Books:
         """sha256 over every book: equal for equal journals."""
         digest = hashlib.sha256(self.registers.digest() + self.accounts.digest() + self.ledger.digest())
         digest.update(self.enrolled.digest() + self.corrections.digest() + self.lots.digest())
-        digest.update(self.vault.digest())
+        digest.update(self.vault.digest() + self.storages.digest())
         for right in Right:
             digest.update(self.titles[right].digest())
         for kind in LinkKind:
@@ -320,6 +353,7 @@ _EFFECTS: Final = cast(
         TitlesLifted: Books._lift_titles,
         TitlesReturned: Books._return_titles,
         SpansLinked: Books._link_spans,
+        **dict.fromkeys(STORAGE_FACTS, Books._tell_storages),
         CollectionReceived: Books._receive_collection,
     },
 )
