@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, inspect, select
+from sqlalchemy import Connection, bindparam, delete, insert, inspect, select
 
 from penstock.journal.pruned_tree import Mask
 from penstock.store.ports import Place
-from penstock.store.sql import Sql
+from penstock.store.sql import Sql, driver, text_of
 from penstock.store.tables import PLACE
 
 _CHUNK: Final = 500
@@ -22,12 +22,16 @@ class PlaceTable:
 
     def __init__(self, sql: Sql) -> None:
         self._sql, self._is_made = sql, False
+        self._one = text_of(select(PLACE).where(PLACE.c.segment == bindparam("segment")), sql.dialect)
 
     def of(self, segment: str) -> Place | None:
-        """The place of one segment."""
-        query = select(PLACE).where(PLACE.c.segment == segment)
-        rows = self._sql.read(lambda connection: connection.execute(query).all() if self._made(connection) else [])
-        return Place(*rows[0]) if rows else None
+        """The place of one segment; by the driver, for every segment read or written asks."""
+
+        def look(connection: Connection) -> Any:
+            return driver(connection).execute(self._one, (segment,)).fetchone() if self._made(connection) else None
+
+        row = self._sql.read(look)
+        return Place(*row) if row else None
 
     def all(self) -> list[Place]:
         """Every segment's place that has one."""

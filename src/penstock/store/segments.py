@@ -10,7 +10,9 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,15 +37,50 @@ class SegmentFolder:
     def __init__(self, path: Path, at_point: AtPoint) -> None:
         self._path, self._at_point = path, at_point
         self._parts: dict[str, Columns] = {}
-        self._lock = threading.Lock()
+        self._lock, self._sweeping = threading.Lock(), threading.Lock()
+        self._staged: dict[int, tuple[Segment, str]] = {}  # by the segment's id
+        self._under_way: Counter[str] = Counter()  # names of files of staged segments
+
+    @contextmanager
+    def staged(self, segments: Sequence[Segment]) -> Iterator[None]:
+        """Write segments now, so that a commit inside, by any thread, finds these very objects durable already.
+
+        Raises OSError, leaving no temporary file.
+        """
+        with ExitStack() as stack:
+            for segment in segments:
+                stack.enter_context(self._stage(segment))
+            sync_folder(self._path)
+            yield
+
+    @contextmanager
+    def _stage(self, segment: Segment) -> Iterator[None]:
+        data = to_parquet(segment)
+        digest = hashlib.sha256(data).hexdigest()
+        names = file_name(digest), self._temporary(digest).name
+        with self._sweeping:
+            self._under_way.update(names)
+        try:
+            self._write_one(data, digest)
+            self._staged[id(segment)] = segment, digest
+            yield
+        finally:
+            self._staged.pop(id(segment), None)
+            with self._sweeping:
+                self._under_way.subtract(names)
 
     def write(self, segments: Sequence[Segment]) -> list[str]:
         """Make segments durable; returns the digest of each. Raises OSError, leaving no temporary file."""
         if not segments:
             return []
         self._at_point("segment_begin")
-        digests = [self._write_one(to_parquet(segment)) for segment in segments]
-        sync_folder(self._path)
+        staged = [self._staged.get(id(segment)) for segment in segments]
+        digests = [
+            known[1] if known else self._write_one(*_named(to_parquet(segment)))
+            for known, segment in zip(staged, segments, strict=True)
+        ]
+        if not all(staged):
+            sync_folder(self._path)
         self._at_point("folder_synced")
         return digests
 
@@ -87,16 +124,20 @@ class SegmentFolder:
     def sweep(self, named: Iterable[str]) -> int:
         """Delete every file that is not named; returns how many. Only under the lease."""
         keep = {file_name(name) for name in named}
-        orphans = [path for path in self._path.iterdir() if path.name not in keep]
-        for path in orphans:
-            path.unlink()
+        with self._sweeping:
+            keep |= {name for name, count in self._under_way.items() if count}
+            orphans = [path for path in self._path.iterdir() if path.name not in keep]
+            for path in orphans:
+                path.unlink()
         with self._lock:
             self._parts.clear()
         return len(orphans)
 
-    def _write_one(self, data: pa.Buffer) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        temporary = self._path / f".tmp-{digest[:16]}-{os.getpid()}"
+    def _temporary(self, digest: str) -> Path:
+        return self._path / f".tmp-{digest[:16]}-{os.getpid()}-{threading.get_ident()}"
+
+    def _write_one(self, data: pa.Buffer, digest: str) -> str:
+        temporary = self._temporary(digest)
         try:
             write_synced(temporary, memoryview(data), self._at_point)
             temporary.rename(self._path / file_name(digest))
@@ -120,6 +161,10 @@ class SegmentFolder:
 def file_name(digest: str) -> str:
     """The name of the file whose bytes have this digest."""
     return digest + _SUFFIX
+
+
+def _named(data: pa.Buffer) -> tuple[pa.Buffer, str]:
+    return data, hashlib.sha256(data).hexdigest()
 
 
 def to_parquet(segment: Segment) -> pa.Buffer:
@@ -159,7 +204,8 @@ def written(
 
 def from_parquet(raw: pa.Buffer, fmt: SegmentFormat, digest: str) -> Columns:
     """The columns of Parquet bytes that hold this format. Raises Corrupt ``store.segment_format``."""
-    return columns_in(pq.ParquetFile(pa.BufferReader(raw)).read(), fmt, digest)
+    file = pq.ParquetFile(pa.BufferReader(raw))
+    return columns_in(file.read(use_threads=file.metadata.num_rows > ROW_GROUP), fmt, digest)
 
 
 def columns_in(table: pa.Table, fmt: SegmentFormat, digest: str, more: Sequence[str] = ()) -> Columns:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from penstock.errors import Invalid, PenstockError, Refused
 from penstock.journal.sealed_rows import SealedRows
-from penstock.journal.segment import Columns, SegmentFormat
+from penstock.journal.segment import Columns, Segment, SegmentFormat
 from penstock.journal.tree import Tree, leaf_hash
 from penstock.store.disk import AtPoint, disk_errors, no_point
 from penstock.store.fact_table import FactTable, Row, rows_of
@@ -129,6 +129,19 @@ class SqlStore:
                 self._tree.append([leaf_hash(fact.body) for fact in self.facts(known, size)])
             return self._tree
 
+    @contextmanager
+    def staged(self, segments: Sequence[Segment]) -> Iterator[None]:
+        """Make segments durable while others commit: a commit inside that records these very objects need not.
+
+        Raises:
+            Unavailable: ``store.disk_full``, ``store.disk_failed``. Refused: ``store.read_only``.
+        """
+        self._check_writes()
+        with ExitStack() as stack:
+            with disk_errors():
+                stack.enter_context(self._segments.staged(segments))
+            yield
+
     def commit(self, writes: Sequence[Write]) -> int:
         """Record a group, all or nothing; returns the seq of its first fact.
 
@@ -140,8 +153,7 @@ class SqlStore:
             Unavailable: ``store.disk_full``, ``store.disk_failed``, ``store.busy``.
             Refused: ``store.read_only``.
         """
-        if not self._lease:
-            raise Refused("store.read_only", "This workspace was opened for reading.")
+        self._check_writes()
         with self._lock:
             self._sql.hold()
             first, prev = self._at()
@@ -154,6 +166,10 @@ class SqlStore:
                     self._at()
                 raise
             return first
+
+    def _check_writes(self) -> None:
+        if not self._lease:
+            raise Refused("store.read_only", "This workspace was opened for reading.")
 
     def _at(self) -> tuple[int, bytes]:
         """Size and last hash: as the writer knows them, else as the record says now."""
