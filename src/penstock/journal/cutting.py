@@ -50,6 +50,16 @@ def _ratio_of_bigs(position: Ints, num: Ints, den: Ints) -> Positions:
         raise Invalid("cut.too_large", "A position would not fit in 63 bits.") from None
 
 
+def ratio_up(position: Ints | int, num: Ints | int, den: Ints | int) -> Positions:
+    """``ceil(position * num / den)``, exact; the least that `ratio_down` by ``den / num`` brings to ``position``.
+
+    Raises:
+        Invalid: ``cut.ratio`` for a negative argument or a 0 on either side, ``cut.too_large`` beyond 63 bits.
+    """
+    below = ratio_down(position, num, den)
+    return below + (ratio_down(below, den, num) < position)
+
+
 def positions_of(sizes: Ints, start: int = 0) -> Positions:
     """Where consecutive pieces of ``sizes`` begin, from ``start`` on, and where the last ends: n + 1 positions.
 

@@ -19,8 +19,8 @@ from penstock.journal.finding import Finding, finding
 from penstock.journal.links import SIDES, overlapping
 from penstock.journal.span_index import Rows
 from penstock.journal.state import Books
-from penstock.journal.vault import SPAN, joined
 from penstock.journal.storage_laws import storages_conserve, storages_within_charge
+from penstock.journal.vault import SPAN, joined
 from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right, TitleState
 
 Found = Iterator[Finding]
