@@ -62,9 +62,8 @@ def returned(world: World, burn: Burn) -> list[Entry]:
 
 def _words(burn: Burn) -> Claim:
     """What the move says: whose burn it was, and for what."""
-    holder = f"0x{burn.holder.hex()}"
-    purpose = burn.purpose or f"{burn.cause.value} on chain by {holder}"
-    return Claim(burn.beneficiary, purpose, None, f"badge {burn.badge}" if burn.badge >= 0 else "", holder)
+    purpose = burn.purpose or f"{burn.cause.value} on chain by 0x{burn.holder.hex()}"
+    return Claim(burn.beneficiary, purpose, None, f"badge {burn.badge}" if burn.badge >= 0 else "")
 
 
 def _receiver(world: World, burn: Burn) -> int:
@@ -97,7 +96,7 @@ def lapsed(world: World, batch: int, minted: Column) -> list[Entry]:
     cut = _cut_at(spans, np.cumsum(units))
     parts = world.books.titles[Right.ATTRIBUTE].parts(*(cut[name] for name in SPAN))
     target = lift.accounts[left][cut["piece"][parts["query"]]].astype(np.int32)
-    purpose = Claim("", fact.purpose, None, "", "")
+    purpose = Claim("", fact.purpose, None)
     return [Entry(fact), _move(world, fact.cause, parts, target, purpose)]
 
 
