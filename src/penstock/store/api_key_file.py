@@ -32,6 +32,14 @@ _API_KEY: Final = Table(
 )
 
 
+def open_door_file(folder: Path) -> SqliteFile:
+    """The door's own file, readable by its owner alone, made where there is none. Raises as `SqliteFile`."""
+    path = folder / FILE
+    with disk_errors():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return SqliteFile(path)
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKeyRow:
     """A key as kept: whom it was made for, what it may, and the sha256 of its secret; instants [us], 0 for none."""
@@ -49,10 +57,7 @@ class ApiKeyFile:
     """The file, open; several processes may have it open. Raises as `SqliteFile`."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / FILE
-        with disk_errors():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._sql = SqliteFile(path)
+        self._sql = open_door_file(folder)
         self._sql.write(_METADATA.create_all)
 
     def add(self, row: ApiKeyRow) -> None:

@@ -19,7 +19,14 @@ from penstock.period import iso
 from penstock.store.api_key_file import FILE, ApiKeyFile, ApiKeyRow
 from penstock.store.opening import is_workspace
 
-SCOPES: Final = {"push": "push readings", "command": "ask devices to act, and see what became of it"}
+READ, WRITE, OPERATE = "registry:read", "registry:write", "registry:operate"
+SCOPES: Final = {
+    "push": "push readings",
+    "command": "ask devices to act, and see what became of it",
+    READ: "read what accounts hold and did",
+    WRITE: "act for the accounts of the organisations it is a member of",
+    OPERATE: "act as the registry's operator: issue, withdraw, keep accounts",
+}
 LABEL_CHARS_MAX: Final = 64
 _PREFIX: Final = "penstock"
 _NOBODY: Final = bytes(32)
@@ -65,11 +72,19 @@ class KeyRing:
         self._file: ApiKeyFile | None = None
 
     def check(self, shown: str, scope: str, now_us: int) -> str:
-        """The id of the key that was shown. Which of its parts is wrong, nobody is told.
+        """The id of the key that was shown. Raises as `find`; Refused ``api.key_scope``."""
+        row = self.find(shown, now_us)
+        if scope not in row.scopes:
+            raise Refused(
+                "api.key_scope", "This API key may not do that.", hint=f"It needs the scope {scope}.", id=row.id
+            )
+        return row.id
+
+    def find(self, shown: str, now_us: int) -> ApiKeyRow:
+        """The key that was shown. Which of its parts is wrong, nobody is told.
 
         Raises:
             Unverified: ``api.key_missing``, ``api.key_unknown`` for one unknown, wrong, expired or revoked.
-            Refused: ``api.key_scope``.
         """
         if not shown:
             hint = "Make one: penstock key create. Send it as: Authorization: Bearer KEY."
@@ -79,11 +94,7 @@ class KeyRing:
         same = hmac.compare_digest(_digest(name, secret), row.digest if row else _NOBODY)
         if row is None or not same or row.revoked_us or row.expires_us <= now_us:
             raise Unverified("api.key_unknown", "This API key opens nothing (any more).")
-        if scope not in row.scopes:
-            raise Refused(
-                "api.key_scope", "This API key may not do that.", hint=f"It needs the scope {scope}.", id=name
-            )
-        return row.id
+        return row
 
     def close(self) -> None:
         """Close the file; harmless when repeated."""
