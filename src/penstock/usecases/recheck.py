@@ -22,16 +22,19 @@ from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
 from penstock.journal.kinds.device import RegisterCorrected
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked, TitlesIssued
+from penstock.journal.kinds.lift import TitlesLifted
 from penstock.journal.kinds.quarantine import QuarantineLifted, ReadingsReviewed
 from penstock.journal.laws import corrections_hold
 from penstock.journal.sealed_rows import ERASED
 from penstock.journal.segment import SALTED, Column, Columns
-from penstock.journal.words import LinkKind
+from penstock.journal.vault import SPAN
+from penstock.journal.words import LinkKind, Right
 from penstock.period import DAY_US
 from penstock.units import MJ_PER_WH
 from penstock.usecases.correct import correct
 from penstock.usecases.ingest import counts_unsigned, rejudged
 from penstock.usecases.originate import COMPILER, recompile
+from penstock.usecases.registry.properties import properties
 from penstock.usecases.release import lifted
 from penstock.usecases.review import EARLY_US, looked_at, review
 from penstock.usecases.world import World
@@ -71,7 +74,7 @@ class Recheck:
         Raises:
             Unverified: ``attest.review_differs``, ``attest.certified_in_quarantine``,
             ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``,
-            ``attest.correction_differs``.
+            ``attest.correction_differs``, ``attest.lift_differs``.
         """
         self._expect(recorded, columns or {})
         match recorded.fact:
@@ -85,6 +88,8 @@ class Recheck:
                 self._rereview(recorded, reviewed, columns or {})
             case TitlesIssued() as issued:
                 self._check_issue(recorded, issued, columns or {})
+            case TitlesLifted() as lift:
+                self._check_lift(recorded, lift, columns or {})
             case RegisterCorrected() as correction:
                 self._recorrect(recorded, correction)
             case DealOriginated() as originated:
@@ -168,6 +173,14 @@ class Recheck:
         found = entry.segment.columns if entry.segment else {}
         if entry.fact != reviewed or any(not np.array_equal(columns[name], found[name]) for name in found):
             raise _review_differs(recorded.seq)
+
+    def _check_lift(self, recorded: Recorded, lift: TitlesLifted, rows: Columns) -> None:
+        """The id on chain says what the lifted titles are: all of one kind, that very one."""
+        spans = (np.asarray(rows[name], dtype=np.int64) for name in SPAN)
+        kinds, _ = properties(self.world, self.world.books.titles[Right.ATTRIBUTE].parts(*spans))
+        if [kind.certificate() for kind in kinds] != [lift.certificate]:
+            sentence = f"Fact {recorded.seq} lifts titles under an id that is not theirs."
+            raise Unverified("attest.lift_differs", sentence, seq=recorded.seq)
 
     def _check_issue(self, recorded: Recorded, issued: TitlesIssued, columns: Columns) -> None:
         """Nothing is certified of an interval that ends after its register's first doubtful reading."""

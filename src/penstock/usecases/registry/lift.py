@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.energy.certificate_id import Properties, properties_of
+from penstock.energy.certificate_id import Properties
 from penstock.errors import NotFound, Refused, Unavailable
 from penstock.journal.fact import Entry
 from penstock.journal.formats import LIFTS
@@ -26,6 +26,7 @@ from penstock.journal.words import Right, TitleState
 from penstock.period import SECOND_US
 from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.claim import Claim, moved
+from penstock.usecases.registry.properties import properties
 from penstock.usecases.registry.selection import Selection, select
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
@@ -67,19 +68,6 @@ def lift(world: World, parts: Columns, asked: Lifting, at_us: int) -> list[Entry
         rows = {name: column[slot == number] for name, column in parts.items()}
         entries += _batch(world, kind, rows, asked, chain, at_us)
     return entries
-
-
-def properties(world: World, parts: Columns) -> tuple[list[Properties], Column]:
-    """What titles are on chain, each kind once, and which each row is of. Raises Refused ``lift.word``."""
-    commissioned_us = np.where(world.books.lots.column("stored")[parts["lot"]], 0, _commissioned_us(world, parts))
-    return properties_of(world.books.lots, parts["lot"], parts["interval_us"], commissioned_us)
-
-
-def _commissioned_us(world: World, parts: Columns) -> Column:
-    """When the device of each title's register was commissioned; 0 where no device counts it."""
-    register, device_of = parts["register"], world.energy.device_of
-    device = np.where(register < len(device_of), device_of[np.minimum(register, len(device_of) - 1)], -1)
-    return np.where(device >= 0, world.energy.commissioned_us[device], 0)
 
 
 def _batch(world: World, kind: Properties, rows: Columns, asked: Lifting, chain: int, at_us: int) -> list[Entry]:
