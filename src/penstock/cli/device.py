@@ -39,6 +39,9 @@ def enrol(
     personal: Annotated[bool, typer.Option("--personal", help="Readings of a new site can be erased.")] = False,
     channel: Annotated[list[str] | None, typer.Option("--channel", help="Register names; the first issues.")] = None,
     start_wh: Annotated[list[int] | None, typer.Option(help=STARTS)] = None,
+    consumption: Annotated[
+        bool, typer.Option("--consumption", help="The first channel certifies consumption.")
+    ] = False,
     workspace: Workspace = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -48,7 +51,7 @@ def enrol(
 
     asked = SiteRegistered(site, zone, cell, owner or site, device_life.hex_bytes(owner_key), personal)
     now_us, channels, starts_wh = time.time_ns() // 1_000, tuple(channel or ["export"]), tuple(start_wh or ())
-    done = enrol_file(workspace, file, asked, channels, now_us, cell_digits, starts_wh)
+    done = enrol_file(workspace, file, asked, channels, now_us, cell_digits, starts_wh, consumption=consumption)
     emit(done, as_json, lambda: table(file.name, ("field", "value"), list(done.items())))
 
 

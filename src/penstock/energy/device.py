@@ -135,8 +135,8 @@ class Devices:
         return self._urns.id_of(urn)
 
     def issues(self, register: int) -> bool:
-        """Whether certificates are issued for what a register counts."""
-        return bool(self._urns.issues(Right.ATTRIBUTE)[register])
+        """Whether certificates are issued for what a register counts, generated or drawn."""
+        return bool(self._urns.certified[register])
 
     def register_of(self, numbers: Ints, channel: Ints) -> NDArray[np.int32]:
         """The register of each device's channel in its present epoch; -1 where there is no such channel or device."""
@@ -263,7 +263,7 @@ class Devices:
                 self.standings.doubt(columns)
             case ReadingsErased() if columns is not None:
                 self._stand(columns)
-            case TitlesIssued(right=Right.ATTRIBUTE) if columns is not None:
+            case TitlesIssued(right=Right.ATTRIBUTE | Right.CONSUMPTION) if columns is not None:
                 self.standings.certify(columns, recorded.fact.interval_us)
             case QuarantineLifted() as lifted:
                 self.standings.lift([self._urns.id_of(urn) for urn in lifted.registers])

@@ -15,7 +15,7 @@ from penstock.journal.device_rows import read_identities, start_counts
 from penstock.journal.kinds.device import EpochOpened
 from penstock.journal.kinds.energy import DeviceEnrolled, DevicesEnrolled, SiteRegistered
 from penstock.journal.names import Names
-from penstock.journal.register import Registers, grown
+from penstock.journal.register import Registers, check_rights, grown
 from penstock.journal.segment import Columns
 from penstock.journal.words import RegisterKind, Unit
 
@@ -90,6 +90,7 @@ class Enrolled:
             raise Invalid("device.name", "A device's name has printable characters.")
         self.names.check_all_new(names)
         self._registers.check_family(names, fact.channels)
+        check_rights(fact.issues)
 
     def enrol_many(self, fact: DevicesEnrolled, columns: Columns) -> None:
         """Take many devices in and open their registers; raises as `check_many`, `read_identities`, `start_counts`."""

@@ -87,15 +87,21 @@ class Registers:
         mask: NDArray[np.bool_] = (self._traits[: len(self), 2] >> RIGHTS.index(right)) & 1 == 1
         return mask
 
+    @property
+    def certified(self) -> NDArray[np.bool_]:
+        """Which registers issue certificates, of what was generated or of what was drawn, by number."""
+        return self.issues(Right.ATTRIBUTE) | self.issues(Right.CONSUMPTION)
+
     def check_open(self, opened: RegisterOpened) -> None:
         """That a register can begin so.
 
         Raises:
             Conflict: ``register.known``. NotFound: ``register.unknown`` for its predecessor.
             Refused: ``register.epoch`` where it continues another unit, a closed register, or another position
-                than the one its predecessor stands at.
+                than the one its predecessor stands at. As `check_rights`.
         """
         self._urns.check_new(opened.register)
+        check_rights(opened.issues)
         if opened.predecessor is None:
             return
         before = self.id_of(opened.predecessor)
@@ -219,6 +225,19 @@ class Accounts:
     def digest(self) -> bytes:
         """sha256 over names and flags."""
         return hashlib.sha256(self._names.digest() + bytes(self._external)).digest()
+
+
+def check_rights(rights: Iterable[Right]) -> None:
+    """That one register may issue all of ``rights``.
+
+    Raises:
+        Refused: ``register.rights`` where it would issue of the same units what was drawn and what was generated.
+    """
+    if Right.CONSUMPTION in rights and len(set(rights)) > 1:
+        hint = "A meter counts what it exports and what it draws on two registers."
+        raise Refused(
+            "register.rights", "A register that issues consumption certificates issues no other right.", hint=hint
+        )
 
 
 def rights_bits(rights: Iterable[Right]) -> int:

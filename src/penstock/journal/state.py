@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from penstock.errors import Conflict, Corrupt, Invalid, NotFound, PenstockError, Refused
 from penstock.journal import link_rules
+from penstock.journal.claim_rules import check_hours
 from penstock.journal.correction import COUNTED_RIGHTS, Corrections, used_above
 from penstock.journal.enrolled import Enrolled
 from penstock.journal.fact import FactBody, Recorded
@@ -171,11 +172,13 @@ class Books:
 
         Raises:
             NotFound: ``register.unknown``. Refused: ``links.units``, ``links.unequal``, ``links.gap``,
-            ``links.beyond_meter``. As `LinkBook.check_add`.
+            ``links.beyond_meter``, ``links.hour``. As `LinkBook.check_add`.
         """
         for side in ("source", "target"):
             self.registers.check_known(links[side])
         link_rules.check(kind, links, self.registers)
+        if kind is LinkKind.CLAIM:
+            check_hours(self, links)
         self.links[kind].check_add(links)
 
     def check_transfers(self, transfers: tuple[Transfer, ...]) -> None:
@@ -236,7 +239,7 @@ class Books:
             true_wh = self.corrections.true_wh(before)
             start, stop = self.used_above(before, true_wh)
             self.corrections.check_debt(fact.debt_wh, int((stop - start).sum()))
-            if self.registers.issues(Right.ATTRIBUTE)[before]:  # counted beyond certificates, and truly
+            if self.registers.certified[before]:  # counted beyond certificates, and truly
                 self.registers.raise_to(np.array([register]), np.array([max(true_wh - head_wh, 0)]))
         self.corrections.follow(register, before, head_wh, fact.debt_wh)
         self.storages.follow(register, before)

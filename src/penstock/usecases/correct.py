@@ -26,7 +26,7 @@ from penstock.journal.fact import Entry
 from penstock.journal.kinds.device import EpochOpened, RegisterCorrected
 from penstock.journal.kinds.energy import PacketsReceived
 from penstock.journal.segment import Columns
-from penstock.journal.words import Form, Right
+from penstock.journal.words import Form
 from penstock.units import INT64_MAX
 from penstock.usecases.certify import withdrawn
 from penstock.usecases.ingest import messages_of
@@ -142,8 +142,8 @@ def _told(workspace: Workspace, fact: RegisterCorrected, first_seq: int) -> Row:
     epoch = cast(EpochOpened, row.recorded.fact)
 
     def tell(world: World) -> Row:
-        registers, titles = world.books.registers, world.books.titles[Right.ATTRIBUTE]
-        head_wh = titles.head(registers.id_of(fact.register))
+        number = world.books.registers.id_of(fact.register)
+        head_wh = max(world.books.titles[right].head(number) for right in COUNTED_RIGHTS)
         beyond_wh = max(head_wh - fact.true_wh, 0)
         return {
             "device": fact.device,

@@ -24,11 +24,11 @@ from penstock.journal.kinds.device import (
     PointPlaced,
 )
 from penstock.journal.kinds.energy import SiteRegistered
-from penstock.journal.words import ASSURANCES
+from penstock.journal.words import ASSURANCES, Right
 from penstock.keys import KEY_KINDS, WRITTEN_MAX, KeyKind, PointKey, SigningKey, read_key
 from penstock.period import iso
 from penstock.units import INT64_MAX
-from penstock.usecases.enrol import COARSE_DIGITS, register_site
+from penstock.usecases.enrol import COARSE_DIGITS, ISSUES, register_site
 from penstock.usecases.enrol_fleet import enrol_fleet, fleet_of_csv
 from penstock.usecases.inspect import device_row
 from penstock.usecases.place import place, site_tree
@@ -90,10 +90,13 @@ def enrol_file(
     at_us: int,
     digits: int = COARSE_DIGITS,
     start_counts_wh: tuple[int, ...] = (),
+    *,
+    consumption: bool = False,
 ) -> Row:
     """Enrol the devices that a CSV file lists on ``site``, which is registered first where it is not known.
 
-    ``start_counts_wh`` is what each channel showed at commissioning, of devices whose line does not say it.
+    ``start_counts_wh`` is what each channel showed at commissioning, of devices whose line does not say it. With
+    ``consumption`` the first channel issues certificates of what was drawn, not of what was generated.
 
     Raises:
         As `fleet_of_csv`, `register_site` and `enrol_fleet`; Invalid ``fleet.text`` unless the file is UTF-8.
@@ -107,11 +110,12 @@ def enrol_file(
         starts = fleet.start_counts_wh or [()] * len(fleet.names)
         fleet = replace(fleet, start_counts_wh=[own or start_counts_wh for own in starts])
     name, told = site.site, " ".join((*channels, *map(str, start_counts_wh)))
-    asked = b"\0".join([name.encode(), told.encode(), raw])
+    asked = b"\0".join([name.encode(), told.encode(), raw, *([b"consumption"] if consumption else [])])
+    issues = (Right.CONSUMPTION,) if consumption else ISSUES
 
     def decide(world: World) -> list[Entry]:
         opened = [] if name in world.books.sites else register_site(world, site, digits)
-        return [*opened, *enrol_fleet(world, name, fleet, channels, new_site=bool(opened))]
+        return [*opened, *enrol_fleet(world, name, fleet, channels, issues, new_site=bool(opened))]
 
     with Workspace(workspace) as opened:
         receipt = opened.submit(_key("enrol", asked), asked, at_us, decide)

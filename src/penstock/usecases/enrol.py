@@ -32,8 +32,9 @@ ISSUES: Final = (Right.ATTRIBUTE, Right.ENERGY)
 class NewDevice:
     """A device to enrol on a site that is registered: what it is, its key, and the names of its channels.
 
-    Channel i counts the register ``<name>/<channels[i]>``; channel 0 issues ``issues``, the others check. Of a device
-    that has counted before, ``start_counts_wh`` says what each channel showed at ``commissioned_us``.
+    Channel i counts the register ``<name>/<channels[i]>``; channel 0 issues ``issues``, those that ``consumes`` names
+    issue certificates of consumption, the others check. Of a device that has counted before, ``start_counts_wh`` says
+    what each channel showed at ``commissioned_us``.
     """
 
     name: str
@@ -51,6 +52,12 @@ class NewDevice:
     rolls_over_wh: int = 0
     programmes: tuple[ProgrammeLock, ...] = ()
     start_counts_wh: tuple[int, ...] = ()
+    consumes: tuple[str, ...] = ()
+
+    def issues_on(self, channel: int) -> tuple[Right, ...]:
+        """The rights that a channel's register issues."""
+        first = self.issues if channel == 0 else ()
+        return (Right.CONSUMPTION,) if self.channels[channel] in self.consumes else first
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +114,13 @@ def enrol_device(world: World, new: NewDevice) -> list[Entry]:
 
     Raises:
         Invalid: ``device.name``, ``device.key``, ``device.capacity``, ``device.channels``, ``device.angle``,
-        ``device.width``, ``device.start_count``. Conflict: ``device.enrolled_twice``, ``device.key_taken``. NotFound:
-        ``site.unknown``.
+        ``device.width``, ``device.start_count``, ``device.consumes``. Conflict: ``device.enrolled_twice``,
+        ``device.key_taken``. NotFound: ``site.unknown``. Refused: ``register.rights``.
     """
     check_new(world, new)
     urns = register_urns([new.name], new.channels)
     opened = [
-        RegisterOpened(urn, Unit.WH, RegisterKind.COUNTED, new.issues if channel == 0 else ())
-        for channel, urn in enumerate(urns)
+        RegisterOpened(urn, Unit.WH, RegisterKind.COUNTED, new.issues_on(channel)) for channel, urn in enumerate(urns)
     ]
     for register in opened:
         world.books.registers.check_open(register)
@@ -148,6 +154,8 @@ def check_new(world: World, new: NewDevice) -> None:
     if new.capacity_w < 1:
         raise Invalid("device.capacity", "A device's capacity is at least 1 W.", device=new.name)
     check_channels(new.channels)
+    if not set(new.consumes) <= set(new.channels):
+        raise Invalid("device.consumes", "What a device draws is counted by one of its channels.", device=new.name)
     if not 0 <= (new.tilt_deg or 0) <= 90 or not 0 <= (new.azimuth_deg or 0) < 360:
         raise Invalid("device.angle", "A plane is tilted by 0 to 90 degrees and faces 0 to 359.", device=new.name)
     if new.rolls_over_wh < 0:

@@ -1,0 +1,96 @@
+"""What links of *claim* must satisfy beside the rules of all links: titles on both sides, of one hour.
+
+A claimed attribute has supplied what it is linked to and nothing else. Where the register that drew issues consumption
+certificates, those are claimed with it, and both lie in one hour (UTC): no interval is longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.errors import Refused
+from penstock.journal.finding import Finding, finding
+from penstock.journal.segment import Columns
+from penstock.journal.words import TITLE_STATES, LinkKind, Right, TitleState
+from penstock.period import HOUR_US
+
+if TYPE_CHECKING:
+    from penstock.journal.state import Books
+
+Ints = NDArray[Any]
+Mask = NDArray[np.bool_]
+RIGHT_OF: Final = {"source": Right.ATTRIBUTE, "target": Right.CONSUMPTION}
+SENTENCES: Final = {
+    "source": "What is claimed has no certificate, or not one that is claimed.",
+    "target": "What was drawn has a consumption certificate, and it is not claimed.",
+}
+NO_HOUR: Final = 2**62
+
+
+def check_hours(books: Books, links: Columns) -> None:
+    """That every link joins an hour's certificates to the same hour's consumption certificates.
+
+    Raises:
+        Refused: ``links.hour``, also where a side has no title.
+    """
+    bad = other_hour(books, links)
+    if bad.any():
+        row, hint = int(np.argmax(bad)), "Match certificates to consumption of the same hour."
+        raise Refused("links.hour", "A certificate is claimed for what was drawn in another hour.", hint=hint, row=row)
+
+
+def other_hour(books: Books, links: Columns) -> Mask:
+    """Links to registers that issue consumption certificates whose titles on both sides are not all of one hour."""
+    bad = np.zeros(len(links["source"]), dtype=bool)
+    rows = np.flatnonzero(_drawn(books, links))
+    if not len(rows):
+        return bad
+    hours = [_hours(books, {name: column[rows] for name, column in links.items()}, side) for side in RIGHT_OF]
+    (low, high), (other_low, other_high) = hours
+    bad[rows] = (low != high) | (other_low != other_high) | (low != other_low) | (low == NO_HOUR)
+    return bad
+
+
+def claims_hold(books: Books) -> Iterator[Finding]:
+    """Claimed attributes are behind every link of claim, and claimed consumption certificates where there are such."""
+    links = books.links[LinkKind.CLAIM].columns()
+    for side in RIGHT_OF:
+        rows = np.arange(len(links["source"])) if side == "source" else np.flatnonzero(_drawn(books, links))
+        bad = rows[_unclaimed(books, {name: column[rows] for name, column in links.items()}, side)]
+        for row in bad.tolist():
+            yield finding(2, f"law2.claim_{side}", SENTENCES[side], row=row, **{n: links[n][row] for n in links})
+    for row in np.flatnonzero(other_hour(books, links)).tolist():
+        sentence = "A certificate is claimed for what was drawn in another hour."
+        yield finding(2, "law2.claim_hour", sentence, row=row, **{name: links[name][row] for name in links})
+
+
+def _drawn(books: Books, links: Columns) -> Mask:
+    issues = books.registers.issues(Right.CONSUMPTION)
+    known = (links["target"] >= 0) & (links["target"] < len(issues))
+    drawn: Mask = known & issues[np.where(known, links["target"], 0)] if len(issues) else known
+    return drawn
+
+
+def _hours(books: Books, links: Columns, side: str) -> tuple[Ints, Ints]:
+    """The first and the last hour of the titles under one side of each link [hours]."""
+    parts = books.titles[RIGHT_OF[side]].parts(links[side], links[f"{side}_start"], links[f"{side}_stop"])
+    low, high = np.full(len(links[side]), NO_HOUR), np.full(len(links[side]), -NO_HOUR)
+    hour = parts["interval_us"] // HOUR_US
+    np.minimum.at(low, parts["query"], hour)
+    np.maximum.at(high, parts["query"], hour)
+    return low, high
+
+
+def _unclaimed(books: Books, links: Columns, side: str) -> Mask:
+    """Links with units on one side that have no claimed title."""
+    start, stop = links[f"{side}_start"], links[f"{side}_stop"]
+    parts = books.titles[RIGHT_OF[side]].parts(links[side], start, stop)
+    claimed = parts["state"] == TITLE_STATES.index(TitleState.CLAIMED)
+    units = np.zeros(len(start), dtype=np.int64)
+    np.add.at(units, parts["query"][claimed], (parts["stop"] - parts["start"])[claimed])
+    unclaimed: Mask = units != stop - start
+    return unclaimed
