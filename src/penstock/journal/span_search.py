@@ -1,7 +1,8 @@
 """Binary search in many stretches of one sorted column at once: how spans are found by position.
 
 A few queries go through NumPy's own search one by one; more of them go abreast, a step of all at a time; from
-``BULK_QUERIES`` on a compiled loop takes over, which follows one query after the other and so keeps to the cache.
+``BULK_QUERIES`` on a compiled loop takes over, which follows one query after the other and so keeps to the cache - or
+from ``BULK_QUERIES_LOADED`` on, once it is there.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 Ints = NDArray[Any]
 FEW_QUERIES: Final = 48
 BULK_QUERIES: Final = 10_000
+BULK_QUERIES_LOADED: Final = 500
 
 
 def rows_after(start: Ints, low: Ints, high: Ints, position: Ints) -> NDArray[np.int64]:
     """Per query the row after the last of ``[low, high)`` whose ``start`` is at or before ``position``."""
     if len(position) <= FEW_QUERIES:
         return one_by_one(start, low, high, position)
-    if len(position) < BULK_QUERIES:
+    if len(position) < (BULK_QUERIES_LOADED if compiled_search.cache_info().currsize else BULK_QUERIES):
         return abreast(start, low, high, position)
     after = np.empty(len(position), dtype=np.int64)
     compiled_search()(start, low, high, position, after)

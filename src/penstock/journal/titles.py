@@ -55,14 +55,14 @@ CHANGES: Final = {
         TitleState.HELD, TitleState.CLAIMED, TitleState.RETIRED, TitleState.WITHDRAWN, TitleState.EXPIRED,
     ),
     TitleState.LIFTED: (TitleState.HELD, TitleState.CLAIMED, TitleState.RETIRED),
-    TitleState.CLAIMED: (),
+    TitleState.CLAIMED: (TitleState.WITHDRAWN,),  # only where the books found that nobody uses it: `withdrawal`
     TitleState.RETIRED: (),
     TitleState.WITHDRAWN: (),
     TitleState.EXPIRED: (TitleState.WITHDRAWN,),
     TitleState.EXPORTED: (TitleState.HELD,),
 }  # fmt: skip
-"""From each state, the states a title may change into. Held to held is a transfer; claimed, retired and withdrawn are
-final."""
+"""From each state, the states a title may change into. Held to held is a transfer; retired and withdrawn are final,
+and so is claimed, but for what a withdrawal undoes."""
 
 
 ALLOWED: Final = np.array([[after in CHANGES[before] for after in TITLE_STATES] for before in TITLE_STATES])
@@ -207,7 +207,7 @@ class TitleBook:
         handle = self._titles.find(register, start)
         verdict = np.where(malformed, Verdict.MALFORMED, np.where(handle < 0, Verdict.NO_TITLE, 0)).astype(np.uint8)
         rows = np.flatnonzero(verdict == 0)
-        rows = rows[np.argsort(handle[rows], kind="stable")]
+        rows = _ordered(rows, handle[rows])
         shared = _repeated(handle[rows])
         alone, together = rows[~shared], rows[shared]
         verdict[alone], effect = self._moved_alone(_picked(moves, alone), handle[alone])
@@ -335,6 +335,16 @@ class TitleBook:
             found.append(rows[wanted[run.columns["state"][rows]]] + offset)
         return self.rows(np.concatenate(found))
 
+    def since(self, lot: int, states: Sequence[TitleState]) -> Rows:
+        """Every title in one of ``states`` of the issues from number ``lot`` on, in no order."""
+        wanted = np.zeros(len(TITLE_STATES), dtype=bool)
+        wanted[[TITLE_STATES.index(state) for state in states]] = True
+        found = []
+        for offset, run in self._titles.runs:
+            rows = np.flatnonzero(run.columns["lot"] >= lot)
+            found.append(rows[wanted[run.columns["state"][rows]]] + offset)
+        return self.rows(np.concatenate(found))
+
     def containing(self, register: Ints, position: Ints) -> Rows:
         """The title, whole, that contains each unit; the caller knows that there is one."""
         return self.rows(self._titles.find(register, position))
@@ -382,6 +392,14 @@ class TitleBook:
 def _titles(rows: Rows) -> list[Title]:
     columns = [rows[name].tolist() for name in ("register", "start", "stop", *PAYLOAD)]
     return [Title(r, a, b, h, TITLE_STATES[s], us, lot) for r, a, b, h, s, us, lot in zip(*columns, strict=True)]
+
+
+def _ordered(rows: Ints, value: Ints) -> Ints:
+    """Rows by their values; themselves where they are so already."""
+    if (value[1:] > value[:-1]).all():
+        return rows
+    ordered: Ints = rows[np.argsort(value, kind="stable")]
+    return ordered
 
 
 def _repeated(ordered: Ints) -> NDArray[np.bool_]:

@@ -34,6 +34,7 @@ class RowStore:
 
     def __init__(self, sql: Sql, folder: SegmentFolder) -> None:
         self._folder, self.places, self.seeds, self.people = folder, PlaceTable(sql), SeedTable(sql), PersonTable(sql)
+        self._erased: bool | None = None  # whether any segment has lost rows; the writer alone asks, and changes it
 
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
         """A segment's columns, erased rows blank.
@@ -107,7 +108,9 @@ class RowStore:
 
     def check_new(self, digests: Iterable[str]) -> None:
         """Raises Refused ``store.segment_erased`` where the same rows were sealed before and erased since."""
-        for digest in digests:
+        if self._erased is None:
+            self._erased = any(place.erased for place in self.places.all())
+        for digest in digests if self._erased else ():
             place = self.places.of(digest)
             if place and place.erased:
                 raise Refused("store.segment_erased", "These very rows were erased; they cannot come back unsalted.")
@@ -124,6 +127,7 @@ class RowStore:
             hint = "Send the command again."
             raise Unavailable("store.file_swept", "A file written for this was swept in between.", hint=hint)
         self._check_leaving(upkeep.places)
+        self._erased = None
         self.places.put(connection, upkeep.places)
         for forgotten in upkeep.forgotten:
             self.seeds.drop(connection, forgotten)
