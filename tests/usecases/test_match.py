@@ -7,11 +7,14 @@ import pytest
 from small_plant import DAYS, ROOFS, Plant
 
 from penstock.errors import PenstockError, Refused
+from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import SpansLinked, TitlesMoved
 from penstock.journal.words import TITLE_STATES, LinkKind, Right, TitleState
 from penstock.period import HOUR_US
 from penstock.units import MJ_PER_WH
+from penstock.usecases.claim import Claim, moved
 from penstock.usecases.match import Draw, available_wh, match
+from penstock.usecases.world import World
 
 
 def test_what_is_available_is_what_producers_still_hold(plant: Plant) -> None:
@@ -87,6 +90,34 @@ def test_more_than_was_certified_is_refused(plant: Plant) -> None:
         plant.do("match", lambda world: match(world, draw, DAYS[0], "deal:first"))
     assert caught.value.code == "allocate.short"
     assert plant.world.books.digest() == before
+
+
+@pytest.mark.parametrize("right", [Right.ATTRIBUTE, Right.ENERGY])
+@pytest.mark.parametrize("state", [TitleState.HELD, TitleState.RETIRED])
+def test_what_somebody_bought_or_used_apart_is_not_sold_with_the_rest(
+    plant: Plant, right: Right, state: TitleState
+) -> None:
+    plant.certified(0)
+    hours, before = plant.workspace.read(lambda world: available_wh(world, DAYS[0]))
+    hour_us = int(hours[5])
+    titles = plant.world.books.titles[right].columns()
+    rows = np.flatnonzero(titles["interval_us"] == hour_us)[:1]
+    start, stop = int(titles["start"][rows[0]]) + 3, int(titles["start"][rows[0]]) + 10
+    span = (titles["register"][rows], np.array([start]), np.array([stop]))
+
+    def away(world: World) -> list[Entry]:
+        parts = world.books.titles[right].parts(*span)
+        target = np.array([world.books.accounts.id_of("investor")], dtype=np.int32)
+        return [moved(world, right, parts, state, Claim("investor", "a test", None), target)]
+
+    plant.do("away", away)
+    left = plant.workspace.read(lambda world: available_wh(world, DAYS[0]))[1]
+    assert int((before - left).sum()) == int((before - left)[5]) == 7
+    plant.rack_metered(0, plant.service(0))
+    draw = Draw(plant.rack, hours[5:6], np.array([int(left[5])]))
+    facts = plant.facts(plant.do("match", lambda world: match(world, draw, DAYS[0], "deal:first")))
+    assert isinstance(facts[0], SpansLinked)
+    assert facts[0].quantity_in == int(left[5])
 
 
 def test_what_the_racks_meter_did_not_count_is_not_matched(plant: Plant) -> None:

@@ -15,6 +15,7 @@ from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right, TitleState
 from penstock.period import Period
 from penstock.units import MJ_PER_WH
+from penstock.usecases.certify import owners
 from penstock.usecases.world import World
 
 
@@ -54,23 +55,34 @@ def match(world: World, draw: Draw, period: Period, beneficiary: str) -> list[En
 
 
 def available_wh(world: World, period: Period) -> tuple[Column, Column]:
-    """Hours of ``period`` that have energy titles still held by producers, and how much [Wh]."""
+    """Hours of ``period`` that have energy which whoever generated it can still sell, and how much [Wh]."""
     titles = world.books.titles[Right.ENERGY].columns()
-    held = titles["state"] == TITLE_STATES.index(TitleState.HELD)
-    inside = held & (titles["interval_us"] >= period.start_us) & (titles["interval_us"] < period.stop_us)
-    hours, slot = np.unique(titles["interval_us"][inside], return_inverse=True)
+    rows = np.flatnonzero((titles["interval_us"] >= period.start_us) & (titles["interval_us"] < period.stop_us))
+    held = _still_whole(world, {name: column[rows] for name, column in titles.items()})
+    hours, slot = np.unique(held["interval_us"], return_inverse=True)
     energy = np.zeros(len(hours), dtype=np.int64)
-    np.add.at(energy, slot, (titles["stop"] - titles["start"])[inside])
+    np.add.at(energy, slot, held["stop"] - held["start"])
     return hours, energy
 
 
 def _held(world: World, draw: Draw) -> dict[str, Column]:
-    """Energy titles of the drawn hours that their producers hold, by (hour, register)."""
+    """Energy of the drawn hours that its producers can still sell, by (hour, register)."""
     titles = world.books.titles[Right.ENERGY].columns()
-    inside = (titles["state"] == TITLE_STATES.index(TitleState.HELD)) & np.isin(titles["interval_us"], draw.hour_us)
-    rows = np.flatnonzero(inside)
-    order = np.lexsort((titles["start"][rows], titles["register"][rows], titles["interval_us"][rows]))
-    return {name: column[rows[order]] for name, column in titles.items()}
+    rows = np.flatnonzero(np.isin(titles["interval_us"], draw.hour_us))
+    held = _still_whole(world, {name: column[rows] for name, column in titles.items()})
+    order = np.lexsort((held["start"], held["register"], held["interval_us"]))
+    return {name: column[order] for name, column in held.items()}
+
+
+def _still_whole(world: World, energy: Columns) -> dict[str, Column]:
+    """Of energy titles, the units of which whoever owns the output holds both the energy and the certificate."""
+    held = energy["state"] == TITLE_STATES.index(TitleState.HELD)
+    held &= energy["holder"] == owners(world, energy["register"], energy["interval_us"])
+    mine = {name: column[held] for name, column in energy.items()}
+    parts = world.books.titles[Right.ATTRIBUTE].parts(mine["register"], mine["start"], mine["stop"])
+    whole = parts["state"] == TITLE_STATES.index(TitleState.HELD)
+    whole &= parts["holder"] == mine["holder"][parts["query"]]
+    return {name: column[whole] for name, column in parts.items() if name != "query"}
 
 
 def _allocate_hours(draw: Draw, held: Columns, target: int, start: int) -> dict[str, Column]:
