@@ -11,12 +11,32 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from penstock import __version__
-from penstock.api import answers, commands, fleet, page, problem, push, record, state
+from penstock.api import (
+    accounts,
+    answers,
+    certificates,
+    commands,
+    fleet,
+    orders,
+    page,
+    participants,
+    problem,
+    proposals,
+    push,
+    record,
+    registry_pages,
+    sign_in,
+    state,
+    webhooks,
+)
 from penstock.api.gate import Gate, Limits
 from penstock.api.glimpse import Glimpse
 from penstock.errors import Invalid, PenstockError, Refused
 from penstock.journal.nesting import deeper_than
 from penstock.usecases.api_keys import KeyRing
+from penstock.usecases.sign_in import SignIn
+from penstock.usecases.trail import Trail
+from penstock.usecases.webhook import Webhooks
 from penstock.usecases.workers import Workers
 from penstock.usecases.workspace import Workspace
 
@@ -41,19 +61,23 @@ def make_app(
     hosts: frozenset[str] = LOOPBACK_HOSTS,
     limits: Limits = DEFAULT_LIMITS,
     workers: Workers | None = None,
+    trail: Trail | None = None,
+    hooks: Webhooks | None = None,
 ) -> FastAPI:
     """The door to one workspace: reading committed state, and writing, with an API key, through its sequencer.
 
     ``hosts`` are the names by which it may be addressed. The caller keeps workspace and workers open while the app
-    runs; without workers of its own the door checks signatures in this process.
+    runs; without workers of its own the door checks signatures in this process. Who delivers webhooks hands in the
+    ``hooks`` and the ``trail`` it delivers from.
     """
     app = FastAPI(title="Penstock", version=__version__, docs_url=None, redoc_url=None, responses=problem.ANYWHERE)
     glimpse = Glimpse(workspace)
     for room in (record, state, answers, fleet, page):
         app.include_router(room.routes(glimpse))
-    gate = Gate(KeyRing(workspace.path), limits)
+    gate = Gate(KeyRing(workspace.path), limits, SignIn(workspace.path))
     app.include_router(push.routes(workspace, gate, workers or Workers()))
     app.include_router(commands.routes(workspace, gate))
+    _add_registry(app, workspace, gate, trail or Trail(workspace), hooks or Webhooks(workspace.path))
     problem.install(app)
 
     @app.middleware("http")
@@ -67,6 +91,19 @@ def make_app(
         return answer
 
     return app
+
+
+def _add_registry(app: FastAPI, workspace: Workspace, gate: Gate, trail: Trail, hooks: Webhooks) -> None:
+    """The paths of accounts and certificates."""
+    app.include_router(sign_in.routes(workspace, gate, trail))
+    app.include_router(accounts.routes(workspace, gate, trail))
+    app.include_router(participants.routes(workspace, gate))
+    app.include_router(proposals.routes(workspace, gate))
+    app.include_router(orders.routes(workspace, gate))
+    app.include_router(webhooks.routes(workspace, gate, hooks))
+    app.include_router(certificates.acts(workspace, gate))
+    app.include_router(certificates.routes(workspace, trail))
+    app.include_router(registry_pages.routes(workspace))
 
 
 async def _answer(request: Request, call_next: Next, hosts: frozenset[str]) -> Response:

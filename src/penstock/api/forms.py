@@ -130,24 +130,6 @@ class RefusedReadings(Page):
     refused: list[Refused]
 
 
-class Certificate(Form):
-    """A certificate: the very Wh ``[start, stop)`` of a register, one hour's, its holder and state."""
-
-    register_: str = Field(alias="register")
-    start: int
-    stop: int
-    energy_wh: int
-    hour: str
-    holder: str
-    state: str
-
-
-class Certificates(Page):
-    """Certificates by register and position, of one holder or of all."""
-
-    certificates: list[Certificate]
-
-
 class DealRow(Form):
     """A deal: the state after its last closed period, what it collected, where it stands on chain."""
 

@@ -1,6 +1,7 @@
 """Who may write through this door, how many at a time, and how slowly.
 
-Reading is free to whoever reaches the door; writing takes an API key with the scope for it.
+Reading the record is free to whoever reaches the door; writing, and reading what is about one account, takes an API key
+with the scope for it, or the session of a wallet that signed in.
 """
 
 from __future__ import annotations
@@ -18,10 +19,15 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from penstock.connect.spool import now_us
 from penstock.errors import Invalid, Refused, Unavailable
-from penstock.usecases.api_keys import KeyRing
+from penstock.usecases.api_keys import OPERATE, READ, WRITE, KeyRing
+from penstock.usecases.sign_in import PREFIX as SESSION
+from penstock.usecases.sign_in import SignIn
+from penstock.usecases.trail import OPERATOR
 
 BEARER: Final = HTTPBearer(
-    auto_error=False, scheme_name="ApiKey", description="A key made by `penstock key create`, with its scopes."
+    auto_error=False,
+    scheme_name="ApiKey",
+    description="A key made by `penstock key create`, with its scopes, or the token of a wallet that signed in.",
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 
@@ -39,15 +45,35 @@ class Limits:
 
 
 class Gate:
-    """Checks keys and lets so many bodies in at a time."""
+    """Checks keys and sessions, and lets so many bodies in at a time."""
 
-    def __init__(self, keys: KeyRing, limits: Limits, clock: Callable[[], int] = now_us) -> None:
-        self._keys, self.limits, self.clock = keys, limits, clock
+    def __init__(self, keys: KeyRing, limits: Limits, sessions: SignIn, clock: Callable[[], int] = now_us) -> None:
+        self._keys, self.limits, self.sessions, self.clock = keys, limits, sessions, clock
         self._lock, self._inside = threading.Lock(), Counter[str]()
 
     def check(self, shown: HTTPAuthorizationCredentials | None, scope: str) -> str:
         """The id of the key that was shown. Raises as `KeyRing.check`."""
         return self._keys.check(shown.credentials if shown else "", scope, self.clock())
+
+    def member(self, shown: HTTPAuthorizationCredentials | None, scope: str) -> str:
+        """Who asks, as facts name it in ``by``: a key's id, a wallet's address, or the operator.
+
+        Raises:
+            Unverified: ``api.key_missing``, ``api.key_unknown``, ``sign_in.session``. Refused: ``api.key_scope``.
+        """
+        token = shown.credentials if shown else ""
+        if token.startswith(f"{SESSION}_"):
+            address = self.sessions.check(token, self.clock())
+            if scope not in (READ, WRITE):
+                raise Refused("api.key_scope", "A wallet may not do that.", hint=f"It needs the scope {scope}.")
+            return address
+        row = self._keys.find(token, self.clock())
+        if OPERATE in row.scopes:
+            return OPERATOR
+        if scope in row.scopes or (scope == READ and WRITE in row.scopes):
+            return row.id
+        hint = f"It needs the scope {scope}."
+        raise Refused("api.key_scope", "This API key may not do that.", hint=hint, id=row.id)
 
     @contextmanager
     def slot(self, key: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Paths of the state that the facts add up to: health, devices, refusals, certificates, deals."""
+"""Paths of the state that the facts add up to: health, devices, refusals, deals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from penstock.api import forms
-from penstock.api.forms import After, Limit, Name, NameInPath
+from penstock.api.forms import After, Limit, NameInPath
 from penstock.api.glimpse import Glimpse
 from penstock.errors import NotFound
 from penstock.journal.checkpoint import parse
@@ -39,13 +39,6 @@ def routes(glimpse: Glimpse) -> APIRouter:
         rows = [forms.Refused(**row) for row in found[after : after + limit]]
         follows = following(after, limit, len(found))
         return forms.RefusedReadings(total=len(found), next_after=follows, verdicts=tally(found), refused=rows)
-
-    @router.get("/certificates")
-    def certificates(holder: Name = "", after: After = 0, limit: Limit = 100) -> forms.Certificates:
-        """Certificates of one holder or of all, by register and position."""
-        total, found = glimpse.certificates(holder, after, limit)
-        rows = [forms.Certificate(**row) for row in found]
-        return forms.Certificates(total=total, next_after=following(after, limit, total), certificates=rows)
 
     @router.get("/deals")
     def deals() -> forms.Deals:
