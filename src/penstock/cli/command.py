@@ -40,7 +40,7 @@ def key(
 
     made = SigningKey(secrets.token_bytes(32))
     keys.mkdir(parents=True, exist_ok=True)
-    save_key(keys / f"{name}.json", made, _passphrase(passphrase_file))
+    save_key(keys / f"{name}.json", made, passphrase(passphrase_file))
     said = {"key": name, "public": made.public.hex()}
     emit(said, as_json, lambda: table("operator's key", ("field", "value"), list(said.items())))
 
@@ -123,13 +123,14 @@ def _operator(folder: Path, name: str, passphrase_file: Path | None) -> SigningK
     from penstock.keys import SigningKey
 
     path = folder / name
-    found = load_key(path if path.is_file() else folder / f"{name}.json", _passphrase(passphrase_file))
+    found = load_key(path if path.is_file() else folder / f"{name}.json", passphrase(passphrase_file))
     if not isinstance(found, SigningKey):
         raise Invalid("key.kind", "An operator's key is an Ed25519 key.", key=name)
     return found
 
 
-def _passphrase(file: Path | None) -> str:
+def passphrase(file: Path | None) -> str:
+    """The passphrase of sealed keys, from a file or the environment; Invalid ``key.no_passphrase``."""
     from penstock.errors import Invalid
 
     given = file.read_text().rstrip("\r\n") if file else os.environ.get(PASSPHRASE)

@@ -28,6 +28,7 @@ from penstock.cli import (
     store,
     trace,
 )
+from penstock.cli.certificates import on_chain
 from penstock.errors import PenstockError
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ connect.app.command("mqtt")(connect_lines.mqtt)
 app.add_typer(command.app, name="command")
 app.add_typer(key.app, name="key")
 app.add_typer(certificate.app, name="certificate")
+certificate.app.add_typer(on_chain.app, name="chain")
 app.add_typer(deal.app, name="deal")
 app.add_typer(chain.app, name="chain")
 app.add_typer(trace.app, name="trace")

@@ -129,6 +129,7 @@ def found_certificates(workspace: Workspace, desk: ChainDesk, base_uri: str, at_
     adopted = [fact for fact in facts if isinstance(fact, ChainAdopted)]
     if not adopted:
         raise NotFound("chain.none_here", "This workspace knows no chain yet.", hint="Launch a deal, or run the demo.")
+    open_vault(workspace, at_us)
     known = [one for fact in facts if isinstance(fact, ContractsDeployed) for one in fact.contracts]
     if known:
         for one in known:
@@ -137,10 +138,13 @@ def found_certificates(workspace: Workspace, desk: ChainDesk, base_uri: str, at_
     _deploy(desk, base_uri)
     deployed = tuple(Deployed(name, desk.contract(name).address) for name in CONTRACTS)
     fact = ContractsDeployed(desk.identity.chain_id, deployed)
+    workspace.submit("certificates", b"", at_us, lambda _: [Entry(fact)])
+
+
+def open_vault(workspace: Workspace, at_us: int) -> None:
+    """Open the accounts of what is on chain, and of what is lowered to nobody; once."""
     accounts = (ON_CHAIN, UNCLAIMED)
-    workspace.submit(
-        "certificates", b"", at_us, lambda _: [Entry(fact), *(Entry(AccountOpened(name)) for name in accounts)]
-    )
+    workspace.submit("vault", b"", at_us, lambda _: [Entry(AccountOpened(name)) for name in accounts])
 
 
 def _deploy(desk: ChainDesk, base_uri: str) -> None:

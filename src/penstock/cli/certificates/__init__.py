@@ -1,0 +1,1 @@
+"""Certificates at the command line, noun by noun."""
