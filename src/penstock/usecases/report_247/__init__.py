@@ -1,0 +1,1 @@
+"""The 24/7 report: energy and carbon hour by hour, each figure with its proof."""
