@@ -155,11 +155,23 @@ def corrections_hold(books: Books) -> Found:
             if standing > debt_wh:
                 sentence = f"{standing} Wh of {right} stand above the true position, where {debt_wh} are owed."
                 yield finding(4, "law4.above_true", sentence, register=_urn(books, number), right=right)
-        for number, debt_wh in books.corrections.debts():
-            standing = _not_withdrawn(books, right, number, 0, debt_wh)
-            if standing:
-                sentence = f"{standing} Wh of {right} were issued where they cover a debt."
-                yield finding(4, "law4.debt_uncovered", sentence, register=_urn(books, number), right=right)
+    for right, number, start, stop in books.corrections.debts:
+        standing = _not_withdrawn(books, right, number, start, stop)
+        if standing:
+            sentence = f"{standing} Wh of {right} were issued where they cover a debt."
+            yield finding(4, "law4.debt_uncovered", sentence, register=_urn(books, number), right=right)
+    yield from _withdrawals_hold(books)
+
+
+def _withdrawals_hold(books: Books) -> Found:
+    """Of what issuers withdrew no more stands than is owed."""
+    spans = books.corrections.withdrawn.spans.columns()
+    titles = books.titles[Right.ATTRIBUTE].parts(spans["register"], spans["start"], spans["stop"])
+    stands = titles["state"] != TITLE_STATES.index(TitleState.WITHDRAWN)
+    standing = np.zeros(len(spans["start"]), dtype=np.int64)
+    np.add.at(standing, titles["query"][stands], (titles["stop"] - titles["start"])[stands])
+    sentence = "More stands of what was withdrawn than is owed."
+    yield from _rows(4, "law4.withdrawn_stands", sentence, spans, standing > spans["owed"])
 
 
 def _not_withdrawn(books: Books, right: Right, register: int, start: int, stop: int) -> int:

@@ -33,6 +33,7 @@ from penstock.journal.kinds.energy import (
 )
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened, Transfer
 from penstock.journal.kinds.lift import TitlesLifted, TitlesReturned
+from penstock.journal.kinds.withdrawal import CertificatesWithdrawn
 from penstock.journal.ledger_book import Ledger
 from penstock.journal.links import LinkBook
 from penstock.journal.lots import Lots
@@ -43,12 +44,14 @@ from penstock.journal.storage_book import Storages
 from penstock.journal.storage_titles import check_issue as check_storage_issue
 from penstock.journal.titles import MovePlan, TitleBook, Verdict
 from penstock.journal.vault import SPAN, Vault
+from penstock.journal.withdrawal import Reach, reach
 from penstock.journal.words import TITLE_STATES, EpochCause, LinkKind, RegisterKind, Right, TitleState
 
 Ints = NDArray[Any]
 UNBOUNDED: Final = 2**63 - 1
-_HELD, _RESERVED, _WITHDRAWN, _EXPIRED = (
-    TITLE_STATES.index(one) for one in (TitleState.HELD, TitleState.RESERVED, TitleState.WITHDRAWN, TitleState.EXPIRED)
+_HELD, _RESERVED, _CLAIMED, _WITHDRAWN, _EXPIRED = map(
+    TITLE_STATES.index,
+    (TitleState.HELD, TitleState.RESERVED, TitleState.CLAIMED, TitleState.WITHDRAWN, TitleState.EXPIRED),
 )
 
 REFUSALS: Final[dict[Verdict, tuple[type[PenstockError], str, str]]] = {
@@ -112,8 +115,36 @@ class Books:
 
     def used_above(self, register: int, true_wh: int) -> tuple[Ints, Ints]:
         """Spans above ``true_wh`` of a register that somebody used, or that cover a debt: see `correction`."""
-        debt_wh = int(self.corrections.debt_wh(np.array([register]))[0])
-        return used_above(self.titles, self.links, register, true_wh, debt_wh)
+        return used_above(self.titles, self.links, self.corrections.debts, register, true_wh)
+
+    def certified_to_us(self, right: Right) -> NDArray[np.int64]:
+        """Where each register's titles end in time [us], or those of the one it continues; 0 for none."""
+        book, registers = self.titles[right], len(self.registers)
+        heads = book.heads(registers)
+        numbers = np.flatnonzero(heads)
+        last = book.containing(numbers, heads[numbers] - 1)
+        reach_us = np.zeros(registers, dtype=np.int64)
+        reach_us[numbers] = last["interval_us"] + self.lots.column("interval_us")[last["lot"]]
+        for register, before in self.corrections.before().items():  # in the order in which they came
+            reach_us[register] = reach_us[register] or reach_us[before]
+        return reach_us
+
+    def reach(self, spans: Columns) -> Reach:
+        """What withdrawing certificates comes to: see `withdrawal`.
+
+        Raises:
+            NotFound: ``titles.none``. Conflict: ``withdraw.twice``. Refused: ``withdraw.gone`` where some are
+            withdrawn already.
+        """
+        self.registers.check_known(spans["register"])
+        self.corrections.withdrawn.check_new(spans)
+        titles = self.titles[Right.ATTRIBUTE]
+        parts = titles.parts(spans["register"], spans["start"], spans["stop"])
+        if int((parts["stop"] - parts["start"]).sum()) != int((spans["stop"] - spans["start"]).sum()):
+            raise NotFound("titles.none", "Not all of this was issued.")
+        if (parts["state"] == _WITHDRAWN).any():
+            raise Refused("withdraw.gone", "Some of these certificates are withdrawn already.")
+        return reach(titles, self.links, spans)
 
     def check_issue(self, right: Right, issue: Columns) -> None:
         """That every row of an issue (columns of ``title/1``) may be issued.
@@ -234,14 +265,16 @@ class Books:
     def _open_epoch(self, fact: EpochOpened, _: Columns) -> None:
         self.enrolled.open_epoch(fact)
         register, before = self.registers.id_of(fact.register), self.registers.id_of(fact.predecessor)
-        head_wh = max(self.titles[right].head(before) for right in COUNTED_RIGHTS)
+        heads = {right: self.titles[right].head(before) for right in COUNTED_RIGHTS}
+        head_wh = max(heads.values())
         if fact.cause in (EpochCause.CORRECTED_DOWN, EpochCause.CORRECTED_UP):
             true_wh = self.corrections.true_wh(before)
             start, stop = self.used_above(before, true_wh)
             self.corrections.check_debt(fact.debt_wh, int((stop - start).sum()))
             if self.registers.certified[before]:  # counted beyond certificates, and truly
                 self.registers.raise_to(np.array([register]), np.array([max(true_wh - head_wh, 0)]))
-        self.corrections.follow(register, before, head_wh, fact.debt_wh)
+        issued = {right: head for right, head in heads.items() if self.registers.issues(right)[before]}
+        self.corrections.follow(register, before, issued, fact.debt_wh)
         self.storages.follow(register, before)
 
     def _correct_register(self, fact: RegisterCorrected, _: Columns) -> None:
@@ -264,9 +297,31 @@ class Books:
         refuse_first(self._untimely(fact.right, moves, self.at_us), moves)
         plan = self.titles[fact.right].plan_moves(moves, len(self.accounts))
         refuse_first(plan.verdicts, moves)
+        self._check_undone(fact, moves)
         if self._touches_lifted(fact, plan):
             self.vault.settle(moves, fact.state)
         self.titles[fact.right].apply_moves(plan)
+
+    def _check_undone(self, fact: TitlesMoved, moves: Columns) -> None:
+        """Claims are undone only as far as a withdrawal reached them."""
+        if fact.state is not TitleState.WITHDRAWN:
+            return
+        parts = self.titles[fact.right].parts(moves["register"], moves["start"], moves["stop"])
+        claimed = {name: column[parts["state"] == _CLAIMED] for name, column in parts.items()}
+        undone = fact.right is Right.ATTRIBUTE and self.corrections.withdrawn.undone(claimed).all()
+        if len(claimed["start"]) and not undone:
+            raise Refused("titles.not_active", "Somebody uses this claimed certificate: it is not withdrawn.")
+
+    def _withdraw_certificates(self, fact: CertificatesWithdrawn, spans: Columns) -> None:
+        _expect(fact.quantity, _units(spans, ""), "quantity")
+        found = self.reach(spans)
+        _expect(fact.owed, int(found.owed.sum()), "owed")
+        self.corrections.withdrawn.add(spans, found)
+        titles = self.titles[Right.ATTRIBUTE]
+        for register in np.unique(spans["register"][found.owed > 0]).tolist():
+            heir = self.corrections.heir(register)
+            owed = int(found.owed[spans["register"] == register].sum())
+            self.corrections.debts.owe(Right.ATTRIBUTE, heir, titles.head(heir), owed)
 
     def _touches_lifted(self, fact: TitlesMoved, plan: MovePlan) -> bool:
         """Whether titles are lifted by a move, or moved that are."""
@@ -353,6 +408,7 @@ _EFFECTS: Final = cast(
         ReadingsVerified: Books._verify_readings,
         TitlesIssued: Books._issue_titles,
         TitlesMoved: Books._move_titles,
+        CertificatesWithdrawn: Books._withdraw_certificates,
         TitlesLifted: Books._lift_titles,
         TitlesReturned: Books._return_titles,
         SpansLinked: Books._link_spans,

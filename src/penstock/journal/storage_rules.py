@@ -39,7 +39,7 @@ SAME: Final = ("zone", "technology", "assurance", "carbon_mg_per_kwh", "valid_us
 
 
 def check_registered(storages: Storages, fact: StorageRegistered, _: Columns) -> None:
-    """A new storage has registers of its own.
+    """A new storage has registers of its own. Its loss register may be opened with it.
 
     Raises:
         Invalid: ``storage.name``. Conflict: ``storage.known``, ``storage.register_taken``.
@@ -50,19 +50,19 @@ def check_registered(storages: Storages, fact: StorageRegistered, _: Columns) ->
     storages.names.check_new(fact.storage)
     storages.accounts.id_of(fact.operator)
     registers = storages.registers
-    charge, discharge, loss = urns = (fact.charge_register, fact.discharge_register, fact.loss_register)
-    ids = np.array([registers.id_of(urn) for urn in urns])
-    kinds = [registers.kind(one) for one in ids.tolist()]
-    issues = registers.issues(Right.ATTRIBUTE)[ids]
-    suits = kinds == [RegisterKind.COUNTED, RegisterKind.COUNTED, RegisterKind.LOSS]
+    urns = [fact.charge_register, fact.discharge_register, fact.loss_register]
+    known = urns if urns[2] in registers else urns[:2]
+    ids = np.array([registers.id_of(urn) for urn in known])
+    kinds = [RegisterKind.COUNTED, RegisterKind.COUNTED, RegisterKind.LOSS][: len(ids)]
+    suits = [registers.kind(one) for one in ids.tolist()] == kinds
     suits &= {registers.unit(one) for one in ids.tolist()} == {Unit.WH}
-    if not suits or issues.tolist() != [False, True, False]:
+    if not suits or registers.issues(Right.ATTRIBUTE)[ids].tolist() != [False, True, False][: len(ids)]:
         hint = "Charge and discharge are counted in Wh; the discharge register issues certificates, the others none."
         raise Refused("storage.registers", "These registers do not make a storage.", hint=hint, storage=fact.storage)
-    if (storages.storage_of(ids) >= 0).any() or len({charge, discharge, loss}) < len(urns):
+    if (storages.storage_of(ids) >= 0).any() or len(set(urns)) < len(urns):
         raise Conflict("storage.register_taken", "One of these registers is part of a storage.", storage=fact.storage)
     if max(book.head(int(ids[1])) for book in storages.titles.values()):
-        raise Refused("storage.issued_already", f"{discharge} has issued as if it generated.", register=discharge)
+        raise Refused("storage.issued_already", f"{urns[1]} has issued as if it generated.", register=urns[1])
 
 
 def check_efficiency(storages: Storages, fact: EfficiencyStated, _: Columns) -> None:
@@ -89,10 +89,15 @@ def check_efficiency(storages: Storages, fact: EfficiencyStated, _: Columns) -> 
 
 
 def check_open(storages: Storages, fact: _OfOpen, *_: Any) -> Storage:
-    """The storage of a fact, which takes more; raises NotFound ``storage.unknown``, Refused ``storage.closed``."""
-    storage = storages.named(fact.storage)
+    """The storage of a fact, which takes more; raises as `open_storage`."""
+    return open_storage(storages, fact.storage)
+
+
+def open_storage(storages: Storages, name: str) -> Storage:
+    """A storage that takes more; raises NotFound ``storage.unknown``, Refused ``storage.closed``."""
+    storage = storages.named(name)
     if storage.closed:
-        raise Refused("storage.closed", f"{fact.storage} was closed.", storage=fact.storage)
+        raise Refused("storage.closed", f"{name} was closed.", storage=name)
     return storage
 
 

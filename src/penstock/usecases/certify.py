@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from penstock.energy.certificate import interval_spans
 from penstock.energy.verdict import ReadingVerdict
-from penstock.errors import Refused
-from penstock.journal.correction import COUNTED_RIGHTS
+from penstock.errors import Invalid, Refused
+from penstock.journal.correction import PRODUCED_RIGHTS
 from penstock.journal.fact import Entry
 from penstock.journal.formats import MOVES, TITLES
 from penstock.journal.kinds.energy import TitlesIssued, TitlesMoved
 from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import ASSURANCES, TECHNOLOGIES, TITLE_STATES, Assurance, Right, Technology, TitleState
-from penstock.period import HOUR_US
+from penstock.period import DAY_US, HOUR_US, QUARTER_HOUR_US, iso
 from penstock.usecases.world import World
 
+INTERVALS_US: Final = (QUARTER_HOUR_US, 2 * QUARTER_HOUR_US, HOUR_US)
+"""How long a certificate's interval can be [us]."""
+CARBON_MAX: Final = 10**9
+VALID_US_MAX: Final = 100 * 366 * DAY_US
+SUPPORT_CHARS_MAX: Final = 32
+"""As many as fit where a certificate is lifted."""
 COVER: Final = "cover of the issuer's debt"
 """Purpose of withdrawing what a register issues below its debt."""
 
 
-def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all certificates of one issue share: the length of their interval [us], carbon, validity [us], support.
+
+    Validity and support are of the attribute, not of the energy.
+    """
+
+    interval_us: int = HOUR_US
+    carbon_mg_per_kwh: int = 0
+    valid_us: int = 0
+    support: str = ""
+
+
+HOURLY: Final = Terms()
+
+
+def certify(
+    world: World,
+    readings: Sequence[Columns],
+    zone: str,
+    terms: Terms = HOURLY,
+    rights: Sequence[Right] = PRODUCED_RIGHTS,
+) -> list[Entry]:
     """Titles for every interval that ended within ``readings`` (columns of reading/1 or /2), on issuing registers.
 
     Of a register in quarantine, those before its first doubtful reading.
@@ -31,12 +60,15 @@ def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]
     Whoever owns the device's output in an interval holds them. One fact for each right, technology and assurance
     level - an interval's is the weakest of the readings behind it - and one more wherever a register's level changes;
     all or nothing. What covers an issuer's debt is withdrawn at once, for `COVER`: one fact more for each right. A
-    register that was corrected issues nothing.
+    register that was corrected issues nothing. ``rights`` are issued together, on registers that issue the first.
 
     Raises:
-        Refused: ``certificate.nothing`` where no whole interval has energy; what the title books refuse.
+        Invalid: ``certificate.interval``, ``certificate.terms``. Refused: ``certificate.nothing`` where no whole
+        interval has energy; ``certificate.border`` where a register's certificates of another length reach into one;
+        what the title books refuse.
     """
-    taken = _accepted(world, readings)
+    check_terms(terms)
+    taken = _accepted(world, readings, rights[0])
     energy = world.energy
     spans = interval_spans(
         taken["register"],
@@ -44,18 +76,46 @@ def certify(world: World, readings: Sequence[Columns], zone: str) -> list[Entry]
         taken["position_wh"],
         energy.certified_at_us,
         energy.certified_wh,
+        terms.interval_us,
         assurance=taken["assurance"],
     )
     if not len(spans["register"]):
         raise Refused("certificate.nothing", "No whole interval has energy to certify yet.")
+    _check_borders(world, rights[0], spans)
     level = spans.pop("assurance")
-    columns: dict[str, Column] = {**spans, "holder": _owners(world, spans["register"], spans["interval_us"])}
+    columns: dict[str, Column] = {**spans, "holder": owners(world, spans["register"], spans["interval_us"])}
     technology = energy.technology[energy.device_of[spans["register"]]]
     entries = []
-    for right in COUNTED_RIGHTS:
+    for right in rights:
         world.books.check_issue(right, columns)
-        entries += [_issue(columns, right, zone, *alike) for alike in _alike(columns, technology, level)]
-    return entries + _covers(world, columns)
+        entries += [_issue(columns, right, zone, terms, *alike) for alike in _alike(columns, technology, level)]
+    return entries + [one for right in rights for one in covers(world, right, columns)]
+
+
+def check_terms(terms: Terms) -> None:
+    """That certificates can be issued so.
+
+    Raises:
+        Invalid: ``certificate.interval`` for a length other than 15 or 30 minutes or an hour; ``certificate.terms``
+        for a carbon or validity out of bounds, or a support that cannot be printed.
+    """
+    if terms.interval_us not in INTERVALS_US:
+        raise Invalid("certificate.interval", "A certificate covers 15 minutes, 30 minutes or an hour.")
+    if not (0 <= terms.carbon_mg_per_kwh <= CARBON_MAX and 0 <= terms.valid_us <= VALID_US_MAX):
+        raise Invalid("certificate.terms", "Carbon and validity are whole numbers of 0 or more, within bounds.")
+    if len(terms.support) > SUPPORT_CHARS_MAX or not (terms.support.isascii() and terms.support.isprintable()):
+        raise Invalid("certificate.terms", f"Support is named in up to {SUPPORT_CHARS_MAX} printable characters.")
+
+
+def _check_borders(world: World, right: Right, spans: Columns) -> None:
+    """That each register's next interval begins where its certificates end, or later."""
+    reach_us = world.books.certified_to_us(right)[spans["register"]]
+    early = np.flatnonzero(spans["interval_us"] < reach_us)
+    if len(early):
+        row = int(early[0])
+        urn = world.books.registers.urn(int(spans["register"][row]))
+        hint = f"Intervals of another length begin at {iso(int(reach_us[row]))} or later, on one of their own borders."
+        raise Refused("certificate.border", f"{urn} has certificates within this interval.", hint=hint, register=urn)
 
 
 def withdrawn(right: Right, spans: Columns, purpose: str) -> Entry:
@@ -68,14 +128,13 @@ def withdrawn(right: Right, spans: Columns, purpose: str) -> Entry:
     return Entry(TitlesMoved(segment.ref(), right, TitleState.WITHDRAWN, purpose, "", quantity), segment)
 
 
-def _covers(world: World, issued: Columns) -> list[Entry]:
-    """What of an issue covers a debt - a register's units below it - withdrawn in both rights."""
-    stop = np.minimum(issued["stop"], world.books.corrections.debt_wh(issued["register"]))
-    rows = np.flatnonzero(stop > issued["start"])
-    if not len(rows):
+def covers(world: World, right: Right, issued: Columns) -> list[Entry]:
+    """What of an issue (columns of title/1) covers a debt, withdrawn: to be recorded right behind the issue."""
+    row, start, stop = world.books.corrections.debts.covering(right, issued)
+    if not len(row):
         return []
-    spans = {name: issued[name][rows] for name in ("register", "start", "holder")} | {"stop": stop[rows]}
-    return [withdrawn(right, spans, COVER) for right in COUNTED_RIGHTS]
+    spans = {"register": issued["register"][row], "start": start, "stop": stop, "holder": issued["holder"][row]}
+    return [withdrawn(right, spans, COVER)]
 
 
 def _alike(columns: Columns, technology: Column, level: Column) -> Iterator[tuple[Column, Technology, Assurance]]:
@@ -89,19 +148,20 @@ def _alike(columns: Columns, technology: Column, level: Column) -> Iterator[tupl
         yield np.flatnonzero(group.ravel() == number), TECHNOLOGIES[kind], ASSURANCES[code]
 
 
-def _accepted(world: World, readings: Sequence[Columns]) -> dict[str, Column]:
-    """Accepted readings of registers that issue certificates, in one table."""
+def _accepted(world: World, readings: Sequence[Columns], right: Right) -> dict[str, Column]:
+    """Accepted readings of registers that issue a right, in one table."""
     readings = [{"assurance": np.zeros(len(part["verdict"]), dtype=np.uint8), **part} for part in readings]
     names = ("register", "at_us", "position_wh", "assurance", "verdict")
     joined = {name: np.concatenate([part[name] for part in readings]) for name in names}
     doubtful = joined["at_us"] >= world.energy.held_from_us(joined["register"])  # by the review of its day
     verdict = np.where(doubtful, ReadingVerdict.HELD_BACK, joined.pop("verdict"))
-    issues = world.books.registers.issues(Right.ATTRIBUTE)[joined["register"]]
+    issues = world.books.registers.issues(right)[joined["register"]]
     ended = world.books.corrections.ended(len(world.books.registers))[joined["register"]]
+    ended |= world.books.storages.gives(len(world.books.registers))[joined["register"]]  # see `registry.storage`
     return {name: column[(verdict == 0) & issues & ~ended] for name, column in joined.items()}
 
 
-def _owners(world: World, registers: Column, interval_us: Column) -> Column:
+def owners(world: World, registers: Column, interval_us: Column) -> Column:
     """The account of whoever owns what each register's device counts in an interval."""
     energy, device = world.energy, world.energy.device_of[registers]
     owner = energy.ownership.owner_at(device, energy.site[device], interval_us)
@@ -111,16 +171,11 @@ def _owners(world: World, registers: Column, interval_us: Column) -> Column:
 
 
 def _issue(
-    columns: Columns, right: Right, zone: str, rows: Column, technology: Technology, assurance: Assurance
+    columns: Columns, right: Right, zone: str, terms: Terms, rows: Column, technology: Technology, assurance: Assurance
 ) -> Entry:
     segment = Segment(TITLES, {name: column[rows] for name, column in columns.items()})
-    fact = TitlesIssued(
-        segment=segment.ref(),
-        right=right,
-        zone=zone,
-        technology=technology,
-        assurance=assurance,
-        interval_us=HOUR_US,
-        quantity=int(np.sum(segment.columns["stop"] - segment.columns["start"])),
-    )
+    quantity = int(np.sum(segment.columns["stop"] - segment.columns["start"]))
+    fact = TitlesIssued(segment.ref(), right, zone, technology, assurance, terms.interval_us, quantity)
+    if right is Right.ATTRIBUTE:
+        fact = replace(fact, carbon_mg_per_kwh=terms.carbon_mg_per_kwh, valid_us=terms.valid_us, support=terms.support)
     return Entry(fact, segment)

@@ -17,6 +17,7 @@ from penstock.energy.revisable import Revisable
 from penstock.journal.fact import Recorded
 from penstock.journal.segment import Columns
 from penstock.journal.state import Books
+from penstock.journal.storage_book import Storages
 
 
 @dataclass(slots=True)
@@ -40,6 +41,11 @@ class World:
         self.quarantine = Quarantine(self.books.registers)
         self.carbon = Carbon(self.books, self.energy)
         self.participants = Participants(self.books.accounts)
+
+    @property
+    def storages(self) -> Storages:
+        """Storages; the books hold them, as laws rest on them."""
+        return self.books.storages
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Fold one fact into every room that knows it."""
