@@ -43,7 +43,8 @@ def test_what_stands_is_what_was_truly_counted(corrected: CorrectedWorld) -> Non
         own = (titles["register"] == registers[0]) | (titles["register"] == registers[1])
         own &= titles["state"] != TITLE_STATES.index(TitleState.WITHDRAWN)
         assert int((titles["stop"] - titles["start"])[own].sum()) == truly_wh
+    rights = ["attribute", "energy"]
     assert debts(corrected.world) == [
-        {"register": f"{ROOF}/export#2", "debt_wh": USED_WH, "covered_wh": USED_WH, "owed_wh": 0}
+        {"register": f"{ROOF}/export#2", "debt_wh": USED_WH, "covered_wh": USED_WH, "owed_wh": 0, "rights": rights}
     ]
     assert breaches(books) == ()

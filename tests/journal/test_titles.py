@@ -32,6 +32,7 @@ LIVE = {
     "held": {"held", "reserved", "lifted", "claimed", "retired", "withdrawn", "expired", "exported"},
     "reserved": {"held", "claimed", "retired", "withdrawn", "expired"},
     "lifted": {"held", "claimed", "retired"},
+    "claimed": {"withdrawn"},  # as far as a withdrawal undoes the claim: the books see to that
     "expired": {"withdrawn"},
     "exported": {"held"},
 }

@@ -79,8 +79,9 @@ class Standings(Growing):
         self["held_since_us"][register[held]] = at_us[held]
 
     def certify(self, columns: Columns, interval_us: int) -> None:
-        """Certificates were issued (columns of ``title/1``)."""
+        """Certificates were issued (columns of ``title/1``); registers that no device counts stand elsewhere."""
         last = last_of_each(columns["register"])
+        last = last[columns["register"][last] < len(self)]
         register = columns["register"][last]
         self["certified_at_us"][register] = columns["interval_us"][last] + interval_us
         self["certified_wh"][register] = columns["stop"][last]

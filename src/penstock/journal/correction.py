@@ -2,8 +2,8 @@
 
 A unit above the true position was never counted. Where nobody has used it - no right in it claimed, retired or
 lifted, no link made of it - its titles are withdrawn. Where somebody has, it stands, with whatever other right is in
-it: the issuer owes a unit, and the first units that the epochs after it issue are withdrawn to cover it. So in each
-right what was issued less what was withdrawn is what was truly counted, plus what is owed.
+it: the issuer owes a unit, and the first units that the epochs after it issue are withdrawn to cover it (`debt`). So in
+each right what was issued less what was withdrawn is what was truly counted, plus what is owed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.errors import Conflict, Refused
+from penstock.journal.debt import Debts
 from penstock.journal.links import LinkBook
-from penstock.journal.register import grown
 from penstock.journal.titles import TitleBook
+from penstock.journal.withdrawal import Withdrawn
 from penstock.journal.words import TITLE_STATES, LinkKind, Right, TitleState
 
 Ints = NDArray[Any]
 Spans = tuple[Ints, Ints]
 
-COUNTED_RIGHTS: Final = (Right.ATTRIBUTE, Right.ENERGY)
-"""What is owned in energy that a register counted."""
+PRODUCED_RIGHTS: Final = (Right.ATTRIBUTE, Right.ENERGY)
+"""What is owned in energy that a register counted as generated."""
+COUNTED_RIGHTS: Final = (*PRODUCED_RIGHTS, Right.CONSUMPTION)
+"""What is owned in energy that a register counted, generated or drawn."""
 _USED: Final = [
     TITLE_STATES.index(state)
     for state in (TitleState.CLAIMED, TitleState.RETIRED, TitleState.LIFTED, TitleState.EXPORTED)
@@ -34,15 +37,15 @@ _LIVE: Final = [TITLE_STATES.index(state) for state in (TitleState.HELD, TitleSt
 
 
 class Corrections:
-    """Which registers were corrected, to where; and the debts that registers began with, less what they passed on.
-
-    A register's debt is its own first units: those below `debt_wh` are withdrawn as soon as they are issued.
-    """
+    """Which registers were corrected, to where, what continues each; what issuers owe, and what they withdrew."""
 
     def __init__(self) -> None:
         self._true_wh: dict[int, int] = {}
         self._left_wh: dict[int, int] = {}
-        self._debt_wh = np.zeros(16, dtype=np.int64)
+        self._next: dict[int, int] = {}
+        self._before: dict[int, int] = {}
+        self.debts = Debts()
+        self.withdrawn = Withdrawn()
 
     def correct(self, register: int, true_wh: int) -> None:
         """A register is corrected, and issues no more; raises Conflict ``register.corrected`` where it was before."""
@@ -62,14 +65,27 @@ class Corrections:
         if debt_wh != used_wh:
             raise Refused("epoch.debt", f"The correction leaves a debt of {used_wh} Wh, not of {debt_wh}.")
 
-    def follow(self, register: int, predecessor: int, head_wh: int, debt_wh: int) -> None:
-        """``register`` continues ``predecessor``, issued up to ``head_wh``: the debt it had not covered goes along."""
-        self._debt_wh = grown(self._debt_wh, max(register, predecessor) + 1)
-        covered_wh = min(int(self._debt_wh[predecessor]), head_wh)
-        self._debt_wh[register] = debt_wh + int(self._debt_wh[predecessor]) - covered_wh
-        self._debt_wh[predecessor] = covered_wh
+    def follow(self, register: int, predecessor: int, heads: Mapping[Right, int], debt_wh: int) -> None:
+        """``register`` continues ``predecessor``, whose rights were issued up to ``heads``; it owes ``debt_wh`` too.
+
+        The debt that its predecessor had not covered goes along.
+        """
+        self._next[predecessor], self._before[register] = register, predecessor
+        for right, head in heads.items():
+            self.debts.pass_on(right, register, predecessor, head)
+            self.debts.owe(right, register, 0, debt_wh)
         if predecessor in self._true_wh:
             self._left_wh[predecessor] = debt_wh
+
+    def heir(self, register: int) -> int:
+        """The register that is counted now where this one was."""
+        while register in self._next:
+            register = self._next[register]
+        return register
+
+    def before(self) -> Mapping[int, int]:
+        """The register that each one continues."""
+        return self._before
 
     def ended(self, registers: int) -> NDArray[np.bool_]:
         """Which registers issue no more, by number."""
@@ -77,32 +93,26 @@ class Corrections:
         mask[list(self._true_wh)] = True
         return mask
 
-    def debt_wh(self, register: Ints) -> NDArray[np.int64]:
-        """The positions below which each register's units cover a debt [Wh]; shape as given."""
-        known = register < len(self._debt_wh)
-        return np.where(known, self._debt_wh[np.where(known, register, 0)], 0)
-
-    def debts(self) -> Iterator[tuple[int, int]]:
-        """Registers that began with a debt, and how much of it is theirs [Wh]."""
-        yield from ((number, int(self._debt_wh[number])) for number in np.flatnonzero(self._debt_wh).tolist())
-
     def corrected(self) -> Iterator[tuple[int, int, int]]:
         """Registers that were corrected, their true position [Wh], and what was used above it [Wh]."""
         yield from ((number, true_wh, self._left_wh.get(number, 0)) for number, true_wh in self._true_wh.items())
 
     def digest(self) -> bytes:
         """sha256 over all corrections and debts."""
-        told = sorted(self._true_wh.items()), sorted(self._left_wh.items()), list(self.debts())
-        return hashlib.sha256(repr(told).encode()).digest()
+        told = sorted(self._true_wh.items()), sorted(self._left_wh.items()), sorted(self._next.items())
+        return hashlib.sha256(repr(told).encode() + self.debts.digest() + self.withdrawn.digest()).digest()
 
 
 def used_above(
-    titles: Mapping[Right, TitleBook], links: Mapping[LinkKind, LinkBook], register: int, true_wh: int, debt_wh: int
+    titles: Mapping[Right, TitleBook], links: Mapping[LinkKind, LinkBook], debts: Debts, register: int, true_wh: int
 ) -> Spans:
-    """Spans above ``true_wh`` in which a right is used, and what covers a debt there (below ``debt_wh``), in order."""
+    """Spans above ``true_wh`` in which a right is used, and what covers a debt there, in order."""
     head = max(titles[right].head(register) for right in COUNTED_RIGHTS)
-    starts, stops = [np.array([true_wh])], [np.array([min(debt_wh, head)])]
+    starts, stops = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for right in COUNTED_RIGHTS:
+        covering = [(start, min(stop, head)) for start, stop in debts.of(right, register)]
+        starts.append(np.array([start for start, _ in covering], dtype=np.int64))
+        stops.append(np.array([stop for _, stop in covering], dtype=np.int64))
         rows = titles[right].within(register, true_wh, head)
         used = np.isin(rows["state"], _USED)
         starts, stops = [*starts, rows["start"][used]], [*stops, rows["stop"][used]]

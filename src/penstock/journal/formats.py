@@ -84,6 +84,9 @@ TITLES: Final = SegmentFormat(
 )
 """Titles issued: spans sorted by (register, start), each inside the interval that starts at ``interval_us``."""
 
+SPANS: Final = SegmentFormat("span/1", (("register", "int32"), ("start", "int64"), ("stop", "int64")))
+"""Spans of registers, for what the fact says of them."""
+
 MOVES: Final = SegmentFormat(
     "move/1",
     (
@@ -238,6 +241,7 @@ PLAIN: Final = (
     MESSAGES,
     VERDICTS,
     TITLES,
+    SPANS,
     MOVES,
     LIFTS,
     LINKS,

@@ -26,7 +26,7 @@ from penstock.journal.fact import Entry
 from penstock.journal.kinds.device import EpochOpened, RegisterCorrected
 from penstock.journal.kinds.energy import PacketsReceived
 from penstock.journal.segment import Columns
-from penstock.journal.words import Form
+from penstock.journal.words import Form, Right
 from penstock.units import INT64_MAX
 from penstock.usecases.certify import withdrawn
 from penstock.usecases.ingest import messages_of
@@ -161,20 +161,27 @@ def _told(workspace: Workspace, fact: RegisterCorrected, first_seq: int) -> Row:
 
 
 def debts(world: World) -> list[Row]:
-    """Every register with a debt of its own: how much, and how much of it is covered [Wh]."""
-    books, found = world.books, []
-    for register, debt_wh in books.corrections.debts():
-        covered_wh = min(debt_wh, max(books.titles[right].head(register) for right in COUNTED_RIGHTS))
-        owed_wh = debt_wh - covered_wh
-        found.append(
-            {
-                "register": books.registers.urn(register),
-                "debt_wh": debt_wh,
-                "covered_wh": covered_wh,
-                "owed_wh": owed_wh,
-            }
-        )
-    return found
+    """Every register with a debt: how much it came to, how much of it is covered, in which rights [Wh]."""
+    books = world.books
+    owed: dict[tuple[int, int, int], list[str]] = {}
+    spans: dict[tuple[Right, int], list[tuple[int, int]]] = {}
+    for right, register, start, stop in books.corrections.debts:
+        spans.setdefault((right, register), []).append((start, stop))
+    for (right, register), found in spans.items():
+        head = books.titles[right].head(register)
+        debt_wh = sum(stop - start for start, stop in found)
+        covered_wh = sum(max(min(stop, head) - start, 0) for start, stop in found)
+        owed.setdefault((register, debt_wh, covered_wh), []).append(right.value)
+    return [
+        {
+            "register": books.registers.urn(register),
+            "debt_wh": debt_wh,
+            "covered_wh": covered_wh,
+            "owed_wh": debt_wh - covered_wh,
+            "rights": rights,
+        }
+        for (register, debt_wh, covered_wh), rights in sorted(owed.items())
+    ]
 
 
 def _register(world: World, device: str, channel: int) -> int:

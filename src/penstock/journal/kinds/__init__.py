@@ -20,6 +20,7 @@ from penstock.journal.kinds import (
     quarantine,
     storage,
     upkeep,
+    withdrawal,
 )
 from penstock.journal.kinds.upcasters import UPCASTERS
 
@@ -49,6 +50,7 @@ KINDS: Final = Kinds(
         energy.TitlesIssued,
         energy.SpansLinked,
         energy.TitlesMoved,
+        withdrawal.CertificatesWithdrawn,
         quarantine.ReadingsReviewed,
         quarantine.QuarantineLifted,
         quarantine.GapAccepted,

@@ -8,8 +8,8 @@ from typing import Any
 
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import TitlesIssued, TitlesMoved
+from penstock.journal.kinds.withdrawal import CertificatesWithdrawn
 from penstock.journal.segment import Columns
-from penstock.journal.words import TITLE_STATES
 from penstock.period import iso
 from penstock.usecases.fleet import segment_of
 from penstock.usecases.workspace import FactRow, Workspace
@@ -49,6 +49,8 @@ def _act(workspace: Workspace, row: FactRow) -> Row:
         told |= {"purpose": fact.purpose, "beneficiary": fact.beneficiary, "statement": fact.statement, "by": fact.by}
     elif isinstance(fact, TitlesIssued):
         told |= {"right": fact.right.value, "state": "held", "quantity_wh": fact.quantity}
+    elif isinstance(fact, CertificatesWithdrawn):
+        told |= {"quantity_wh": fact.quantity, "owed_wh": fact.owed, "purpose": fact.reason, "by": fact.by}
     else:
         return told
     columns = segment_of(workspace, row)
@@ -69,35 +71,3 @@ def spans(world: World, columns: Columns) -> list[Row]:
                 told[name] = books.accounts.name(int(columns[column][row]))
         found.append(told)
     return found
-
-
-def certificates(world: World, parts: Columns) -> list[Row]:
-    """Certificates with all that they say: rows of `TitleBook.parts`."""
-    return [_certificate(world, parts, row) for row in range(len(parts["start"]))]
-
-
-def _certificate(world: World, parts: Columns, row: int) -> Row:
-    books = world.books
-    at = {
-        name: int(parts[name][row]) for name in ("register", "start", "stop", "holder", "state", "interval_us", "lot")
-    }
-    lot = books.lots[at["lot"]]
-    stop_us = at["interval_us"] + lot.interval_us
-    return {
-        "register": books.registers.urn(at["register"]),
-        "start": at["start"],
-        "stop": at["stop"],
-        "energy_wh": at["stop"] - at["start"],
-        "holder": books.accounts.name(at["holder"]),
-        "state": TITLE_STATES[at["state"]].value,
-        "produced_from": iso(at["interval_us"]),
-        "produced_to": iso(stop_us),
-        "expires": iso(stop_us + lot.valid_us) if lot.valid_us else "",
-        "lot": lot.number,
-        "zone": lot.zone,
-        "technology": lot.technology.value,
-        "assurance": lot.assurance.value,
-        "carbon_mg_per_kwh": lot.carbon_mg_per_kwh,
-        "support": lot.support,
-        "stored": lot.stored,
-    }
