@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from journal_story import CALENDAR, ENERGY, IMPORT, OPERATOR, PRODUCER, ROOF, SECOND_ROOF, full, opened
+from journal_story import CALENDAR, ENERGY, IMPORT, OPERATOR, PRODUCER, ROOF, SECOND_ROOF, full, opened, table
 
 from penstock.journal import laws
+from penstock.journal.formats import SPANS
 from penstock.journal.laws import LAWS, breaches
 from penstock.journal.register import KINDS
 from penstock.journal.state import Books
@@ -141,7 +142,12 @@ def corrected_with_titles_above(books: Books) -> None:
 
 
 def debt_not_covered(books: Books) -> None:
-    books.corrections._debt_wh[SECOND_ROOF] = 1
+    books.corrections.debts._owed[Right.ENERGY][SECOND_ROOF] = [(0, 1)]
+
+
+def withdrawn_and_held(books: Books) -> None:
+    spans = table(SPANS, [(SECOND_ROOF, 0, 40)])
+    books.corrections.withdrawn.add(spans, books.reach(spans))
 
 
 def balance_wrong(books: Books) -> None:
@@ -190,6 +196,7 @@ PLANTED: list[tuple[Callable[[Books], None], set[str]]] = [
     (energy_set_back, {"law4.link_beyond_meter"}),
     (corrected_with_titles_above, {"law4.above_true"}),
     (debt_not_covered, {"law4.debt_uncovered"}),
+    (withdrawn_and_held, {"law4.withdrawn_stands"}),
     (balance_wrong, {"law4.balance"}),
     (overdrawn, {"law4.overdrawn"}),
     (dollar_appeared, {"law5.in_out_held", "law5.unbalanced"}),

@@ -69,7 +69,7 @@ def test_the_next_epoch_goes_on_at_the_true_count(field: Field) -> None:
     assert debts(field.world) == []
 
 
-@pytest.mark.parametrize("state", [TitleState.CLAIMED, TitleState.RETIRED, TitleState.LIFTED])
+@pytest.mark.parametrize("state", [TitleState.CLAIMED, TitleState.RETIRED, TitleState.EXPORTED])
 def test_what_was_used_is_owed_and_covered_by_the_first_units_after(field: Field, state: TitleState) -> None:
     field.moved(Right.ATTRIBUTE, 600, 1_000, state)
     _, _, epoch, *_ = field.corrected(800)

@@ -19,7 +19,7 @@ from penstock.usecases.correct import Asked, correct, plan
 from penstock.usecases.replace import open_epoch, plan_epoch
 
 RIGHTS = (Right.ATTRIBUTE, Right.ENERGY)
-USES = (TitleState.CLAIMED, TitleState.RETIRED, TitleState.LIFTED, TitleState.RESERVED)
+USES = (TitleState.CLAIMED, TitleState.RETIRED, TitleState.EXPORTED, TitleState.RESERVED)
 
 steps = st.lists(
     st.one_of(

@@ -127,7 +127,7 @@ def test_a_revised_history_is_believed(cloud: Plant) -> None:
     certified(cloud, "after", readings)
     assert standing_wh(cloud) == standing_wh(cloud, Right.ENERGY) == 1_050
     assert audit_workspace(cloud.workspace.path).debts == (
-        {"register": f"{EXPORT}#2", "debt_wh": 50, "covered_wh": 50, "owed_wh": 0, "rights": RIGHTS},
+        {"register": f"{EXPORT}#2", "debt_wh": 50, "covered_wh": 50, "owed_wh": 0, "rights": ["attribute", "energy"]},
     )
     assert breaches(cloud.world.books) == ()
 

@@ -29,6 +29,7 @@ SENTENCES: Final = {
     "target": "What was drawn has a consumption certificate, and it is not claimed.",
 }
 NO_HOUR: Final = 2**62
+_WITHDRAWN: Final = TITLE_STATES.index(TitleState.WITHDRAWN)
 
 
 def check_hours(books: Books, links: Columns) -> None:
@@ -56,7 +57,10 @@ def other_hour(books: Books, links: Columns) -> Mask:
 
 
 def claims_hold(books: Books) -> Iterator[Finding]:
-    """Claimed attributes are behind every link of claim, and claimed consumption certificates where there are such."""
+    """Claimed attributes are behind every link of claim, and claimed consumption certificates where there are such.
+
+    A claim that a withdrawal undid leaves a withdrawn attribute behind.
+    """
     links = books.links[LinkKind.CLAIM].columns()
     for side in RIGHT_OF:
         rows = np.arange(len(links["source"])) if side == "source" else np.flatnonzero(_drawn(books, links))
@@ -90,6 +94,8 @@ def _unclaimed(books: Books, links: Columns, side: str) -> Mask:
     start, stop = links[f"{side}_start"], links[f"{side}_stop"]
     parts = books.titles[RIGHT_OF[side]].parts(links[side], start, stop)
     claimed = parts["state"] == TITLE_STATES.index(TitleState.CLAIMED)
+    if side == "source":
+        claimed |= (parts["state"] == _WITHDRAWN) & books.corrections.withdrawn.undone(parts)
     units = np.zeros(len(start), dtype=np.int64)
     np.add.at(units, parts["query"][claimed], (parts["stop"] - parts["start"])[claimed])
     unclaimed: Mask = units != stop - start
