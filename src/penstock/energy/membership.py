@@ -92,8 +92,13 @@ def check_assigned(people: Participants, fact: AccountAssigned, _at_us: int) -> 
         NotFound: ``account.unknown``, ``organisation.unknown``. Conflict: ``account.assigned``. Refused:
         ``account.operator``.
     """
-    _operator_alone(fact.by)
     people.accounts.id_of(fact.account)
+    check_assigns(people, fact)
+
+
+def check_assigns(people: Participants, fact: AccountAssigned) -> None:
+    """As `check_assigned`, of an account that may still have to be opened."""
+    _operator_alone(fact.by)
     known_organisation(people, fact.organisation)
     if people.organisation_of.get(fact.account) == fact.organisation:
         raise Conflict("account.assigned", "This account is that organisation's already.", account=fact.account)
@@ -228,6 +233,10 @@ def _state(people: Participants, fact: WhitelistStated) -> None:
         people.whitelists[fact.account] = frozenset(fact.sources)
 
 
+def _release(people: Participants, fact: WalletReleased) -> None:
+    del people.account_of_wallet[fact.wallet]
+
+
 def _remembered_elsewhere(_people: Participants, _fact: object) -> None:
     """Rules, proposals and orders are folded where they are kept."""
 
@@ -241,7 +250,7 @@ _ACTS: Final[dict[type, tuple[_Check, _Fold]]] = {
         check_assigned, lambda people, fact: people.organisation_of.update({fact.account: fact.organisation}),
     ),
     WalletBound: (check_wallet, lambda people, fact: people.account_of_wallet.update({fact.wallet: fact.account})),
-    WalletReleased: (check_released, lambda people, fact: people.account_of_wallet.pop(fact.wallet)),
+    WalletReleased: (check_released, _release),
     WhitelistStated: (check_whitelist, _state),
     ApprovalRuled: (check_rule, _remembered_elsewhere),
     ActProposed: (check_proposed, _remembered_elsewhere),

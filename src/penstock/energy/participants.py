@@ -127,10 +127,11 @@ class Participants:
         stays = bool((sources == targets).all())
         act = _ACT_OF.get(fact.state, "release" if stays else "transfer")
         energy_wh = fact.quantity if fact.right is Right.ATTRIBUTE else 0
+        freed = fact.beneficiary if act == "release" and fact.beneficiary in self.accounts else ""
         for number in np.unique(sources).tolist():
             name = self.accounts.name(number)
             if not self.orders.carries_out(fact.by, name, act):
-                self.check_may(fact.by, name, act, energy_wh)
+                self.check_may(fact.by, freed or name, act, energy_wh)
         if not stays and self.whitelists:
             for source, target in np.unique(np.column_stack([sources, targets]), axis=0).tolist():
                 self.check_receives(self.accounts.name(source), self.accounts.name(target))

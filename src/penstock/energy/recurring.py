@@ -92,6 +92,10 @@ class Orders:
         taken[known] = self._served.take("taken_wh", handle[known])
         return found, taken
 
+    def taken_wh(self, order: int) -> int:
+        """All that an order has taken [Wh]."""
+        return sum(int(run.columns["taken_wh"][run.columns["register"] == order].sum()) for _, run in self._served.runs)
+
     def due_wh(self, placed: OrderPlaced, found_wh: Ints) -> Ints:
         """What is due to an order of intervals in which so much was found, all in all."""
         if placed.quantity_wh:

@@ -10,6 +10,7 @@ from penstock.energy.carbon.book import Carbon
 from penstock.energy.checks.sky import Sky
 from penstock.energy.command import Commands
 from penstock.energy.device import Devices
+from penstock.energy.foreign import ForeignCertificates
 from penstock.energy.participants import Participants
 from penstock.energy.quarantine import Quarantine
 from penstock.energy.reservation import Reservations
@@ -31,6 +32,7 @@ class World:
     revisable: Revisable = field(default_factory=Revisable)
     commands: Commands = field(default_factory=Commands)
     participants: Participants = field(init=False)
+    foreign: ForeignCertificates = field(init=False)
     carbon: Carbon = field(init=False)
     reservations: Reservations = field(default_factory=Reservations)
     compute: Compute = field(default_factory=Compute)
@@ -41,6 +43,7 @@ class World:
         self.quarantine = Quarantine(self.books.registers)
         self.carbon = Carbon(self.books, self.energy)
         self.participants = Participants(self.books.accounts)
+        self.foreign = ForeignCertificates(self.books.registers)
 
     @property
     def storages(self) -> Storages:
@@ -55,6 +58,7 @@ class World:
         self.revisable.apply(recorded, columns)
         self.commands.apply(recorded)
         self.participants.apply(recorded, columns)
+        self.foreign.apply(recorded, columns)
         self.carbon.apply(recorded, columns)
         self.reservations.apply(recorded, columns)
         self.compute.apply(recorded, columns)

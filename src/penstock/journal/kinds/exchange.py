@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from penstock.journal.kinds.energy import Tally
 from penstock.journal.segment import SegmentRef
 
 
@@ -14,7 +15,7 @@ class CertificatesImported:
 
     A register stands for one device of one ``registry``: ``import/<registry>/<device>``. Their titles follow, as
     declared: nobody here saw a meter. ``file_hash`` is the sha256 of the file that they came in; what they said of
-    themselves there is each row's ``said``.
+    themselves there is each row's ``said``. ``verdicts`` counts what became of the file's rows.
     """
 
     KIND: ClassVar[str] = "certificates.imported"
@@ -24,4 +25,5 @@ class CertificatesImported:
     account: str
     quantity: int
     file_hash: bytes
+    verdicts: tuple[Tally, ...]
     by: str = ""
