@@ -28,7 +28,8 @@ from penstock.cli import (
     store,
     trace,
 )
-from penstock.cli.certificates import on_chain
+from penstock.cli.certificates import match, on_chain
+from penstock.cli.certificates import storage as certificate_storage
 from penstock.errors import PenstockError
 
 app = typer.Typer(
@@ -51,6 +52,8 @@ app.add_typer(command.app, name="command")
 app.add_typer(key.app, name="key")
 app.add_typer(certificate.app, name="certificate")
 certificate.app.add_typer(on_chain.app, name="chain")
+certificate.app.add_typer(match.app, name="match")
+certificate.app.add_typer(certificate_storage.app, name="storage")
 app.add_typer(deal.app, name="deal")
 app.add_typer(chain.app, name="chain")
 app.add_typer(trace.app, name="trace")

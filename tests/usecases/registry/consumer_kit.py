@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from device_kit import START_US, hours, key_of
 from registry_kit import Registry
 
+from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import ReadingsVerified, SiteRegistered
 from penstock.journal.segment import Columns
 from penstock.journal.words import TITLE_STATES, Right, Technology
@@ -17,6 +19,7 @@ from penstock.usecases.enrol import NewDevice, enrol_device, register_site
 from penstock.usecases.ingest import ingest
 from penstock.usecases.registry.consume import consume
 from penstock.usecases.registry.match_hours import Hours
+from penstock.usecases.workspace import Workspace
 
 HOMES = ("home", "mill")
 IMPORTS = {home: number for number, home in enumerate(HOMES, 1)}
@@ -63,6 +66,23 @@ class Consumers(Registry):
         holders = [self.world.books.accounts.name(one) for one in rows["holder"][picked].tolist()]
         states = [TITLE_STATES[code].value for code in rows["state"][picked].tolist()]
         return list(zip(rows["start"][picked].tolist(), rows["stop"][picked].tolist(), holders, states, strict=True))
+
+
+def kept(folder: Path, story: Callable[[Consumers], object]) -> Workspace:
+    """A workspace in which a story is recorded."""
+    told: list[Sequence[Entry]] = []
+
+    class Told(Consumers):
+        def tell(self, entries: Sequence[Entry], at_us: int = START_US) -> Told:
+            told.append(entries)
+            super().tell(entries, at_us)
+            return self
+
+    story(Told())
+    workspace = Workspace(folder)
+    for number, entries in enumerate(told):
+        workspace.submit(f"told:{number}", b"", hours(4), lambda _, entries=entries: entries)  # type: ignore[misc]
+    return workspace
 
 
 def asked(account: str = "owner", consumers: Sequence[str] = HOMES, **changes: Any) -> Hours:

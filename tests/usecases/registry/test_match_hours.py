@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from consumer_kit import IMPORTS, Consumers, asked
-from device_kit import START_US, hours
+from consumer_kit import IMPORTS, Consumers, asked, kept
+from device_kit import hours
 from registry_kit import rows_of
 
 from penstock.energy.matching import Corridor, Preference, Rules, Timing
@@ -26,7 +25,6 @@ from penstock.usecases.claim import Claim, claim
 from penstock.usecases.registry.consume import Consumption, consume_on
 from penstock.usecases.registry.match_hours import Hours, Priced, match_hours, match_hours_on, plan_hours, preview
 from penstock.usecases.registry.selection import Named, Selection
-from penstock.usecases.workspace import Workspace
 
 FIFO = Rules(Preference.FIFO)
 
@@ -216,7 +214,7 @@ def test_every_way_to_break_a_claim_is_found(consumers: Consumers) -> None:
 
 
 def test_a_match_is_recorded_once_under_its_key(tmp_path: Path) -> None:
-    with kept(tmp_path) as workspace:
+    with kept(tmp_path / "kept", story) as workspace:
         first = match_hours_on(workspace, "match:1", asked(rules=FIFO), hours(5))
         again = match_hours_on(workspace, "match:1", asked(rules=FIFO), hours(6))
         with pytest.raises(Conflict) as caught:
@@ -227,7 +225,7 @@ def test_a_match_is_recorded_once_under_its_key(tmp_path: Path) -> None:
 
 
 def test_all_that_was_drawn_is_certified_by_a_command(tmp_path: Path) -> None:
-    with kept(tmp_path) as workspace:
+    with kept(tmp_path / "kept", story) as workspace:
         (act,) = consume_on(workspace, "consume:1", Consumption("XX"), hours(5)).acts
         assert (act["right"], act["quantity_wh"]) == ("consumption", 100)
         with pytest.raises(Refused) as caught:
@@ -235,21 +233,8 @@ def test_all_that_was_drawn_is_certified_by_a_command(tmp_path: Path) -> None:
         assert caught.value.code == "certificate.nothing"
 
 
-def kept(folder: Path) -> Workspace:
-    """A workspace with the roof's hours; the home's first is certified, its second waits."""
-    told: list[Sequence[Entry]] = []
-
-    class Told(Consumers):
-        def tell(self, entries: Sequence[Entry], at_us: int = START_US) -> Told:
-            told.append(entries)
-            super().tell(entries, at_us)
-            return self
-
-    registry = Told()
+def story(registry: Consumers) -> None:
+    """The roof's hours; the home's first is certified, its second waits."""
     registry.with_hours()
     registry.consumed("home", (1, 700))
     registry.drew("home", (2, 800))
-    workspace = Workspace(folder / "kept")
-    for number, entries in enumerate(told):
-        workspace.submit(f"told:{number}", b"", hours(4), lambda _, entries=entries: entries)  # type: ignore[misc]
-    return workspace
