@@ -8,7 +8,7 @@ beforehand, changing nothing. That columns are those the fact sealed is for whoe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import numpy as np
@@ -117,17 +117,18 @@ class Books:
         """Spans above ``true_wh`` of a register that somebody used, or that cover a debt: see `correction`."""
         return used_above(self.titles, self.links, self.corrections.debts, register, true_wh)
 
-    def certified_to_us(self, right: Right) -> NDArray[np.int64]:
-        """Where each register's titles end in time [us], or those of the one it continues; 0 for none."""
-        book, registers = self.titles[right], len(self.registers)
-        heads = book.heads(registers)
-        numbers = np.flatnonzero(heads)
-        last = book.containing(numbers, heads[numbers] - 1)
-        reach_us = np.zeros(registers, dtype=np.int64)
-        reach_us[numbers] = last["interval_us"] + self.lots.column("interval_us")[last["lot"]]
-        for register, before in self.corrections.before().items():  # in the order in which they came
-            reach_us[register] = reach_us[register] or reach_us[before]
-        return reach_us
+    def last_interval(self, right: Right, register: Ints) -> tuple[Ints, Ints]:
+        """Start and stop of the interval of each register's last title [us], or of the one it continues; 0 for none."""
+        book, before = self.titles[right], self.corrections.before()
+        present, place = np.unique(register, return_inverse=True)
+        issuing = np.array([_first(book.head, one, before) for one in present.tolist()], dtype=np.int64)
+        start, stop = (np.zeros(len(present), dtype=np.int64) for _ in range(2))
+        rows = np.flatnonzero(issuing >= 0)
+        heads = book.heads(len(self.registers))
+        last = book.containing(issuing[rows], heads[issuing[rows]] - 1)
+        start[rows] = last["interval_us"]
+        stop[rows] = last["interval_us"] + self.lots.column("interval_us")[last["lot"]]
+        return start[place], stop[place]
 
     def reach(self, spans: Columns) -> Reach:
         """What withdrawing certificates comes to: see `withdrawal`.
@@ -287,8 +288,29 @@ class Books:
         _expect(fact.quantity, _units(issue, ""), "quantity")
         self.check_issue(fact.right, issue)
         check_storage_issue(self.storages, fact, issue)
+        self._check_times(fact, issue)
         lot = self.lots.add(self.size, fact)
         self.titles[fact.right].issue(issue, self.issue_limit(), len(self.accounts), lot)
+
+    def _check_times(self, fact: TitlesIssued, issue: Columns) -> None:
+        """That intervals of what a meter counted follow on each other: the same one goes on, or one that comes after.
+
+        Raises:
+            Conflict: ``titles.interval``.
+        """
+        metered = np.flatnonzero(self.enrolled.metered()[issue["register"]])
+        if fact.right not in COUNTED_RIGHTS or not len(metered):
+            return
+        order = metered[np.argsort(issue["register"][metered], kind="stable")]
+        register, start_us = issue["register"][order], issue["interval_us"][order]
+        first = np.r_[True, register[1:] != register[:-1]][: len(register)]
+        step_us = np.diff(start_us)
+        early = ~first[1:] & ((step_us < 0) | ((step_us > 0) & (step_us < fact.interval_us)))
+        begun_us, reach_us = self.last_interval(fact.right, register[first])
+        begins_us = start_us[first]
+        again = (begins_us == begun_us) & (begins_us + fact.interval_us == reach_us)
+        if early.any() or ((begins_us < reach_us) & ~again).any():
+            raise Conflict("titles.interval", "A register has titles within this interval already.")
 
     def _move_titles(self, fact: TitlesMoved, moves: Columns) -> None:
         _expect(fact.quantity, _units(moves, ""), "quantity")
@@ -380,6 +402,13 @@ def accepted_readings(readings: Columns) -> tuple[Ints, Ints]:
     rows = np.flatnonzero(readings["verdict"] == 0)
     rows = rows[np.argsort(readings["at_us"][rows], kind="stable")]
     return readings["register"][rows], readings["position_wh"][rows]
+
+
+def _first(head: Callable[[int], int], register: int, before: Mapping[int, int]) -> int:
+    """The first of a register and those it continues that has a title; -1 where none has."""
+    while register >= 0 and not head(register):
+        register = before.get(register, -1)
+    return register
 
 
 def _units(columns: Columns, side: str, rows: Ints | slice = slice(None)) -> int:

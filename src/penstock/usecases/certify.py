@@ -109,7 +109,7 @@ def check_terms(terms: Terms) -> None:
 
 def _check_borders(world: World, right: Right, spans: Columns) -> None:
     """That each register's next interval begins where its certificates end, or later."""
-    reach_us = world.books.certified_to_us(right)[spans["register"]]
+    _, reach_us = world.books.last_interval(right, spans["register"])
     early = np.flatnonzero(spans["interval_us"] < reach_us)
     if len(early):
         row = int(early[0])
