@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,16 +37,31 @@ def test_a_whole_record_is_clean(lived: Plant) -> None:
     assert audit.checked["segments"] > 20
 
 
+def change_file(file: Path, place: float) -> None:
+    """One bit of a segment's file."""
+    raw = bytearray(file.read_bytes())
+    raw[int(place * (len(raw) - 1))] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(raw)
+
+
+def change_row(workspace: Path, digest: str, place: float) -> None:
+    """One bit of a segment that lies in SQL."""
+    with closing(sqlite3.connect(workspace / "journal.sqlite", isolation_level=None)) as connection:
+        (data,) = connection.execute("SELECT data FROM small_segment WHERE segment = ?", (digest,)).fetchone()
+        raw = bytearray(data)
+        raw[int(place * (len(raw) - 1))] ^= 1
+        connection.execute("UPDATE small_segment SET data = ? WHERE segment = ?", (bytes(raw), digest))
+
+
 @pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("which", [0, 5, -1])
 def test_a_changed_byte_is_found_and_its_segment_named(lived: Plant, copied: Path, which: int, place: float) -> None:
     segments = [(row.recorded.seq, row.segment) for row in lived.workspace.facts() if row.segment]
     seq, digest = segments[which]
-    (file,) = copied.rglob(f"{digest}*")
-    raw = bytearray(file.read_bytes())
-    raw[int(place * (len(raw) - 1))] ^= 1
-    file.chmod(0o644)
-    file.write_bytes(raw)
+    files = list(copied.rglob(f"{digest}*"))
+    change_file(files[0], place) if files else change_row(copied, digest, place)
+    assert bool(files) == (which != -1)  # the last is small
     audit = audit_workspace(copied)
     assert audit.to_json()["clean"] is False
     found = [dict(one.ids) for one in audit.findings]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 from sqlalchemy import Connection
 
 from penstock.errors import Conflict, Corrupt, Refused, Unavailable
@@ -23,7 +24,8 @@ from penstock.store.person_table import PersonTable
 from penstock.store.place_table import PlaceTable, pack_mask, unpack_mask
 from penstock.store.ports import Place, Upkeep, Write
 from penstock.store.seed_table import SeedTable
-from penstock.store.segments import SegmentFolder, file_name, format_in
+from penstock.store.segments import SegmentFolder, file_name, format_in, from_parquet
+from penstock.store.small_table import SMALL_FORMATS, SmallTable
 from penstock.store.sql import Sql
 
 _TRIES: Final = 3
@@ -34,6 +36,7 @@ class RowStore:
 
     def __init__(self, sql: Sql, folder: SegmentFolder) -> None:
         self._folder, self.places, self.seeds, self.people = folder, PlaceTable(sql), SeedTable(sql), PersonTable(sql)
+        self.small = SmallTable(sql)
         self._erased: bool | None = None  # whether any segment has lost rows; the writer alone asks, and changes it
 
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
@@ -54,7 +57,7 @@ class RowStore:
     def export(self, digest: str) -> bytes:
         """A segment as one Parquet file, salts and what is left of erased rows beside it. Raises as `sealed`."""
         place = self.places.of(digest)
-        raw = None if place else self._folder.raw(digest)
+        raw = None if place else self._raw(digest)
         name = place.format if place else format_in(raw)
         if raw is not None and name in FORMATS and not FORMATS[name].salted:
             return bytes(raw)
@@ -129,6 +132,7 @@ class RowStore:
         self._check_leaving(upkeep.places)
         self._erased = None
         self.places.put(connection, upkeep.places)
+        self.small.drop(connection, [place.segment for place in upkeep.places])
         for forgotten in upkeep.forgotten:
             self.seeds.drop(connection, forgotten)
         self.people.forget(connection, upkeep.people)
@@ -172,9 +176,14 @@ class RowStore:
                 place = found
         return self._read(digest, place, fmt)
 
+    def _raw(self, digest: str, fmt: SegmentFormat | None = None) -> pa.Buffer:
+        """A segment's own file, which may lie in SQL."""
+        small = self.small.raw(digest) if fmt is None or fmt in SMALL_FORMATS else None
+        return self._folder.raw(digest) if small is None else small
+
     def _read(self, digest: str, place: Place | None, fmt: SegmentFormat) -> SealedRows:
         if place is None:
-            return SealedRows(fmt, self._folder.read(digest, fmt))
+            return SealedRows(fmt, from_parquet(self._raw(digest, fmt), fmt, digest))
         if place.format != fmt.name:
             raise Corrupt("store.segment_format", f"A segment does not hold {fmt.name}.", segment=digest)
         if place.file is None:

@@ -55,13 +55,12 @@ class SegmentFolder:
 
     @contextmanager
     def _stage(self, segment: Segment) -> Iterator[None]:
-        data = to_parquet(segment)
-        digest = hashlib.sha256(data).hexdigest()
+        digest, data = named(to_parquet(segment))
         names = file_name(digest), self._temporary(digest).name
         with self._sweeping:
             self._under_way.update(names)
         try:
-            self._write_one(data, digest)
+            self._write_one(digest, data)
             self._staged[id(segment)] = segment, digest
             yield
         finally:
@@ -76,7 +75,7 @@ class SegmentFolder:
         self._at_point("segment_begin")
         staged = [self._staged.get(id(segment)) for segment in segments]
         digests = [
-            known[1] if known else self._write_one(*_named(to_parquet(segment)))
+            known[1] if known else self._write_one(*named(to_parquet(segment)))
             for known, segment in zip(staged, segments, strict=True)
         ]
         if not all(staged):
@@ -136,7 +135,7 @@ class SegmentFolder:
     def _temporary(self, digest: str) -> Path:
         return self._path / f".tmp-{digest[:16]}-{os.getpid()}-{threading.get_ident()}"
 
-    def _write_one(self, data: pa.Buffer, digest: str) -> str:
+    def _write_one(self, digest: str, data: bytes) -> str:
         temporary = self._temporary(digest)
         try:
             write_synced(temporary, memoryview(data), self._at_point)
@@ -163,8 +162,10 @@ def file_name(digest: str) -> str:
     return digest + _SUFFIX
 
 
-def _named(data: pa.Buffer) -> tuple[pa.Buffer, str]:
-    return data, hashlib.sha256(data).hexdigest()
+def named(data: pa.Buffer) -> tuple[str, bytes]:
+    """The digest of a file's bytes, by which it is known, and those."""
+    raw = data.to_pybytes()
+    return hashlib.sha256(raw).hexdigest(), raw
 
 
 def to_parquet(segment: Segment) -> pa.Buffer:

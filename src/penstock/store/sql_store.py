@@ -27,7 +27,8 @@ from penstock.store.observation_table import ObservationTable
 from penstock.store.outbox_table import OutboxTable
 from penstock.store.ports import RecordedCommand, StoredFact, Write
 from penstock.store.row_store import RowStore
-from penstock.store.segments import SegmentFolder, file_name
+from penstock.store.segments import SegmentFolder, file_name, named, to_parquet
+from penstock.store.small_table import is_small
 from penstock.store.sql import Sql
 from penstock.store.tables import META, METADATA, OLDER_SCHEMAS, SCHEMA_VERSION
 
@@ -139,7 +140,7 @@ class SqlStore:
         self._check_writes()
         with ExitStack() as stack:
             with disk_errors():
-                stack.enter_context(self._segments.staged(segments))
+                stack.enter_context(self._segments.staged([each for each in segments if not is_small(each)]))
             yield
 
     def commit(self, writes: Sequence[Write]) -> int:
@@ -181,12 +182,12 @@ class SqlStore:
     def _record(self, writes: Sequence[Write], first: int, prev: bytes) -> None:
         try:
             erasures = self.rows.check(writes)
-            rows = self._seal(writes, first, prev)
+            rows, small = self._seal(writes, first, prev)
         except BaseException:
             with suppress(PenstockError, OSError):
                 self.sweep()  # files of a group that will not be; not after COMMIT began, whose outcome may be open
             raise
-        self._sql.write(lambda connection: self._insert(connection, rows, writes))
+        self._sql.write(lambda connection: self._insert(connection, rows, small, writes))
         if rows:
             self._known = rows[-1][0] + 1, rows[-1][-1]
         self._at_point("committed")
@@ -195,13 +196,20 @@ class SqlStore:
             with suppress(PenstockError, OSError):
                 self.clean(self._at_point)  # what is left to do is done when the workspace is next opened to write
 
-    def _seal(self, writes: Sequence[Write], first: int, prev: bytes) -> list[Row]:
+    def _seal(self, writes: Sequence[Write], first: int, prev: bytes) -> tuple[list[Row], list[tuple[str, bytes]]]:
+        """The rows of the facts, and the segments that go into SQL with them; the others are durable files now."""
         segments = [fact.segment for write in writes for fact in write.facts if fact.segment is not None]
-        digests = self._segments.write(segments)
+        written = iter(self._segments.write([each for each in segments if not is_small(each)]))
+        small = [named(to_parquet(each)) for each in segments if is_small(each)]
+        inside = iter(small)
+        digests = [next(inside)[0] if is_small(each) else next(written) for each in segments]
         self.rows.check_new(digests)
-        return rows_of(writes, iter(digests), first, prev)
+        return rows_of(writes, iter(digests), first, prev), small
 
-    def _insert(self, connection: Connection, rows: Sequence[Row], writes: Sequence[Write]) -> None:
+    def _insert(
+        self, connection: Connection, rows: Sequence[Row], small: Sequence[tuple[str, bytes]], writes: Sequence[Write]
+    ) -> None:
+        self.rows.small.insert(connection, small)
         if rows:
             self._facts.insert(connection, rows)
         self.outbox.insert(connection, [row for write in writes for row in write.outbox])

@@ -19,8 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = "2"
-OLDER_SCHEMAS: Final = ("1",)
+SCHEMA_VERSION: Final = "3"
+OLDER_SCHEMAS: Final = ("1", "2")
 """Schemas whose tables are all here unchanged: opened to write, such a workspace gets the tables it lacks."""
 METADATA: Final = MetaData()
 
@@ -101,6 +101,15 @@ PLACE: Final = Table(
     Column("erased", LargeBinary, nullable=False),
     Column("present", LargeBinary, nullable=False),
     Column("nodes", LargeBinary, nullable=False),
+)
+
+# The files of small segments, by digest: what a single act makes, until it is put together with others.
+SMALL: Final = Table(
+    "small_segment",
+    METADATA,
+    Column("segment", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # Who is behind an account: the only place that says so.

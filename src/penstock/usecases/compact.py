@@ -76,12 +76,13 @@ class Compaction:
 
     def prepare(self) -> None:
         """Write the new files. Raises Refused ``compact.nothing``."""
+        in_sql = self.store.rows.small.digests()
         for lots in _batches(lots_of(self.store), self.rows_max):
             digests = [digest for lot in lots for digest in lot.segments]
             self._before += [self.store.rows.places.of(digest) for digest in digests]
             fmt = FORMATS[lots[0].format]
             self._places += self.store.rows.move([(each, self.store.rows.unsalted(each, fmt)) for each in digests])
-            self._files += len(lots)
+            self._files += sum(lot.file not in in_sql for lot in lots)
         if not self._places:
             raise Refused("compact.nothing", "No two small files are of one format.")
 

@@ -20,6 +20,7 @@ def store_status(workspace: Path) -> dict[str, Any]:
     """
     with open_store(workspace, read_only=True) as store:
         places, sizes = {place.segment: place for place in store.rows.places.all()}, store.file_sizes()
+        in_sql = store.rows.small.digests()
         formats: dict[str, dict[str, Any]] = {}
         files: dict[str, set[str]] = {}
         small: dict[str, int] = {}
@@ -30,7 +31,7 @@ def store_status(workspace: Path) -> dict[str, Any]:
             one["rows"] += rows
             one["erased"] += int(unpack_mask(place.erased, place.total).sum()) if place and place.erased else 0
             file = place.file if place else digest
-            if file is not None:
+            if file is not None and file not in in_sql:
                 files.setdefault(name, set()).add(file)
                 small[file] = small.get(file, 0) + (place.rows if place else rows)
         for name, one in formats.items():
@@ -46,6 +47,7 @@ def store_status(workspace: Path) -> dict[str, Any]:
             "facts": store.size(),
             "files": len({file for held in files.values() for file in held}),
             "bytes": sum(sizes.values()),
+            "in_sql": len(in_sql),
             "seeds": store.rows.seeds.count(),
             "left_over": store.litter(),
             "formats": formats,
