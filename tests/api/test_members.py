@@ -193,7 +193,11 @@ def test_acts_by_name_and_their_refusals(door: Door) -> None:
     assert len(door.done("trader", "POST", "/certificates/split", split)["acts"][0]["certificates"]) >= 2
     for sizes, status in (([0], 400), ([-5], 400), ([first["energy_wh"] + 1], 409)):
         assert door.ask("trader", "POST", "/certificates/split", split | {"sizes_wh": sizes}).status_code == status
-    kept = {"account": "operator", "beneficiary": "buyer", "selection": {"spans": [named | {"stop": named["start"] + 1}]}}
+    kept = {
+        "account": "operator",
+        "beneficiary": "buyer",
+        "selection": {"spans": [named | {"stop": named["start"] + 1}]},
+    }
     door.done("trader", "POST", "/certificates/reserve", kept)
     use = {"account": "operator", "beneficiary": "somebody", "reason": "test", "selection": kept["selection"]}
     assert door.ask("trader", "POST", "/certificates/retire", use).status_code == 409  # reserved for another

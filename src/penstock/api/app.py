@@ -29,6 +29,10 @@ from penstock.api import (
     state,
     webhooks,
 )
+from penstock.api.energytag import certificate as energytag_certificate
+from penstock.api.energytag import measurement as energytag_measurement
+from penstock.api.energytag import participants as energytag_participants
+from penstock.api.energytag import storage as energytag_storage
 from penstock.api.gate import Gate, Limits
 from penstock.api.glimpse import Glimpse
 from penstock.errors import Invalid, PenstockError, Refused
@@ -50,6 +54,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 DEFAULT_LIMITS: Final = Limits()
+ENERGYTAG: Final = "/energytag"
 BODY_BYTES_MAX: Final = 65_536
 BODY_S: Final = 10.0
 NESTING_MAX: Final = 16
@@ -104,6 +109,9 @@ def _add_registry(app: FastAPI, workspace: Workspace, gate: Gate, trail: Trail, 
     app.include_router(certificates.acts(workspace, gate))
     app.include_router(certificates.routes(workspace, trail))
     app.include_router(registry_pages.routes(workspace))
+    for room in (energytag_participants, energytag_measurement, energytag_storage):
+        app.include_router(room.routes(workspace, gate), prefix=ENERGYTAG)
+    app.include_router(energytag_certificate.routes(workspace, gate, trail), prefix=ENERGYTAG)
 
 
 async def _answer(request: Request, call_next: Next, hosts: frozenset[str]) -> Response:

@@ -26,6 +26,7 @@ STATUS: Final = {
     "sign_in.session": 401,
     "account.not_member": 403,
     "account.role": 403,
+    "energytag.user": 403,
     "api.body_length": 411,
     "api.body_too_large": 413,
     "api.body_too_slow": 408,

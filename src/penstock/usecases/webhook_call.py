@@ -11,6 +11,8 @@ import hmac
 import ipaddress
 import socket
 import ssl
+import threading
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -19,6 +21,8 @@ from penstock.errors import Invalid, Unavailable
 from penstock.period import SECOND_US
 
 TIMEOUT_S: Final = 5.0
+WHOLE_S: Final = 10.0
+"""Longest that a message takes, however slowly its answer drips in."""
 URL_CHARS_MAX: Final = 2_048
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -85,13 +89,23 @@ def send(url: str, secret: bytes, message: str, body: bytes, at_us: int, *, loop
         "Penstock-Signature": signature(secret, body, at_us),
         "Connection": "close",
     }
+    watch = threading.Timer(WHOLE_S, _hang_up, (connection,))
     try:
+        watch.start()
         connection.request("POST", target.path, body, headers)
         return connection.getresponse().status
     except (OSError, HTTPException):
         raise Unavailable("webhook.unreachable", "Nobody takes messages there just now.", host=target.host) from None
     finally:
+        watch.cancel()
         connection.close()
+
+
+def _hang_up(connection: HTTPConnection) -> None:
+    """End a call from outside: whoever waits for its next byte gets none."""
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def signature(secret: bytes, body: bytes, at_us: int) -> str:
