@@ -88,7 +88,7 @@ def propose(world: World, asked: Propose, at_us: int) -> list[Entry]:
     fact = ActProposed(
         proposal=len(world.participants.approvals.proposals) + 1,
         act=act.name,
-        account=_concerns(asked.asked),
+        account=_concerns(world, asked.asked),
         asked=_written(asked.asked),
         energy_wh=_energy_wh(entries),
         expires_us=asked.expires_us,
@@ -187,10 +187,14 @@ def _act_of(form: type[Any]) -> Act:
     raise Invalid("proposal.act", "This is not an act that can be proposed.", hint=hint)
 
 
-def _concerns(asked: Any) -> str:
+def _concerns(world: World, asked: Any) -> str:
     """The account that an act is about; the organisation where it administers one."""
     if isinstance(asked, MemberPlaced | ApprovalRuled):
         return asked.organisation
+    if isinstance(asked, WhitelistStated | WalletBound | WalletReleased):
+        return world.participants.organisation_of.get(asked.account, "")
+    if isinstance(asked, Release) and asked.beneficiary:
+        return asked.beneficiary
     return cast(str, asked.account)
 
 
