@@ -28,7 +28,7 @@ from penstock.cli import (
     store,
     trace,
 )
-from penstock.cli.certificates import match, on_chain
+from penstock.cli.certificates import carbon, match, on_chain
 from penstock.cli.certificates import storage as certificate_storage
 from penstock.errors import PenstockError
 
@@ -54,6 +54,7 @@ app.add_typer(certificate.app, name="certificate")
 certificate.app.add_typer(on_chain.app, name="chain")
 certificate.app.add_typer(match.app, name="match")
 certificate.app.add_typer(certificate_storage.app, name="storage")
+certificate.app.add_typer(carbon.app, name="carbon")
 app.add_typer(deal.app, name="deal")
 app.add_typer(chain.app, name="chain")
 app.add_typer(trace.app, name="trace")

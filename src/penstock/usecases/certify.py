@@ -157,8 +157,17 @@ def _accepted(world: World, readings: Sequence[Columns], right: Right) -> dict[s
     verdict = np.where(doubtful, ReadingVerdict.HELD_BACK, joined.pop("verdict"))
     issues = world.books.registers.issues(right)[joined["register"]]
     ended = world.books.corrections.ended(len(world.books.registers))[joined["register"]]
-    ended |= world.books.storages.gives(len(world.books.registers))[joined["register"]]  # see `registry.storage`
+    if right in PRODUCED_RIGHTS:
+        ended |= _stored(world, joined["register"])
     return {name: column[(verdict == 0) & issues & ~ended] for name, column in joined.items()}
+
+
+def _stored(world: World, register: Column) -> Column:
+    """Which registers count what a battery gives back: it generates nothing, and is certified by `registry.storage`."""
+    device = world.energy.device_of[register]
+    battery = (device >= 0) & (world.energy.technology[device] == TECHNOLOGIES.index(Technology.BATTERY))
+    stored: Column = battery | world.books.storages.gives(len(world.books.registers))[register]
+    return stored
 
 
 def owners(world: World, registers: Column, interval_us: Column) -> Column:

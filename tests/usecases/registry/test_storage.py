@@ -479,3 +479,12 @@ def test_a_fact_that_should_not_stand_is_refused_as_it_is_applied(plant: Plant) 
     for change in ({"stored": False}, {"technology": Technology.HYDRO}, {"zone": "YY"}, {"carbon_mg_per_kwh": 1}):
         with pytest.raises(PenstockError, match="call for"):
             check_issue(books.storages, replace(first.fact, **change), first.segment.columns)  # type: ignore[arg-type]
+
+
+def test_a_battery_is_never_certified_as_if_it_generated() -> None:
+    """Not even before anybody registered it as a storage."""
+    plant = Plant()
+    plant.meter(1, roof=10, battery=500)
+    plant.certify(1)
+    assert plant.certificates() == []
+    plant.built()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from penstock.energy.storage import efficiency
-from penstock.errors import Refused
+from penstock.errors import Invalid, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import ReadingsVerified
 from penstock.journal.kinds.storage import (
@@ -104,6 +104,13 @@ def withdraw_on(workspace: Workspace, key: str, fact: StorageRecordsWithdrawn, a
 def close_on(workspace: Workspace, key: str, fact: StorageClosed, at_us: int) -> Row:
     """Close a storage; raises as `close_storage`."""
     return _told(workspace, key, fact, at_us, lambda world: close_storage(world, fact), fact.storage)
+
+
+def direction_of(text: str) -> Direction:
+    """A direction of records by its word; raises Invalid ``storage.direction``."""
+    if text not in (Direction.CHARGE.value, Direction.DISCHARGE.value):
+        raise Invalid("storage.direction", "A storage has records of charge and of discharge.")
+    return Direction(text)
 
 
 def measured(workspace: Workspace, name: str, start_us: int, stop_us: int) -> tuple[int, int]:
