@@ -126,13 +126,10 @@ def _cast(fmt: SegmentFormat, name: str, column: Column) -> Column:
 def pack_rows(fmt: SegmentFormat, columns: Columns) -> NDArray[np.uint8]:
     """The fixed columns packed little-endian: uint8 of shape (rows, row_bytes)."""
     rows = len(columns[fmt.fixed[0][0]])
-    packed = np.empty((rows, fmt.row_bytes), dtype=np.uint8)
-    at = 0
-    for name, dtype in fmt.fixed:
-        little = np.dtype(dtype).newbyteorder("<")
-        packed[:, at : at + little.itemsize] = columns[name].astype(little, copy=False).reshape(-1, 1).view(np.uint8)
-        at += little.itemsize
-    return packed
+    packed = np.empty(rows, dtype=[(name, np.dtype(dtype).newbyteorder("<")) for name, dtype in fmt.fixed])
+    for name, _ in fmt.fixed:
+        packed[name] = columns[name]
+    return packed.view(np.uint8).reshape(rows, fmt.row_bytes)
 
 
 def packed_row(fmt: SegmentFormat, columns: Columns, index: int) -> bytes:
