@@ -16,6 +16,7 @@ from penstock.journal.formats import STEPS
 from penstock.journal.kinds.capital import IncomePulled, PeriodClosed
 from penstock.journal.kinds.ledger import Transfer
 from penstock.journal.segment import Column, Columns, Segment
+from penstock.journal.vault import SPAN
 from penstock.journal.words import LinkKind, Right
 from penstock.period import SECOND_US, Period
 from penstock.usecases.match import link_entry
@@ -142,7 +143,7 @@ def pull(
 
 
 def pay_tariffs(world: World, deal: str, payee: str, period: Period, target: str) -> list[Entry]:
-    """The tariff a period paid goes to the roofs by what each sold, at floors of cumulative Wh.
+    """The tariff a period paid goes to the roofs by what each sold to racks, at floors of cumulative Wh.
 
     ``target`` names each roof's tariff register with ``{}`` for its owner.
     """
@@ -166,15 +167,32 @@ def pay_tariffs(world: World, deal: str, payee: str, period: Period, target: str
 
 
 def _sold_wh(world: World, period: Period) -> dict[str, int]:
-    """Energy each site's owner sold in a period [Wh], by owner: the energy titles that changed hands."""
+    """Energy that racks drew in a period, by the site that generated it [Wh]; through a storage, what came back."""
     titles = world.books.titles[Right.ENERGY].columns()
     inside = (titles["interval_us"] >= period.start_us) & (titles["interval_us"] < period.stop_us)
-    allocated = world.books.links[LinkKind.ALLOCATE]
-    energy = world.energy
-    sold: dict[str, int] = {}
-    for register in np.unique(titles["register"][inside]):
-        rows = inside & (titles["register"] == register)
-        start, stop = int(titles["start"][rows].min()), int(titles["stop"][rows].max())
-        site = energy.sites[energy.site[energy.device_of[register]]]
-        sold[site] = allocated.linked("source", int(register), start, stop)
-    return {owner: energy for owner, energy in sold.items() if energy}
+    racks = [world.books.registers.id_of(rack.import_register) for rack in world.compute.racks.values()]
+    sold = world.books.links[LinkKind.ALLOCATE].forward(*(titles[name][inside] for name in SPAN))
+    mine = np.isin(sold.target, racks)
+    register, units = _generated(
+        world, *(column[mine] for column in (sold.source, sold.source_start, sold.source_stop))
+    )
+    by_register = np.zeros(len(world.books.registers), dtype=np.int64)
+    np.add.at(by_register, register, units)
+    by_site: dict[str, int] = {}
+    for number in np.flatnonzero(by_register).tolist():
+        site = world.energy.sites[world.energy.site[world.energy.device_of[number]]]
+        by_site[site] = by_site.get(site, 0) + int(by_register[number])
+    return by_site
+
+
+def _generated(world: World, register: Column, start: Column, stop: Column) -> tuple[Column, Column]:
+    """Registers that generated these units, and how many: what a storage gave out goes back to what charged it."""
+    store, drawn = world.books.links[LinkKind.STORE], world.books.links[LinkKind.ALLOCATE]
+    given = store.backward(register, start, stop)
+    if not len(given):
+        return register, stop - start
+    stored = np.zeros(len(register), dtype=bool)
+    stored[given.query] = True
+    charged = drawn.backward(given.source, given.source_start, given.source_stop)
+    earlier, units = _generated(world, charged.source, charged.source_start, charged.source_stop)
+    return np.r_[register[~stored], earlier], np.r_[(stop - start)[~stored], units]

@@ -40,8 +40,8 @@ def match(world: World, draw: Draw, period: Period, beneficiary: str) -> list[En
     registers = world.books.registers
     target, energy = registers.id_of(draw.rack.import_register), registers.id_of(draw.rack.energy_register)
     start = world.books.links[LinkKind.ALLOCATE].filled(target)
-    held = _held(world, draw)
-    links = _allocate_hours(draw, held, target, start)
+    held = _hours_held(world, draw.hour_us)
+    links = _allocate_hours(draw.hour_us, draw.import_wh, held, target, start)
     moves = _moves(links, held, world.books.accounts.id_of(draw.rack.operator))
     hours = positions_of(draw.import_wh, start)
     claim = f"consumption of {draw.rack.rack}"
@@ -52,6 +52,18 @@ def match(world: World, draw: Draw, period: Period, beneficiary: str) -> list[En
         _moved(world, Right.ATTRIBUTE, moves, TitleState.CLAIMED, claim, beneficiary),
         link_entry(world, LinkKind.CLAIM, links, period),
     ]
+
+
+def buy(world: World, hour_us: Column, energy_wh: Column, buyer: str) -> list[Entry]:
+    """In each hour so much energy with its certificates goes to ``buyer``, pro rata over who can still sell it.
+
+    Raises:
+        Refused: ``allocate.short`` where an hour has less. NotFound: ``account.unknown``.
+    """
+    held = _hours_held(world, hour_us)
+    moves = _moves(_allocate_hours(hour_us, energy_wh, held, 0, 0), held, world.books.accounts.id_of(buyer))
+    rights = (Right.ENERGY, Right.ATTRIBUTE)
+    return [_moved(world, right, moves, TitleState.HELD, f"sold to {buyer}", buyer) for right in rights]
 
 
 def available_wh(world: World, period: Period) -> tuple[Column, Column]:
@@ -65,10 +77,10 @@ def available_wh(world: World, period: Period) -> tuple[Column, Column]:
     return hours, energy
 
 
-def _held(world: World, draw: Draw) -> dict[str, Column]:
-    """Energy of the drawn hours that its producers can still sell, by (hour, register)."""
+def _hours_held(world: World, hour_us: Column) -> dict[str, Column]:
+    """Energy of hours that its producers can still sell, by (hour, register)."""
     titles = world.books.titles[Right.ENERGY].columns()
-    rows = np.flatnonzero(np.isin(titles["interval_us"], draw.hour_us))
+    rows = np.flatnonzero(np.isin(titles["interval_us"], hour_us))
     held = _still_whole(world, {name: column[rows] for name, column in titles.items()})
     order = np.lexsort((held["start"], held["register"], held["interval_us"]))
     return {name: column[order] for name, column in held.items()}
@@ -85,9 +97,9 @@ def _still_whole(world: World, energy: Columns) -> dict[str, Column]:
     return {name: column[whole] for name, column in parts.items() if name != "query"}
 
 
-def _allocate_hours(draw: Draw, held: Columns, target: int, start: int) -> dict[str, Column]:
+def _allocate_hours(hours: Column, energy_wh: Column, held: Columns, target: int, start: int) -> dict[str, Column]:
     parts = []
-    for hour_us, drawn in zip(draw.hour_us.tolist(), draw.import_wh.tolist(), strict=True):
+    for hour_us, drawn in zip(hours.tolist(), energy_wh.tolist(), strict=True):
         first, stop = np.searchsorted(held["interval_us"], [hour_us, hour_us + 1])
         register, begin, end = (held[name][first:stop] for name in ("register", "start", "stop"))
         parts.append(allocate(register, begin, end, target, start, drawn))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.cli.demo.energy_acts import readings_of
 from penstock.cli.demo.play import Stagehand
 from penstock.energy.verdict import ReadingVerdict
 from penstock.journal.words import TITLE_STATES, Right, TitleState
@@ -46,7 +45,7 @@ def _titles_wh(hand: Stagehand) -> tuple[list[int], list[int]]:
 
 
 def _drawn_wh(hand: Stagehand) -> list[int]:
-    days = [readings_of(hand, f"rack:{number}") for number in range(len(hand.days))]
+    days = [hand.readings(f"rack:{number}") for number in range(len(hand.days))]
     accepted = [day["verdict"] == ReadingVerdict.ACCEPTED for day in days]
     at_us, position_wh = (
         np.concatenate([day[name][good] for day, good in zip(days, accepted, strict=True)])

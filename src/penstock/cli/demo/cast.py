@@ -46,6 +46,11 @@ class Cast:
         """The key of the rack's import meter."""
         return SigningKey(derive_seed(self.seed, "meter", "rack-1"))
 
+    @property
+    def battery_key(self) -> SigningKey:
+        """The key of the battery's meter."""
+        return SigningKey(derive_seed(self.seed, "meter", "battery-1"))
+
     def holders(self, count: int = HOLDERS) -> tuple[Holder, ...]:
         """Investors, in order."""
         names = (f"holder-{number:04d}" for number in range(1, count + 1))

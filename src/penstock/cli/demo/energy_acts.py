@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from penstock.cli.demo import battery
 from penstock.cli.demo.demand import RACK as RACK_MODEL
 from penstock.cli.demo.demand import RACK_W
 from penstock.cli.demo.fleet import ZONE
 from penstock.cli.demo.play import BUYER, CREDITS, OPERATOR, RACK, TERMS, Stagehand
-from penstock.journal.formats import FORMATS
-from penstock.journal.kinds.energy import ReadingsVerified, TitlesIssued
-from penstock.journal.segment import Columns
+from penstock.journal.kinds.energy import TitlesIssued
 from penstock.journal.words import Outcome, Right
 from penstock.usecases.certify import certify
 from penstock.usecases.enrol import Producer, enrol_producers, enrol_rack, open_accounts
@@ -28,7 +27,7 @@ _METER_SPARE_W: Final = 8_000
 
 
 def connect(hand: Stagehand) -> dict[str, Any]:
-    """120 rooftops, a rack and its investors take their addresses."""
+    """120 rooftops, a battery, a rack and its investors take their addresses."""
     start_us, submit = hand.week.start_us, hand.workspace.submit
     names = [holder.name for holder in hand.holders]
     submit("accounts", b"", start_us, lambda _: open_accounts(["servicer", *names], [WALLETS, BUYER]))
@@ -55,6 +54,7 @@ def connect(hand: Stagehand) -> dict[str, Any]:
         start_us,
         lambda _: enrol_rack(RACK, OPERATOR, ZONE, key, RACK_MODEL.accelerators, rack_w, start_us),
     )
+    battery.enrol(hand)
     submit("offer", b"", start_us, lambda world: offer(world, TERMS))
     sizes = [roof.size_w for roof in hand.roofs]
     return {
@@ -62,6 +62,7 @@ def connect(hand: Stagehand) -> dict[str, Any]:
         "capacity_w": sum(sizes),
         "smallest_w": min(sizes),
         "largest_w": max(sizes),
+        "battery_w": battery.POWER_W,
         "rack_w": RACK_W,
         "accelerators": RACK_MODEL.accelerators,
         "holders": len(names),
@@ -99,17 +100,6 @@ def _meter_day(hand: Stagehand, number: int) -> None:
     hand.workspace.submit(f"meter:{number}", b"", at_us, lambda world: ingest(world, raws, at_us))
 
 
-def readings_of(hand: Stagehand, key: str) -> Columns:
-    """The reading columns that a recorded intake sealed."""
-    receipt = hand.workspace.store.receipt(key)
-    if receipt is None:
-        raise LookupError(key)
-    for row in hand.workspace.facts(receipt.first_seq, receipt.first_seq + receipt.facts):
-        if isinstance(row.recorded.fact, ReadingsVerified) and row.segment:
-            return hand.workspace.store.columns(row.segment, FORMATS[row.recorded.fact.segment.format])
-    raise LookupError(key)
-
-
 def certificates(hand: Stagehand) -> dict[str, Any]:
     """Every verified Wh gets its hourly certificate."""
     with hand.bar("issuing hourly certificates", len(hand.days)) as step:
@@ -123,6 +113,6 @@ def certificates(hand: Stagehand) -> dict[str, Any]:
 
 
 def _certify_day(hand: Stagehand, number: int) -> None:
-    readings = [readings_of(hand, f"meter:{number}")]
+    readings = [hand.readings(f"meter:{number}")]
     at_us = hand.days[number].stop_us
     hand.workspace.submit(f"certify:{number}", b"", at_us, lambda world: certify(world, readings, ZONE))

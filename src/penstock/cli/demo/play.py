@@ -21,8 +21,11 @@ from penstock.cli.demo.sunshine import Sunshine
 from penstock.cli.show import progress
 from penstock.errors import Conflict, Corrupt
 from penstock.journal.fact import Entry
+from penstock.journal.formats import FORMATS
 from penstock.journal.kinds.compute import CreditsOffered, RackRegistered
+from penstock.journal.kinds.energy import ReadingsVerified
 from penstock.journal.kinds.ledger import WorkspaceOpened
+from penstock.journal.segment import Columns
 from penstock.keys import derive_seed
 from penstock.period import DAY_US, QUARTER_HOUR_US, Period, parse_iso
 from penstock.store.disk import disk_errors
@@ -135,6 +138,16 @@ class Stagehand:
     def requests(self, day: int) -> demand.Demand:
         """A day's modelled requests."""
         return demand.requests(self.settings.seed, day, self.days[day])
+
+    def readings(self, key: str) -> Columns:
+        """The reading columns that a recorded intake sealed; raises LookupError where none did."""
+        receipt = self.workspace.store.receipt(key)
+        if receipt is None:
+            raise LookupError(key)
+        for row in self.workspace.facts(receipt.first_seq, receipt.first_seq + receipt.facts):
+            if isinstance(row.recorded.fact, ReadingsVerified) and row.segment:
+                return self.workspace.store.columns(row.segment, FORMATS[row.recorded.fact.segment.format])
+        raise LookupError(key)
 
     def recorded(self, key: str) -> bool:
         """Whether a command was recorded before."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from penstock.cli.demo import capital_acts, compute_acts, energy_acts, income_acts, proof_acts, spoken
+from penstock.cli.demo import battery, capital_acts, compute_acts, energy_acts, income_acts, proof_acts, spoken
 from penstock.cli.demo.fleet import Cloud
 from penstock.cli.demo.play import Settings, Size, Stage, Stagehand, perform, stagehand
 from penstock.cli.demo.story import write_story
@@ -28,6 +28,7 @@ ACTS: Final[list[Act]] = [
     ("connect", "Rooftops, a rack and investors connect", energy_acts.connect),
     ("meter", "A week of signed readings is verified", energy_acts.meter),
     ("certify", "Every verified Wh gets its hourly certificate", energy_acts.certificates),
+    ("store", "A battery keeps noon for the evening", battery.store),
     ("serve", "The rack answers, only in hours it can match", compute_acts.answers),
     ("launch", "The deal goes on chain", capital_acts.capital),
     ("pay", "Answers are sold; each day the waterfall pays", capital_acts.periods),

@@ -91,6 +91,7 @@ def _connect(figures: dict[str, Any]) -> None:
     _line(
         f"a rack of {figures['rack_w'] / 1000:,.0f} kW with {figures['accelerators']} accelerators, its meter enrolled"
     )
+    _line(f"a battery of {figures['battery_w'] / 1000:,.0f} kW, one meter for what goes in and what comes out")
     _line(f"{figures['holders']:,} investors")
 
 
@@ -111,6 +112,15 @@ def _meter(figures: dict[str, Any]) -> None:
 def _certify(figures: dict[str, Any]) -> None:
     issued = f"{figures['titles']:,} hourly certificates over {kwh(figures['issued_wh'])}"
     _line(f"{issued}: every verified Wh of a whole hour, once")
+
+
+def _store(figures: dict[str, Any]) -> None:
+    _line(f"{kwh(figures['charged_wh'])} bought at noon with their certificates, which are claimed for the charge")
+    _line(
+        f"{kwh(figures['discharged_wh'])} given back after sunset; {kwh(figures['loss_wh'])} lost, unit by unit "
+        f"({figures['efficiency']} comes back)"
+    )
+    _line("its certificates look through to the roofs: sunshine of noon, in evening hours")
 
 
 def _serve(figures: dict[str, Any]) -> None:
@@ -259,6 +269,7 @@ _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "connect": _connect,
     "meter": _meter,
     "certify": _certify,
+    "store": _store,
     "serve": _serve,
     "launch": _launch,
     "pay": _pay,
