@@ -6,6 +6,7 @@ Where the register that drew issues consumption certificates, those are used up 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -78,10 +79,16 @@ def moved(
 
     Raises as `Books.check_moves`.
     """
+    entry = move_entry(right, parts, state, asked, target)
+    world.books.check_moves(right, cast(Segment, entry.segment).columns, at_us)
+    return entry
+
+
+def move_entry(right: Right, parts: Columns, state: TitleState, asked: Claim, target: Column | None = None) -> Entry:
+    """As `moved`, unchecked: for titles that an earlier fact of the same command issues or moves."""
     columns = {name: parts[name] for name in ("register", "start", "stop")}
     columns |= {"source": parts["holder"], "target": parts["holder"] if target is None else target}
     columns["state"] = np.full(len(parts["start"]), TITLE_STATES.index(state), dtype=np.uint8)
-    world.books.check_moves(right, columns, at_us)
     segment = Segment(MOVES, columns)
     quantity = int(np.sum(parts["stop"] - parts["start"]))
     start_us, stop_us = (asked.period.start_us, asked.period.stop_us) if asked.period else (0, 0)

@@ -41,12 +41,12 @@ def consume_on(workspace: Workspace, key: str, asked: Consumption, at_us: int) -
     terms = replace(HOURLY, interval_us=asked.interval_us)
 
     def decide(world: World) -> list[Entry]:
-        return consume(world, list(_drawn(workspace)), asked.zone, terms)
+        return consume(world, list(verified(workspace)), asked.zone, terms)
 
     return done(workspace, key, asked, at_us, decide)
 
 
-def _drawn(workspace: Workspace) -> Iterator[Columns]:
+def verified(workspace: Workspace) -> Iterator[Columns]:
     """Every verified reading, in order; those behind the end of a register's certificates are passed over later."""
     for row in workspace.facts():
         if isinstance(row.recorded.fact, ReadingsVerified):

@@ -29,6 +29,7 @@ PURPOSE: Final = "matched to consumption"
 UNPRICED: Final = 2**62
 """Where a lot has no price it goes last."""
 WHOLE_BASIS_POINTS: Final = 10_000
+MINUTE_US: Final = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,12 @@ def plan_hours(world: World, asked: Hours, at_us: int) -> Matched:
     period = Period(asked.start_us, asked.stop_us)
     if asked.certificates.spans or asked.certificates.quantity_wh or asked.certificates.share_basis_points:
         raise Invalid("match.selection", "A match takes what suits what was drawn.", hint="Only narrow what may suit.")
-    supply = _held(world, (asked.account,), Right.ATTRIBUTE, period, at_us)
+    supply = titles_held(world, (asked.account,), Right.ATTRIBUTE, period, at_us)
     fits = suits(world, asked.certificates, supply)
     supply = {name: column[fits] for name, column in supply.items()}
-    demand = _held(world, asked.consumers or (asked.account,), Right.CONSUMPTION, period, at_us)
+    demand = titles_held(world, asked.consumers or (asked.account,), Right.CONSUMPTION, period, at_us)
     price = _prices(world, asked) if asked.rules.preference is Preference.CHEAPEST else None
-    sides = _side(world, supply, price), _side(world, demand, None)
+    sides = side_of(world, supply, price), side_of(world, demand, None)
     return Matched(supply, demand, match(*sides, world.books.lots.texts, asked.rules))
 
 
@@ -131,14 +132,19 @@ def preview(world: World, asked: Hours, at_us: int) -> Row:
     """What a match would come to: in all, and by zone and interval of consumption. Raises as `plan_hours`."""
     found = plan_hours(world, asked, at_us)
     zone = world.books.lots.column("zone")[found.demand["lot"]]
-    keys = np.column_stack([found.demand["interval_us"], zone]) if len(zone) else np.zeros((0, 2), dtype=np.int64)
-    present, cell = np.unique(keys, axis=0, return_inverse=True)
+    zones = world.books.lots.texts
+    present, cell = np.unique(found.demand["interval_us"] // MINUTE_US * len(zones) + zone, return_inverse=True)
     drawn, matched = (np.zeros(len(present), dtype=np.int64) for _ in range(2))
-    np.add.at(drawn, cell.ravel(), found.demand["stop"] - found.demand["start"])
-    np.add.at(matched, cell.ravel()[found.edges.right], found.edges.units)
+    np.add.at(drawn, cell, found.demand["stop"] - found.demand["start"])
+    np.add.at(matched, cell[found.edges.right], found.edges.units)
     rows = [
-        {"interval": iso(at), "zone": world.books.lots.texts[number], "drawn_wh": want, "matched_wh": got}
-        for (at, number), want, got in zip(present.tolist(), drawn.tolist(), matched.tolist(), strict=True)
+        {
+            "interval": iso(at // len(zones) * MINUTE_US),
+            "zone": zones[at % len(zones)],
+            "drawn_wh": want,
+            "matched_wh": got,
+        }
+        for at, want, got in zip(present.tolist(), drawn.tolist(), matched.tolist(), strict=True)
     ]
     whole, got = int(drawn.sum()), int(matched.sum())
     return {
@@ -151,19 +157,22 @@ def preview(world: World, asked: Hours, at_us: int) -> Row:
     }
 
 
-def _held(world: World, accounts: tuple[str, ...], right: Right, period: Period, at_us: int) -> dict[str, Column]:
+def titles_held(world: World, accounts: tuple[str, ...], right: Right, period: Period, at_us: int) -> dict[str, Column]:
     """Titles that accounts hold in a period and that have not expired, in order of issue."""
     book, numbers = world.books.titles[right], [world.books.accounts.id_of(one) for one in dict.fromkeys(accounts)]
-    found = [book.owned(number, (TitleState.HELD,)) for number in numbers]
-    rows = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
-    fits = (rows["interval_us"] >= period.start_us) & (rows["interval_us"] < period.stop_us)
+    rows = book.owned(numbers[0] if len(numbers) == 1 else None, (TitleState.HELD,))
+    fits = (
+        np.isin(rows["holder"], numbers)
+        & (rows["interval_us"] >= period.start_us)
+        & (rows["interval_us"] < period.stop_us)
+    )
     fits &= ~world.books.expired(rows["lot"], rows["interval_us"], at_us)
     kept = np.flatnonzero(fits)
     kept = kept[np.lexsort((rows["start"][kept], rows["register"][kept], rows["lot"][kept]))]
     return {name: column[kept] for name, column in rows.items()}
 
 
-def _side(world: World, rows: Columns, price: Column | None) -> Side:
+def side_of(world: World, rows: Columns, price: Column | None) -> Side:
     lots = world.books.lots
     length_us = np.where(lots.column("interval_us") == 0, HOUR_US, lots.column("interval_us"))
     return Side(
