@@ -136,6 +136,11 @@ class Sequencer(Generic[W]):
                 self._turns.leave(turn)
         return turn.answers()
 
+    @property
+    def waiting(self) -> int:
+        """Commands whose turn has not come."""
+        return self._turns.waiting
+
     def read(self, look: Callable[[W], T]) -> T:
         """What ``look`` finds in the world of committed facts; it must not change or keep what it is shown."""
         with self._lock:

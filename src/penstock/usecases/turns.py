@@ -88,6 +88,11 @@ class Turns(Generic[Work, Answer]):
                 following.leads = True
                 following.wake()
 
+    @property
+    def waiting(self) -> int:
+        """Pieces of work that nobody has taken yet."""
+        return len(self._queue)
+
     def take(self, most: int) -> list[Waiting[Work, Answer]]:
         """The next pieces of work; for the leader."""
         with self._lock:
