@@ -28,7 +28,7 @@ from penstock.cli import (
     store,
     trace,
 )
-from penstock.cli.certificates import carbon, match, on_chain
+from penstock.cli.certificates import account, carbon, exchange, match, on_chain, order
 from penstock.cli.certificates import storage as certificate_storage
 from penstock.errors import PenstockError
 
@@ -55,6 +55,9 @@ certificate.app.add_typer(on_chain.app, name="chain")
 certificate.app.add_typer(match.app, name="match")
 certificate.app.add_typer(certificate_storage.app, name="storage")
 certificate.app.add_typer(carbon.app, name="carbon")
+certificate.app.add_typer(account.app, name="account")
+certificate.app.add_typer(order.app, name="order")
+certificate.app.add_typer(exchange.app, name="exchange")
 app.add_typer(deal.app, name="deal")
 app.add_typer(chain.app, name="chain")
 app.add_typer(trace.app, name="trace")

@@ -96,8 +96,8 @@ class Work(StrEnum):
 class OffsetRetired:
     """Certificates retired for AI work: the move right before this fact says which.
 
-    ``energy_mj`` is what the work took, ``quantity_wh`` the same rounded up. ``number`` names an answer of a rack;
-    for a rack or model the work is that of ``start_us`` to ``stop_us``.
+    ``energy_mj`` is what the work took, ``quantity_wh`` the same rounded up. ``number`` names an answer of a rack, -1
+    all that a rack or model did so far. ``start_us`` to ``stop_us`` is when the certificates were produced.
     """
 
     KIND: ClassVar[str] = "offset.retired"

@@ -7,7 +7,7 @@ method's buffer. So the same Wh is never certificate and carbon credit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +24,11 @@ from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import ASSURANCES, LinkKind, RegisterKind, Right, TitleState, Unit
 from penstock.period import Period, from_us, to_us
 from penstock.usecases.claim import Claim, moved
+from penstock.usecases.registry.desk import Done, done
+from penstock.usecases.registry.offset import of_intervals
+from penstock.usecases.registry.selection import Selection, Use, quantity_of, select, usable
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
-
-CARBON_STATES: Final = (TitleState.HELD, TitleState.RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,29 @@ class Crediting:
     method: str
     version: str
     holder: str
+    statement: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose certificates are to be credited, which, and how: what a key stands for."""
+
+    account: str
+    selection: Selection
+    crediting: Crediting
+
+
+@dataclass(frozen=True, slots=True)
+class Using:
+    """So many grams of an account's credits, of one register or any, retired - or handed to ``target``."""
+
+    account: str
+    grams: int
+    register: str = ""
+    target: str = ""
+    beneficiary: str = ""
+    reason: str = ""
     statement: str = ""
     by: str = ""
 
@@ -55,7 +79,7 @@ def avoid(world: World, parts: Columns, asked: Crediting) -> list[Entry]:
     at = grams_down(world.carbon.avoided_ug(urn), avoided.avoided_ug)
     if at[-1] == at[0]:
         raise Refused("carbon.no_gram", "This avoided less than a gram.", hint="Credit more at once.")
-    period = _of_intervals(world, parts)
+    period = of_intervals(world, parts)
     claimed = Claim("", f"{PURPOSE} {urn}", period, asked.statement, asked.by)
     opened = [] if urn in world.books.registers else [_opened(urn)]
     target = world.books.registers.id_of(urn) if not opened else len(world.books.registers)
@@ -70,11 +94,6 @@ def avoid(world: World, parts: Columns, asked: Crediting) -> list[Entry]:
 
 def _opened(urn: str) -> Entry:
     return Entry(RegisterOpened(urn, Unit.G_CO2E, RegisterKind.COUNTED, (Right.CARBON,)))
-
-
-def _of_intervals(world: World, parts: Columns) -> Period:
-    length_us = int(world.books.lots.column("interval_us")[parts["lot"]].max())
-    return Period(int(parts["interval_us"].min()), int(parts["interval_us"].max()) + length_us)
 
 
 def _links(parts: Columns, target: int, at: Column, period: Period) -> Entry:
@@ -129,6 +148,17 @@ def _titles(
     return Entry(fact, segment)
 
 
+def avoid_on(workspace: Workspace, key: str, account: str, selection: Selection, asked: Crediting, at_us: int) -> Done:
+    """Credit certificates of ``account`` under a key; the same key again tells what it did. Raises as `avoid`."""
+
+    def decide(world: World) -> list[Entry]:
+        parts = usable(world, account, selection, Use(TitleState.RETIRED, ""), at_us)
+        world.participants.check_may(asked.by, account, "retire", quantity_of(parts))
+        return avoid(world, parts, asked)
+
+    return done(workspace, key, Asked(account, selection, asked), at_us, decide)
+
+
 def use_credits(world: World, parts: Columns, asked: Claim, target: str = "") -> list[Entry]:
     """The fact that retires carbon credits (parts of ``Right.CARBON`` titles), or hands them to ``target``.
 
@@ -139,6 +169,21 @@ def use_credits(world: World, parts: Columns, asked: Claim, target: str = "") ->
     world.carbon.check_moves({"source": parts["holder"]}, state)
     to = np.full(len(parts["start"]), world.books.accounts.id_of(target), dtype=np.int32) if target else None
     return [moved(world, Right.CARBON, parts, state, asked, to)]
+
+
+def use_credits_on(workspace: Workspace, key: str, using: Using, at_us: int) -> Done:
+    """Use carbon credits of an account under a key. Raises as `use_credits`."""
+    selection = Selection(quantity_wh=using.grams, register=using.register)
+
+    def decide(world: World) -> list[Entry]:
+        parts = select(world, using.account, selection, right=Right.CARBON)
+        world.participants.check_may(using.by, using.account, "transfer" if using.target else "retire", 0)
+        if using.target:
+            world.participants.check_receives(using.account, using.target)
+        claimed = Claim(using.beneficiary, using.reason, None, using.statement, using.by)
+        return use_credits(world, parts, claimed, using.target)
+
+    return done(workspace, key, using, at_us, decide)
 
 
 def credit_rows(workspace: Workspace) -> list[dict[str, Any]]:

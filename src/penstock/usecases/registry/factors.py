@@ -10,14 +10,16 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Any, Final
 
 import numpy as np
+import yaml
 
 from penstock.energy.carbon.factors import FactorName
 from penstock.errors import Invalid
 from penstock.journal.fact import Entry
 from penstock.journal.formats import FACTORS
-from penstock.journal.kinds.carbon import FactorsPublished, MethodAdopted
+from penstock.journal.kinds.carbon import Baseline, FactorsPublished, MethodAdopted
 from penstock.journal.kinds.ledger import AccountOpened
 from penstock.journal.segment import Column, Columns, Segment
+from penstock.journal.words import Assurance, Technology
 from penstock.period import iso, parse_iso
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
@@ -30,6 +32,20 @@ HEADS: Final = (
     "residual_g_per_kwh",
     "marginal_g_per_kwh",
     "carbon_free_percent",
+)
+_METHOD: Final = (
+    "method",
+    "version",
+    "baseline",
+    "source",
+    "factors_version",
+    "additionality",
+    "commissioned_from",
+    "crediting_years",
+    "technologies",
+    "assurance",
+    "buffer_bp",
+    "buffer",
 )
 ROWS_MAX: Final = 5_000_000
 _FIGURES: Final = dict(zip(HEADS[3:6], ("average", "residual", "marginal"), strict=True))
@@ -58,6 +74,48 @@ def adopt(world: World, method: MethodAdopted) -> list[Entry]:
     world.carbon.check_method(method)
     opened = [] if method.buffer in world.books.accounts else [Entry(AccountOpened(method.buffer))]
     return [*opened, Entry(method)]
+
+
+def adopt_on(workspace: Workspace, text: str, at_us: int) -> dict[str, Any]:
+    """Adopt the method of a YAML text; the same text again is answered as the first time. Raises as `adopt`."""
+    method = method_of_text(text)
+    asked = text.encode()
+    key = f"method:{hashlib.sha256(asked).hexdigest()[:32]}"
+    receipt = workspace.submit(key, asked, at_us, lambda world: adopt(world, method))
+    found = {"method": method.method, "version": method.version, "buffer": method.buffer}
+    return {**found, "fact": receipt.first_seq + receipt.facts - 1, "repeated": receipt.repeated}
+
+
+def method_of_text(text: str) -> MethodAdopted:
+    """A method from YAML: its fields by name, words and whole numbers, an instant for ``commissioned_from``.
+
+    Raises:
+        Invalid: ``method.malformed``.
+    """
+    hint = f"Its fields: {', '.join(_METHOD)}."
+    try:
+        said = yaml.safe_load(text)
+        if not isinstance(said, dict) or said.keys() != set(_METHOD):
+            raise ValueError("fields")
+        whole = [said["crediting_years"], said["buffer_bp"]]
+        if not all(type(one) is int for one in whole) or not isinstance(said["technologies"], list):
+            raise ValueError("numbers")
+        return MethodAdopted(
+            str(said["method"]),
+            str(said["version"]),
+            Baseline(said["baseline"]),
+            str(said["source"]),
+            str(said["factors_version"]),
+            str(said["additionality"]),
+            parse_iso(str(said["commissioned_from"])),
+            said["crediting_years"],
+            tuple(Technology(one) for one in said["technologies"]),
+            Assurance(said["assurance"]),
+            said["buffer_bp"],
+            str(said["buffer"]),
+        )
+    except (yaml.YAMLError, ValueError, Invalid) as error:
+        raise Invalid("method.malformed", "This is not a method of avoided emissions.", hint=hint) from error
 
 
 def factors_of_csv(text: str) -> tuple[tuple[str, ...], dict[str, Column]]:

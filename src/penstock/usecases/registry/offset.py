@@ -5,7 +5,7 @@ The work's energy is read from the links, in millijoules, and rounded up to Wh: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,15 @@ import numpy as np
 from penstock.errors import NotFound, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.carbon import OffsetRetired, Work
-from penstock.journal.kinds.compute import AnswersServed, RackRegistered
+from penstock.journal.kinds.compute import RackRegistered
 from penstock.journal.segment import Columns
 from penstock.journal.words import LinkKind, Right, TitleState
 from penstock.period import Period
 from penstock.trace.lineage import answer_span
 from penstock.units import MJ_PER_WH
 from penstock.usecases.claim import Claim, moved
+from penstock.usecases.registry.desk import Done, done
+from penstock.usecases.registry.selection import Selection, Use, usable
 from penstock.usecases.serve import billed_register
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
@@ -35,6 +37,15 @@ class Offset:
     number: int = 0
     statement: str = ""
     by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose certificates, which suit, and for what: what a key stands for."""
+
+    account: str
+    filters: Selection
+    offset: Offset
 
 
 def energy_mj(world: World, asked: Offset) -> int:
@@ -106,6 +117,25 @@ def offset(world: World, parts: Columns, asked: Offset, period: Period) -> list[
     return [moved(world, Right.ATTRIBUTE, parts, TitleState.RETIRED, retired), Entry(fact)]
 
 
+def offset_on(workspace: Workspace, key: str, account: str, filters: Selection, asked: Offset, at_us: int) -> Done:
+    """Retire as many of an account's certificates as the work took, of those that suit. Raises as `offset`."""
+
+    def decide(world: World) -> list[Entry]:
+        _, due_wh = needed(world, asked)
+        exactly = replace(filters, quantity_wh=due_wh)
+        parts = usable(world, account, exactly, Use(TitleState.RETIRED, asked.beneficiary), at_us)
+        world.participants.check_may(asked.by, account, "retire", due_wh)
+        return offset(world, parts, asked, of_intervals(world, parts))
+
+    return done(workspace, key, Asked(account, filters, asked), at_us, decide)
+
+
+def of_intervals(world: World, parts: Columns) -> Period:
+    """From the first interval of certificates to the end of the last."""
+    length_us = world.books.lots.column("interval_us")[parts["lot"]]
+    return Period(int(parts["interval_us"].min()), int((parts["interval_us"] + length_us).max()))
+
+
 def needed(world: World, asked: Offset) -> tuple[int, int]:
     """The work's energy [mJ], and the Wh to retire for it: less what was retired for this rack or model before.
 
@@ -123,13 +153,6 @@ def needed(world: World, asked: Offset) -> tuple[int, int]:
     if due_wh < 1:
         raise Refused("offset.nothing", "There is no energy of this work left to offset.", work=asked.name)
     return mj, due_wh
-
-
-def served_period(workspace: Workspace, rack: str) -> Period | None:
-    """When a rack served, by its facts; None where it did not."""
-    facts = [row.recorded.fact for row in workspace.facts()]
-    served = [fact for fact in facts if isinstance(fact, AnswersServed) and fact.rack == rack]
-    return Period(min(one.start_us for one in served), max(one.stop_us for one in served)) if served else None
 
 
 def offset_rows(workspace: Workspace) -> list[dict[str, Any]]:

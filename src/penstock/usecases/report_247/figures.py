@@ -57,10 +57,11 @@ def tally(scope: Scope, borders: Borders, claims: Columns, hour: Column, grid: l
     hours = borders.position.shape[1] - 1
     made = _nothing(len(scope), len(scope.zones), hours, len(hour))
     made.filled = borders.filled
+    bounds = np.searchsorted(claims["row"], np.arange(len(scope) + 1))
     for rows, zone in _parts(scope, hours):
         drawn, known = borders.drawn(rows)
         matched = np.zeros_like(drawn)
-        part = slice(*np.searchsorted(claims["row"], [rows.start, rows.stop]))
+        part = slice(int(bounds[rows.start]), int(bounds[rows.stop]))
         made.counted[part] = lay(
             claims["row"][part] - rows.start, claims["start"][part], claims["stop"][part], hour[part],
             borders.position[rows], matched,
