@@ -26,9 +26,10 @@ class ProposalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposal, since when [us], and who ended it."""
+    """A proposal, whose it is, since when [us], and who ended it."""
 
     proposed: ActProposed
+    organisation: str
     since_us: int
     state: ProposalState = ProposalState.OPEN
     ended_by: str = ""
@@ -58,12 +59,12 @@ class Approvals:
             hint = "Propose it: penstock certificate account propose"
             raise Refused("account.two_persons", "This takes two members.", hint=hint, act=act)
 
-    def carries_out(self, by: str, organisation: str, act: str, account: str = "") -> bool:
+    def carries_out(self, by: str, organisation: str, act: str) -> bool:
         """Whether ``by`` is the proposal that was just approved, and this is what it is about."""
         if not self._carried_out or by != by_proposal(self._carried_out):
             return False
-        proposed = self.proposals[self._carried_out - 1].proposed
-        return act == proposed.act and proposed.account in (account, organisation)
+        found = self.proposals[self._carried_out - 1]
+        return (found.proposed.act, found.organisation) == (act, organisation)
 
     def proposal(self, number: int) -> Proposal:
         """A proposal by its number; NotFound ``proposal.unknown``."""
@@ -99,13 +100,13 @@ class Approvals:
         if at_us != self._at_us:
             self._carried_out = 0
 
-    def apply(self, recorded: Recorded) -> None:
-        """Fold one fact, checked already."""
+    def apply(self, recorded: Recorded, organisation: str) -> None:
+        """Fold one fact, checked already; ``organisation`` is whose proposal it is, where it is one."""
         fact = recorded.fact
         if isinstance(fact, ApprovalRuled):
             self.rules[fact.organisation] = fact
         elif isinstance(fact, ActProposed):
-            self.proposals.append(Proposal(fact, recorded.at_us))
+            self.proposals.append(Proposal(fact, organisation, recorded.at_us))
         elif isinstance(fact, ActApproved):
             self._end(fact.proposal, ProposalState.EXECUTED, fact.by)
             self._carried_out, self._at_us = fact.proposal, recorded.at_us

@@ -161,16 +161,23 @@ def check_proposed(people: Participants, fact: ActProposed, at_us: int) -> None:
 
 
 def check_approved(people: Participants, fact: ActApproved, at_us: int) -> None:
-    """That another member, an approver, agrees. Raises as `Approvals.check_second` and `check_role`."""
+    """That another member, an approver, agrees.
+
+    Raises:
+        Refused: ``proposal.changed`` where the account is another organisation's by now. As `Approvals.check_second`
+        and `check_role`.
+    """
     found = people.approvals.check_second(fact.proposal, fact.by, at_us)
-    people.check_role(fact.by, organisation_in(people, found.proposed), APPROVE)
+    people.check_role(fact.by, found.organisation, APPROVE)
+    if organisation_in(people, found.proposed) != found.organisation:
+        raise Refused("proposal.changed", "The account is another organisation's by now.", proposal=fact.proposal)
 
 
 def check_dropped(people: Participants, fact: ProposalDropped, at_us: int) -> None:
     """That who made a proposal withdraws it, or an approver or the operator declines it; raises as `check_approved`."""
     found = people.approvals.check_open(fact.proposal, at_us)
     if fact.by not in (*OPERATORS, found.proposed.by):
-        people.check_role(fact.by, organisation_in(people, found.proposed), APPROVE)
+        people.check_role(fact.by, found.organisation, APPROVE)
 
 
 def check_order(people: Participants, fact: OrderPlaced, _at_us: int) -> None:
@@ -183,7 +190,7 @@ def check_order(people: Participants, fact: OrderPlaced, _at_us: int) -> None:
     people.accounts.id_of(fact.account)
     people.orders.check_placed(fact)
     people.check_may(fact.by, fact.account, "order")
-    if not people.approvals.carries_out(fact.by, fact.account, "order"):
+    if not people.approvals.carries_out(fact.by, people.organisation_of.get(fact.account, ""), "order"):
         people.check_may(fact.by, fact.account, fact.act.value)
     if fact.act is Recurring.TRANSFER:
         people.check_receives(fact.account, fact.target)

@@ -17,12 +17,12 @@ from penstock.energy.recurring import Orders
 from penstock.energy.roles import ADMINISTER, OPERATORS, ROLE_FOR
 from penstock.errors import Refused
 from penstock.journal.fact import Recorded
-from penstock.journal.kinds.account import Role
+from penstock.journal.kinds.account import ActProposed, Role
 from penstock.journal.kinds.energy import TitlesMoved
 from penstock.journal.kinds.ledger import WorkspaceOpened
 from penstock.journal.register import Accounts
 from penstock.journal.segment import Columns
-from penstock.journal.words import Right, TitleState
+from penstock.journal.words import TitleState
 
 _ACT_OF: Final = {
     TitleState.RESERVED: "reserve",
@@ -67,7 +67,7 @@ class Participants:
             Refused: ``account.not_member``, ``account.role``, ``account.two_persons``.
         """
         organisation = self.organisation_of.get(account, "")
-        if by in OPERATORS or self.approvals.carries_out(by, account, act):
+        if by in OPERATORS or self.approvals.carries_out(by, organisation, act):
             return
         self.check_role(by, organisation, act)
         self.approvals.check_alone(organisation, act, energy_wh)
@@ -116,25 +116,30 @@ class Participants:
         elif isinstance(fact, TitlesMoved) and columns is not None:
             self._check_moved(fact, columns)
         membership.fold(self, recorded)
-        self.approvals.apply(recorded)
+        self.approvals.apply(recorded, membership.organisation_in(self, fact) if isinstance(fact, ActProposed) else "")
         self.orders.apply(recorded, columns)
 
     def _check_moved(self, fact: TitlesMoved, columns: Columns) -> None:
-        """That who asked for these moves may have: the operator may all."""
+        """That who asked for these moves may have: the operator may all.
+
+        How much one member does alone is judged where the act is decided: a move does not tell which act it is of.
+        """
         if fact.by in OPERATORS:
             return
         sources, targets = columns["source"], columns["target"]
         stays = bool((sources == targets).all())
         act = _ACT_OF.get(fact.state, "release" if stays else "transfer")
-        energy_wh = fact.quantity if fact.right is Right.ATTRIBUTE else 0
         freed = fact.beneficiary if act == "release" and fact.beneficiary in self.accounts else ""
         for number in np.unique(sources).tolist():
-            name = self.accounts.name(number)
-            if not self.orders.carries_out(fact.by, name, act):
-                self.check_may(fact.by, freed or name, act, energy_wh)
+            self._check_moves(fact.by, freed or self.accounts.name(number), act)
         if not stays and self.whitelists:
             for source, target in np.unique(np.column_stack([sources, targets]), axis=0).tolist():
                 self.check_receives(self.accounts.name(source), self.accounts.name(target))
+
+    def _check_moves(self, by: str, account: str, act: str) -> None:
+        organisation = self.organisation_of.get(account, "")
+        if not (self.orders.carries_out(by, account, act) or self.approvals.carries_out(by, organisation, act)):
+            self.check_role(by, organisation, act)
 
     def digest(self) -> bytes:
         """sha256 over all of it."""

@@ -6,8 +6,9 @@ that is another amount by then, it has to be proposed again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Any, Final, cast
 
 from penstock.energy.approval import Proposal, ProposalState, by_proposal
@@ -33,9 +34,11 @@ from penstock.period import iso
 from penstock.usecases.registry.account import say
 from penstock.usecases.registry.desk import Done, done
 from penstock.usecases.registry.export_certificates import Export, export
+from penstock.usecases.registry.match_hours import Hours, match_hours
 from penstock.usecases.registry.recurring import place_order
 from penstock.usecases.registry.reserve import Release, Reserve, release, reserve
 from penstock.usecases.registry.retire import Retirement, retire
+from penstock.usecases.registry.selection import Named, Selection
 from penstock.usecases.registry.transfer import Transfer, transfer
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
@@ -58,6 +61,7 @@ ACTS: Final = (
     Act("retire", Retirement, retire),
     Act("reserve", Reserve, reserve),
     Act("release", Release, release),
+    Act("claim", Hours, match_hours),
     Act("export", Export, export),
     Act("order", OrderPlaced, place_order),
     *(
@@ -81,9 +85,11 @@ def propose(world: World, asked: Propose, at_us: int) -> list[Entry]:
     """The fact of a proposal; what it asks for could be done now.
 
     Raises:
-        Invalid: ``proposal.act``, ``proposal.form``. Refused: as `Participants.check_role`. As the act itself.
+        Invalid: ``proposal.act``, ``proposal.form``. Refused: ``proposal.organisation`` where it is about accounts of
+        more than one. As `Participants.check_role` and the act itself.
     """
     act = _act_of(type(asked.asked))
+    _check_one_organisation(world, asked.asked)
     entries = act.decide(world, replace(asked.asked, by=""), at_us)
     fact = ActProposed(
         proposal=len(world.participants.approvals.proposals) + 1,
@@ -108,6 +114,7 @@ def approve(world: World, fact: ActApproved, at_us: int) -> list[Entry]:
     check(world.participants, fact, at_us)
     proposed = world.participants.approvals.proposal(fact.proposal).proposed
     asked = read_asked(proposed)
+    _check_one_organisation(world, asked)
     entries = _act_of(type(asked)).decide(world, asked, at_us)
     if _energy_wh(entries) != proposed.energy_wh:
         hint = "Propose it again."
@@ -175,6 +182,44 @@ def read_asked(proposed: ActProposed) -> Any:
     raise Invalid("proposal.act", "This is not an act that can be proposed.")
 
 
+def asked_of_json(raw: bytes) -> Any:
+    """An act as people write it, ``{"act": "Transfer", "asked": {...}}``: what is left out is as by default.
+
+    Raises:
+        Invalid: ``proposal.act``, ``proposal.json``.
+    """
+    try:
+        said = json.loads(raw)
+        form = next(act.form for act in ACTS if act.form.__name__ == said["act"])
+        return from_plain(form, _completed(form, {**said["asked"], "by": ""}))
+    except StopIteration:
+        raise Invalid("proposal.act", "This is not an act that can be proposed.") from None
+    except (ValueError, TypeError, KeyError, AttributeError, Invalid):
+        hint = "Compare: penstock certificate account proposals --json"
+        raise Invalid("proposal.json", "This is not an act as it is written.", hint=hint) from None
+
+
+def _completed(form: type[Any], said: dict[str, Any]) -> Any:
+    """Plain values of every field, those that are not said as by default."""
+    plain: dict[str, Any] = {}
+    for field in fields(form):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if field.name in said:
+            plain[field.name] = _plain(said[field.name], default)
+        elif default is not MISSING:
+            plain[field.name] = to_plain(default)
+    return plain | {name: value for name, value in said.items() if name not in plain}
+
+
+def _plain(value: Any, default: Any) -> Any:
+    if isinstance(value, dict):
+        form: Any = type(default) if is_dataclass(default) else Selection if "register" not in value else Named
+        return _completed(form, value)
+    if isinstance(value, list):
+        return [_plain(one, MISSING) for one in value]
+    return str(value) if type(value) is int else value
+
+
 def _written(asked: Any) -> str:
     return dump({"act": type(asked).__name__, "asked": to_plain(replace(asked, by=""))}).decode()
 
@@ -196,6 +241,13 @@ def _concerns(world: World, asked: Any) -> str:
     if isinstance(asked, Release) and asked.beneficiary:
         return asked.beneficiary
     return cast(str, asked.account)
+
+
+def _check_one_organisation(world: World, asked: Any) -> None:
+    """Members of one organisation decide: others' accounts are not theirs. Raises Refused ``proposal.organisation``."""
+    accounts = (asked.account, *asked.consumers) if isinstance(asked, Hours) else ()
+    if len({world.participants.organisation_of.get(account) for account in accounts}) > 1:
+        raise Refused("proposal.organisation", "A proposal is about accounts of one organisation.")
 
 
 def _energy_wh(entries: Sequence[Entry]) -> int:

@@ -25,7 +25,7 @@ from penstock.period import iso
 from penstock.usecases.claim import Claim, moved
 from penstock.usecases.fleet import segment_of
 from penstock.usecases.registry.desk import Done, done
-from penstock.usecases.registry.selection import Selection, Use, quantity_of, usable
+from penstock.usecases.registry.selection import Named, Selection, Use, quantity_of, usable
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
@@ -83,6 +83,15 @@ def export_on(workspace: Workspace, key: str, asked: Export, at_us: int) -> tupl
     """Record an export under a key; what it did, and the CSV file for the other side. Raises as `export`."""
     found = done(workspace, key, asked, at_us, lambda world: export(world, asked, at_us))
     return found, exported_csv(workspace, found.first_seq)
+
+
+def read_named(text: str) -> Named:
+    """A certificate written ``REGISTER:START:STOP``. Raises Invalid ``export.certificate``."""
+    register, _, span = text.partition(":") if text.count(":") == 2 else ("", "", "")
+    start, _, stop = span.partition(":")
+    if not (register and start.isdecimal() and stop.isdecimal() and len(span) <= 40):
+        raise Invalid("export.certificate", "A certificate is written REGISTER:START:STOP.")
+    return Named(register, int(start), int(stop))
 
 
 def exported_csv(workspace: Workspace, seq: int) -> str:

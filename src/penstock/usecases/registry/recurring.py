@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from penstock.energy.membership import check
 from penstock.energy.recurring import Order
-from penstock.errors import Refused
+from penstock.errors import Invalid, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.account import OrderEnded, OrderPlaced, Recurring
-from penstock.journal.words import Right
+from penstock.journal.words import Right, Technology
 from penstock.period import iso
 from penstock.usecases.registry.desk import Done, done
 from penstock.usecases.registry.recurring_run import run_orders
@@ -42,6 +42,22 @@ def end_order(world: World, fact: OrderEnded, at_us: int) -> list[Entry]:
     """The fact that a standing order ends; raises as `membership.check_order_ended`."""
     check(world.participants, fact, at_us)
     return [Entry(fact)]
+
+
+def read_act(text: str) -> Recurring:
+    """What a standing order does, by its word; Invalid ``order.act``."""
+    if text not in set(Recurring):
+        raise Invalid("order.act", f"No standing order does {text}.", hint=f"Known are: {', '.join(Recurring)}.")
+    return Recurring(text)
+
+
+def read_technology(text: str) -> Technology | None:
+    """A technology by its word, None for an empty one; Invalid ``order.technology``."""
+    if text and text not in set(Technology):
+        raise Invalid(
+            "order.technology", f"There is no technology {text}.", hint=f"Known are: {', '.join(Technology)}."
+        )
+    return Technology(text) if text else None
 
 
 def place_order_on(workspace: Workspace, key: str, asked: OrderPlaced, at_us: int) -> Row:
