@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -193,7 +193,7 @@ def test_subscriptions_are_their_members(door: Door, receiver: Receiver, hook: d
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(Invalid, match="webhook.url"):
+    with pytest.raises(Invalid, match=r"webhook\.url"):
         target_of(url, loopback=True)
 
 
@@ -207,31 +207,51 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 )  # fmt: skip
 def test_messages_go_to_public_addresses_only(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443)), (0, 0, 0, "", (address, 443))]
-    monkeypatch.setattr(webhook_call.socket, "getaddrinfo", lambda *_, **__: found)
-    with pytest.raises(Invalid, match="webhook.private"):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(Invalid, match=r"webhook\.private"):
         check_address(target_of("https://example.org/", loopback=False), loopback=False)
 
 
 def test_loopback_has_to_be_allowed(receiver: Receiver) -> None:
-    with pytest.raises(Invalid, match="webhook.url"):
+    with pytest.raises(Invalid, match=r"webhook\.url"):
         send(receiver.url, bytes(32), "m", b"{}", 0, loopback=False)
-    with pytest.raises(Invalid, match="webhook.private"):
+    with pytest.raises(Invalid, match=r"webhook\.private"):
         send(receiver.url.replace("http:", "https:"), bytes(32), "m", b"{}", 0, loopback=False)
     assert receiver.got == [] and send(receiver.url, bytes(32), "m", b"{}", 0, loopback=True) == 200
+
+
+def test_an_answer_that_drips_in_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_call, "WHOLE_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        ended = threading.Event()
+
+        def drip() -> None:
+            taken, _ = slow.accept()
+            with taken, suppress(OSError):
+                taken.sendall(b"HTTP/1.1 200 ")
+                while not ended.wait(0.05):
+                    taken.sendall(b"O")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        with pytest.raises(Unavailable, match=r"webhook\.unreachable"):
+            send(f"http://127.0.0.1:{slow.getsockname()[1]}/", bytes(32), "m", b"{}", 0, loopback=True)
+        ended.set()
+        thread.join()
 
 
 def test_nobody_there_and_no_name_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(Unavailable, match="webhook.unreachable"):
+    with pytest.raises(Unavailable, match=r"webhook\.unreachable"):
         send(f"http://127.0.0.1:{port}/", bytes(32), "m", b"{}", 0, loopback=True)
 
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror
 
-    monkeypatch.setattr(webhook_call.socket, "getaddrinfo", unknown)
-    with pytest.raises(Unavailable, match="webhook.unresolved"):
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(Unavailable, match=r"webhook\.unresolved"):
         check_address(target_of("https://example.org/", loopback=False), loopback=False)
 
 
@@ -241,7 +261,7 @@ def test_who_may_be_told_so_much(door: Door, tmp_path: Path) -> None:
         hooks.subscribe("me", "buyer", "http://127.0.0.1:1/", 0, 1)
     from penstock.errors import Refused
 
-    with pytest.raises(Refused, match="webhook.too_many"):
+    with pytest.raises(Refused, match=r"webhook\.too_many"):
         hooks.subscribe("me", "buyer", "http://127.0.0.1:1/", 0, 1)
     assert len(hooks.of("me")) == 20 and hooks.of("you") == []
     assert "secret" not in repr(hooks.rows()[0]) and (tmp_path / "door.sqlite").stat().st_mode & 0o077 == 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from penstock.api.forms import Form
 from penstock.api.registry_forms import AccountName, Instant, SelectionForm, SpanForm, Text, Wh
+from penstock.energy.matching import Preference, Timing
+from penstock.journal.words import Technology
 
 
 class TransferAsked(Form):
@@ -59,3 +61,79 @@ class SplitAsked(Form):
     account: AccountName
     certificate: SpanForm
     sizes_wh: Annotated[list[Wh], Field(min_length=1, max_length=1_000)]
+
+
+class WithdrawAsked(Form):
+    """The issuer takes certificates back, whoever has them; reason and statement are public."""
+
+    selection: SelectionForm
+    reason: Text
+    statement: Text = ""
+
+
+class CorridorForm(Form):
+    """Energy of one zone may supply another: at most ``limit_wh`` in an interval, null without a limit."""
+
+    source: Annotated[str, Field(min_length=1, max_length=64)]
+    target: Annotated[str, Field(min_length=1, max_length=64)]
+    limit_wh: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+
+
+class PriceForm(Form):
+    """What certificates of a lot cost [micro-dollars per MWh]."""
+
+    lot: Annotated[int, Field(ge=0, lt=2**31)]
+    usdc_micro_per_mwh: Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class MatchAsked(Form):
+    """Certificates of an account for what ``consumers`` drew in a time (nobody named: itself), by stated rules."""
+
+    account: AccountName
+    start: Instant
+    stop: Instant
+    consumers: Annotated[list[AccountName], Field(default_factory=list, max_length=1_000)]
+    beneficiary: Text = ""
+    preference: Preference = Preference.PRO_RATA
+    timing: Timing = Timing.SAME_INTERVAL
+    corridors: Annotated[list[CorridorForm], Field(default_factory=list, max_length=1_000)]
+    prices: Annotated[list[PriceForm], Field(default_factory=list, max_length=1_000)]
+    technology: Technology | None = None
+    zone: str = Field("", max_length=64)
+    statement: Text = ""
+
+
+class ConsumeAsked(Form):
+    """Consumption certificates for all that was drawn and is not certified yet, in a zone."""
+
+    zone: Annotated[str, Field(min_length=1, max_length=64)]
+    interval_s: Literal[900, 1_800, 3_600] = 3_600
+
+
+class ExportAsked(Form):
+    """Certificates of an account go to another registry."""
+
+    account: AccountName
+    registry: Annotated[str, Field(min_length=1, max_length=128)]
+    selection: SelectionForm
+    statement: Text = ""
+
+
+class MatchedInterval(Form):
+    """What was drawn in an interval of a zone, and how much of it certificates would supply."""
+
+    interval: str
+    zone: str
+    drawn_wh: int
+    matched_wh: int
+
+
+class MatchPreview(Form):
+    """What a match would come to; nothing is recorded."""
+
+    rules: str
+    certificates_wh: int
+    drawn_wh: int
+    matched_wh: int
+    matched_basis_points: int
+    intervals: list[MatchedInterval]

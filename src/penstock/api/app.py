@@ -14,9 +14,11 @@ from penstock import __version__
 from penstock.api import (
     accounts,
     answers,
+    badges,
     certificates,
     commands,
     fleet,
+    issuer,
     orders,
     page,
     participants,
@@ -107,7 +109,9 @@ def _add_registry(app: FastAPI, workspace: Workspace, gate: Gate, trail: Trail, 
     app.include_router(orders.routes(workspace, gate))
     app.include_router(webhooks.routes(workspace, gate, hooks))
     app.include_router(certificates.acts(workspace, gate))
+    app.include_router(issuer.routes(workspace, gate))
     app.include_router(certificates.routes(workspace, trail))
+    app.include_router(badges.routes(workspace, trail))
     app.include_router(registry_pages.routes(workspace))
     for room in (energytag_participants, energytag_measurement, energytag_storage):
         app.include_router(room.routes(workspace, gate), prefix=ENERGYTAG)
@@ -152,7 +156,7 @@ async def _unfit_body(request: Request) -> PenstockError | None:
 
 
 def _has_small_body(request: Request) -> bool:
-    return request.method not in ("GET", "HEAD") and request.url.path != push.PATH
+    return request.method not in ("GET", "HEAD") and request.url.path not in (push.PATH, issuer.IMPORT)
 
 
 def _host(request: Request) -> str:

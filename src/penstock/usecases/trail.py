@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.errors import NotFound
+from penstock.journal.fact import Recorded
 from penstock.journal.growing import Growing, Layout
 from penstock.journal.kinds.chain import ChainAdopted
+from penstock.journal.kinds.lift import TitlesReturned
 from penstock.period import iso
 from penstock.usecases.concern import COLUMNS, SPANS, Concerns
 from penstock.usecases.replay import segment_ref
@@ -34,6 +36,7 @@ class Trail:
         self._concerns, self._followed = Concerns(), 0
         self._of = Growing({"seq": Layout("int64"), "account": Layout("int32")})
         self._on = Growing({name: Layout("int64") for name in ("seq", "register", "start", "stop")})
+        self._badges: dict[int, int] = {}
         self._chain_id: int | None = None
 
     def chain_id(self) -> int:
@@ -43,6 +46,15 @@ class Trail:
         if self._chain_id is None:
             raise NotFound("chain.none", "This workspace has adopted no chain yet.", hint="Run: penstock demo")
         return self._chain_id
+
+    def badge(self, number: int) -> FactRow:
+        """The fact of the burn that a badge was given for. Raises NotFound ``badge.unknown``."""
+        with self._lock:
+            self._follow()
+            seq = self._badges.get(number)
+        if seq is None:
+            raise NotFound("badge.unknown", f"There is no badge {number}.", badge=number)
+        return self.fact(seq)
 
     def seqs(self, account: str, start: int = 0) -> Ints:
         """Places of facts, from ``start`` on, that concern an account, in order.
@@ -82,6 +94,13 @@ class Trail:
         """The fact at a place."""
         return next(self._workspace.facts(seq, seq + 1))
 
+    def _note(self, recorded: Recorded) -> None:
+        """What the door asks of single facts."""
+        if isinstance(recorded.fact, ChainAdopted):
+            self._chain_id = recorded.fact.chain_id
+        elif isinstance(recorded.fact, TitlesReturned) and recorded.fact.badge >= 0:
+            self._badges[recorded.fact.badge] = recorded.seq
+
     def _touches(self, row: FactRow, register: int, start: int, stop: int) -> bool:
         ref, columns = segment_ref(row.recorded.fact), self._workspace.columns(row)
         if ref is None or columns is None:
@@ -91,8 +110,7 @@ class Trail:
 
     def _follow(self) -> None:
         for row in self._workspace.facts(self._followed, self._workspace.store.size()):
-            if isinstance(row.recorded.fact, ChainAdopted):
-                self._chain_id = row.recorded.fact.chain_id
+            self._note(row.recorded)
             ref = segment_ref(row.recorded.fact)
             named = ref.format if ref else ""
             columns = self._workspace.columns(row) if named in (COLUMNS.keys() | SPANS.keys()) else None

@@ -93,7 +93,10 @@ def send(url: str, secret: bytes, message: str, body: bytes, at_us: int, *, loop
     try:
         watch.start()
         connection.request("POST", target.path, body, headers)
-        return connection.getresponse().status
+        status = connection.getresponse().status
+        if not watch.is_alive():
+            raise TimeoutError  # what was cut off says nothing
+        return status
     except (OSError, HTTPException):
         raise Unavailable("webhook.unreachable", "Nobody takes messages there just now.", host=target.host) from None
     finally:

@@ -1,0 +1,156 @@
+"""Certificates through the door: found, explained, matched, withdrawn, sent away and back, retired to a badge."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from member_kit import KIT, ROOF, Door, served, wh
+
+from penstock.journal.fact import Entry
+from penstock.journal.kinds.ledger import AccountOpened
+from penstock.journal.kinds.lift import ReturnCause
+from penstock.period import DAY_US, SECOND_US
+from penstock.usecases.registry.lift import ON_CHAIN, UNCLAIMED, Lifting, lift_on
+from penstock.usecases.registry.lower import Burn, returned
+from penstock.usecases.registry.selection import Selection
+
+AT_US = KIT.START_US + 2 * DAY_US
+HOLDER = bytes(range(20))
+PURPOSE = "A <b>climate</b> action"
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    with served(tmp_path_factory.mktemp("certificates") / "ws") as opened:
+        yield opened
+
+
+def certificates(door: Door, query: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = door.get("", f"/certificates?limit=500&{query}")["certificates"]
+    return found
+
+
+def page(door: Door, path: str) -> str:
+    found = door.client.get(path, headers={"Accept": "text/html"})
+    assert found.status_code == 200 and found.headers["content-type"].startswith("text/html")
+    return found.text
+
+
+def test_certificates_are_found_by_what_they_are(door: Door) -> None:
+    every = certificates(door, "")
+    assert len(every) >= 12 and {one["technology"] for one in every} == {"solar_pv"}
+    assert certificates(door, f"register={ROOF}") == [one for one in every if one["register"] == ROOF]
+    assert certificates(door, "zone=elsewhere") == [] == certificates(door, "technology=wind")
+    hour = every[0]["hour"]
+    assert {one["hour"] for one in certificates(door, f"start={hour}&stop={every[0]['ends']}")} == {hour}
+    assert certificates(door, "state=lifted") == []
+    assert door.refused("", "GET", "/certificates?state=sold") == (400, "api.parameter")
+    assert door.refused("", "GET", "/certificates?holder=nobody") == (404, "account.unknown")
+    assert door.refused("", "GET", "/certificates?start=yesterday") == (400, "period.malformed")
+
+
+def test_a_certificates_life_is_told(door: Door) -> None:
+    moved = door.done("trader", "POST", "/certificates/transfer", {
+        "account": "operator", "target": "buyer", "selection": wh(30, register=ROOF), "statement": "thanks",
+    })  # fmt: skip
+    row = moved["acts"][0]["certificates"][0]
+    name = f"{row['register']}@{row['start']}-{row['stop']}"
+    life = door.get("", f"/certificates/{name}")
+    assert life["energy_wh"] == 30 and [one["holder"] for one in life["parts"]] == ["buyer"]
+    assert life["origin"]["device"] == "roof-a" and len(life["origin"]["public_key"]) == 64
+    whats = [event["what"] for event in life["events"]]
+    assert whats[0] == "issued" and whats[-1] == "transferred"
+    newest = life["events"][-1]
+    assert (newest["by"], newest["from"], newest["to"], newest["energy_wh"]) == (
+        door.ids["trader"], "operator", "buyer", 30,
+    )  # fmt: skip
+    assert newest["seq"] == moved["first_seq"] and newest["statement"] == "thanks"
+    wide = f"{row['register']}@{row['start']}-{row['stop'] + 5}"
+    assert sum(part["energy_wh"] for part in door.get("", f"/certificates/{wide}")["parts"]) == 35
+    shown = page(door, f"/certificates/{name}")
+    assert "transferred" in shown and life["check"] in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        (f"{ROOF}@5-5", 400), (f"{ROOF}@9-5", 400), (f"{ROOF}@-1-5", 400), ("nonsense", 400), (f"{ROOF}@0-99x", 400),
+        ("nobody/export@0-5", 404), (f"{ROOF}@1000000-1000001", 404),
+    ],
+)  # fmt: skip
+def test_a_name_that_names_nothing_is_said_so(door: Door, name: str, status: int) -> None:
+    assert door.ask("", "GET", f"/certificates/{name}").status_code == status
+
+
+def test_a_portfolio_sums_to_what_is_held(door: Door) -> None:
+    found = page(door, "/portfolio?account=operator")
+    assert 'data-testid="state-held"' in found and "solar_pv" in found and "<svg" in found
+    assert f"{door.held_wh('operator')} Wh" in found
+    assert "There is no account" in page(door, "/portfolio?account=nobody")
+    assert "operator" in page(door, "/portfolio")
+    hostile = page(door, "/portfolio?account=%3Cscript%3Ealert(1)%3C/script%3E")
+    assert "<script" not in hostile
+
+
+def test_a_match_finds_nothing_where_nothing_was_drawn(door: Door) -> None:
+    asked = {"account": "operator", "start": "2016-08-22T00:00:00Z", "stop": "2016-08-24T00:00:00Z"}
+    shown = door.done("trader", "POST", "/certificates/match/preview", asked)
+    assert (shown["drawn_wh"], shown["matched_wh"]) == (0, 0) and shown["certificates_wh"] > 0
+    assert door.refused("trader", "POST", "/certificates/match", asked) == (409, "match.nothing")
+    assert door.refused("buyer", "POST", "/certificates/match/preview", asked) == (403, "account.not_member")
+    assert door.refused("operator", "POST", "/certificates/consume", {"zone": "here"})[0] == 409
+
+
+def test_withdrawn_by_the_issuer_alone(door: Door) -> None:
+    asked = {"selection": wh(3, register=ROOF), "reason": "a wrong meter"}
+    assert door.refused("trader", "POST", "/certificates/withdraw", asked) == (403, "api.key_scope")
+    door.done("operator", "POST", "/certificates/withdraw", asked)
+    assert sum(one["energy_wh"] for one in certificates(door, "state=withdrawn")) == 3
+
+
+def test_away_to_another_registry_and_back(door: Door) -> None:
+    asked = {"account": "operator", "registry": "elsewhere", "selection": wh(11, register="roof-b/export")}
+    held = door.held_wh("operator")
+    done = door.done("trader", "POST", "/certificates/export", asked)
+    file = door.ask("trader", "GET", f"/certificates/exports/{done['first_seq']}")
+    assert file.headers["content-type"].startswith("text/csv") and "Solar" in file.text
+    assert door.held_wh("operator", "exported") == 11 and door.held_wh("operator") == held - 11
+    headers = {"Authorization": f"Bearer {door.keys['operator']}", "Content-Type": "text/csv"}
+    path = "/certificates/import?account=operator&registry=elsewhere&form=energytag&whole=true"
+    back = door.client.post(path, content=file.content, headers=headers)
+    assert back.status_code == 201, back.text
+    assert door.held_wh("operator") == held
+    again = door.client.post(path, content=file.content, headers=headers)
+    assert (again.status_code, door.held_wh("operator")) == (409, held)
+    bad = door.client.post(path, content=b"\xff\xfe", headers=headers)
+    assert bad.status_code == 400
+    trader = headers | {"Authorization": f"Bearer {door.keys['trader']}"}
+    assert door.client.post(path, content=file.content, headers=trader).json()["code"] == "api.key_scope"
+    assert door.refused("trader", "GET", "/certificates/exports/0") == (400, "export.seq")
+
+
+def test_a_badge_shows_what_was_retired_on_chain(door: Door) -> None:
+    assert door.refused("", "GET", "/badges/4") == (404, "badge.unknown")
+    workspace = door.workspace
+    workspace.submit("vault", b"", AT_US, lambda _: [Entry(AccountOpened(name)) for name in (ON_CHAIN, UNCLAIMED)])
+    asked = Lifting("operator", HOLDER, AT_US // SECOND_US + 3_600)
+    (batch,) = lift_on(workspace, asked, Selection(quantity_wh=10, register="roof-c/export"), AT_US, "lift")
+    burn = Burn(
+        ReturnCause.RETIRED, 0, bytes.fromhex(batch["certificate"]), 10, HOLDER, badge=4, beneficiary="all of us",
+        purpose=PURPOSE,
+    )  # fmt: skip
+    workspace.submit("burn", b"", AT_US, lambda world: returned(world, burn))
+    badge = door.get("", "/badges/4")
+    assert (badge["energy_wh"], badge["beneficiary"], badge["description"]) == (10, "all of us", PURPOSE)
+    assert badge["holder"] == f"0x{HOLDER.hex()}" and badge["certificate"] == batch["certificate"]
+    assert sum(one["energy_wh"] for one in badge["certificates"]) == 10
+    assert {one["state"] for one in badge["certificates"]} == {"retired"}
+    picture = base64.b64decode(badge["image"].partition(",")[2]).decode()
+    assert picture.startswith("<svg") and "Badge 4" in picture
+    shown = page(door, "/badges/4")
+    assert "all of us" in shown and "<b>climate" not in shown and "&lt;b&gt;climate" in shown
+    assert json.loads(door.client.get("/badges/4").content)["badge"] == 4
