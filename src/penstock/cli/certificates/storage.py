@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from penstock.cli.show import HERE, AsJson, Workspace, emit, kwh, table
+from penstock.cli.show import HERE, AsJson, Workspace, emit, table
 
 if TYPE_CHECKING:
     from penstock.usecases.registry.storage_records import Metered
@@ -230,7 +230,8 @@ def _act(workspace: Path, verb: str, key: str, act: Any, asked: Any, as_json: bo
         told: dict[str, Any] = act(opened, key or f"{verb}:{opened.store.size()}", asked, now_us())
     row = told["storage"]
     names = ("charged_wh", "certified_wh", "from_charge_wh", "lost_wh", "stored_wh", "issued_wh")
-    cells = [(name.removesuffix("_wh").replace("_", " "), kwh(row[name])) for name in names]
+    cells = [(name.removesuffix("_wh").replace("_", " "), f"{row[name]:,} Wh") for name in names]
+    cells += [(f"efficiency from {one['from']}", f"{one['num']}/{one['den']}") for one in row["efficiencies"]]
     emit(told, as_json, lambda: table(row["storage"], ("field", "value"), cells, right=(1,)))
 
 
