@@ -61,13 +61,19 @@ class Reservations:
         """That spans may come into ``state`` for ``beneficiary``; raises Refused ``reserve.for_another``."""
         if not len(self) or state in ANYBODY:
             return
-        query, number = self.over(spans)
-        barred = np.array([self._barred(one, beneficiary, at_us) for one in self._told], dtype=bool)[number]
-        if barred.any():
-            row = int(query[np.argmax(barred)])
+        barred = self.barred(spans, beneficiary, at_us)
+        if len(barred):
+            row = int(barred[0])
             span = {name: int(spans[name][row]) for name in ("start", "stop")}
             hint = "It is free again when it is released, or when its time has come."
             raise Refused("reserve.for_another", "This is reserved for somebody else.", hint=hint, **span)
+
+    def barred(self, spans: Columns, beneficiary: str, at_us: int) -> Column:
+        """Rows with units that are kept for another, in order; a row may come more than once."""
+        query, number = self.over(spans)
+        mask = np.array([self._barred(one, beneficiary, at_us) for one in self._told], dtype=bool)
+        found: Column = query[mask[number]]
+        return found
 
     @staticmethod
     def _barred(one: Reservation, beneficiary: str, at_us: int) -> bool:

@@ -45,20 +45,25 @@ def withdraw(world: World, asked: Withdrawal, _at_us: int) -> list[Entry]:
         Invalid: ``withdraw.reason`` without a reason, ``retire.text``. Conflict: ``withdraw.twice``. As `select` and
         `check_may`: the registry's operator withdraws.
     """
-    check_text(asked.reason, asked.statement)
-    if not asked.reason.strip():
-        raise Invalid("withdraw.reason", "A withdrawal says why.")
-    world.participants.check_may(asked.by, "", "withdraw")
     parts = select(world, None, asked.selection, STANDING)
     spans = {name: parts[name] for name in ("register", "start", "stop")}
+    return withdraw_spans(world, spans, asked.reason, asked.statement, asked.by)
+
+
+def withdraw_spans(world: World, spans: Columns, reason: str, statement: str, by: str) -> list[Entry]:
+    """As `withdraw`, of spans as columns: register numbers, start, stop."""
+    check_text(reason, statement)
+    if not reason.strip():
+        raise Invalid("withdraw.reason", "A withdrawal says why.")
+    world.participants.check_may(by, "", "withdraw")
     found = world.books.reach(spans)
     segment = Segment(SPANS, spans)
     owed = int(found.owed.sum())
-    fact = CertificatesWithdrawn(segment.ref(), asked.reason, asked.statement, asked.by, quantity_of(spans), owed)
-    return [Entry(fact, segment), *_moved(found, asked)]
+    fact = CertificatesWithdrawn(segment.ref(), reason, statement, by, quantity_of(spans), owed)
+    return [Entry(fact, segment), *_moved(found, reason, statement, by)]
 
 
-def _moved(found: Reach, asked: Withdrawal) -> list[Entry]:
+def _moved(found: Reach, reason: str, statement: str, by: str) -> list[Entry]:
     titles: Columns = found.titles
     if not len(titles["start"]):
         return []
@@ -67,9 +72,7 @@ def _moved(found: Reach, asked: Withdrawal) -> list[Entry]:
     columns["state"] = np.full(len(titles["start"]), TITLE_STATES.index(TitleState.WITHDRAWN), dtype=np.uint8)
     segment = Segment(MOVES, columns)
     quantity = quantity_of(columns)
-    fact = TitlesMoved(
-        segment.ref(), Right.ATTRIBUTE, TitleState.WITHDRAWN, asked.reason, "", quantity, asked.statement, by=asked.by
-    )
+    fact = TitlesMoved(segment.ref(), Right.ATTRIBUTE, TitleState.WITHDRAWN, reason, "", quantity, statement, by=by)
     return [Entry(fact, segment)]
 
 
