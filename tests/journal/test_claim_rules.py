@@ -66,6 +66,7 @@ def test_what_has_no_certificate_is_refused(story: Story) -> None:
     story.read([(HOME, 2, 20), (ROOF, 2, 40)])
     assert refused(story, (ROOF, 0, 5, HOME, 12, 17)) == "links.hour"
     assert refused(story, (ROOF, 25, 30, HOME, 0, 5)) == "links.hour"
+    assert refused(story, (ROOF, 18, 22, HOME, 5, 9)) == "links.hour"
 
 
 def test_where_no_consumption_is_certified_the_hour_is_for_others_to_check(story: Story) -> None:

@@ -80,13 +80,22 @@ def _drawn(books: Books, links: Columns) -> Mask:
 
 
 def _hours(books: Books, links: Columns, side: str) -> tuple[Ints, Ints]:
-    """The first and the last hour of the titles under one side of each link [hours]."""
-    parts = books.titles[RIGHT_OF[side]].parts(links[side], links[f"{side}_start"], links[f"{side}_stop"])
-    low, high = np.full(len(links[side]), NO_HOUR), np.full(len(links[side]), -NO_HOUR)
+    """The first and the last hour of the titles under one side of each link [hours]; ``NO_HOUR`` first without them."""
+    start, stop = links[f"{side}_start"], links[f"{side}_stop"]
+    parts = books.titles[RIGHT_OF[side]].parts(links[side], start, stop)
+    low, high = np.full(len(start), NO_HOUR), np.full(len(start), -NO_HOUR)
     hour = parts["interval_us"] // HOUR_US
     np.minimum.at(low, parts["query"], hour)
     np.maximum.at(high, parts["query"], hour)
+    low[_units(parts, len(start)) != stop - start] = NO_HOUR
     return low, high
+
+
+def _units(parts: Columns, links: int) -> Ints:
+    """Units that each link's titles come to."""
+    units = np.zeros(links, dtype=np.int64)
+    np.add.at(units, parts["query"], parts["stop"] - parts["start"])
+    return units
 
 
 def _unclaimed(books: Books, links: Columns, side: str) -> Mask:
@@ -96,7 +105,5 @@ def _unclaimed(books: Books, links: Columns, side: str) -> Mask:
     claimed = parts["state"] == TITLE_STATES.index(TitleState.CLAIMED)
     if side == "source":
         claimed |= (parts["state"] == _WITHDRAWN) & books.corrections.withdrawn.undone(parts)
-    units = np.zeros(len(start), dtype=np.int64)
-    np.add.at(units, parts["query"][claimed], (parts["stop"] - parts["start"])[claimed])
-    unclaimed: Mask = units != stop - start
+    unclaimed: Mask = _units({name: column[claimed] for name, column in parts.items()}, len(start)) != stop - start
     return unclaimed
