@@ -1,23 +1,29 @@
-"""A registry with many certificates, in a real workspace: what `issue`, `transfer` and `split` are measured on.
+"""A registry with many certificates, in a real workspace and as rows in SQLite, for `issue`, `transfer` and `split`.
 
 Registers each have as many certificates as there are hours, of some hundreds of Wh, held by accounts at random.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.result import is_small
+from bench.sql_registry import SqlRegistry
 from penstock.journal.device_rows import write_identities
 from penstock.journal.fact import Entry
 from penstock.journal.formats import DEVICES, MOVES, READINGS, TITLES
 from penstock.journal.kinds.energy import DevicesEnrolled, ReadingsVerified, SiteRegistered, TitlesIssued, TitlesMoved
 from penstock.journal.kinds.ledger import AccountOpened
+from penstock.journal.laws import breaches
 from penstock.journal.segment import Segment
+from penstock.journal.tree_kernel import load_kernel
 from penstock.journal.words import ASSURANCES, TECHNOLOGIES, TITLE_STATES, Assurance, Right, Technology, TitleState
 from penstock.period import HOUR_US
 from penstock.usecases.workspace import Workspace
@@ -26,6 +32,9 @@ from penstock.usecases.world import World
 Columns = dict[str, NDArray[Any]]
 START_US: Final = 1_700_000_000_000_000 // HOUR_US * HOUR_US
 HOLDERS: Final = 5_000
+SIZES: Final = (10_000, 10_000_000, 100_000)
+SMALL_SIZES: Final = (1_000, 300_000, 5_000)
+"""Registers, certificates, and how many of them are in a batch."""
 LOADED: Final = 1_000_000
 """Certificates issued by one command while the registry is filled."""
 
@@ -61,12 +70,6 @@ class Registry:
             "interval_us": np.tile(interval_us, self.registers),
         }
 
-    def fill(self, certificates: int) -> None:
-        """Issue so many, at least."""
-        hours = -(-LOADED // self.registers)
-        while self.hours * self.registers < certificates:
-            self.issue(self.next_hours(hours))
-
     def issue(self, titles: Columns) -> None:
         """Issue certificates by one command, decided, sealed and durable."""
         self._do(lambda world: [issued(world, titles)])
@@ -86,6 +89,56 @@ class Registry:
                 name: column.copy() for name, column in world.books.titles[Right.ATTRIBUTE].columns().items()
             }
         )
+
+
+class Both:
+    """Our registry and the peer's, with the same certificates."""
+
+    def __init__(self, folder: Path) -> None:
+        registers, self.certificates, self.batch = SMALL_SIZES if is_small() else SIZES
+        self.ours, self.theirs = Registry(folder / "workspace", registers), SqlRegistry(folder / "peer.sqlite")
+        hours = max(min(LOADED, self.certificates) // registers, 1)
+        while self.ours.hours * registers < self.certificates:
+            titles = self.ours.next_hours(hours)
+            self.ours.issue(titles)
+            self.theirs.issue(titles)
+        self.titles = self.ours.titles()
+        self.dice = np.random.default_rng(5)
+        self._order = self.dice.permutation(self.certificates)
+
+    def scattered(self, count: int) -> NDArray[np.int64]:
+        """Rows of ``titles`` at random, none twice over all calls."""
+        rows, self._order = self._order[:count], self._order[count:]
+        return rows
+
+    def held_by_others(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """A new holder for each of these rows, at random."""
+        holder: NDArray[Any] = (self.titles["holder"][rows] + self.dice.integers(1, HOLDERS, len(rows))) % HOLDERS
+        return holder
+
+    def check(self) -> None:
+        """Both hold the very same certificates; ours breaks no law, and its record says what memory does."""
+        ours, theirs = self.ours.titles(), self.theirs.titles()
+        assert all(np.array_equal(ours[name], column) for name, column in theirs.items())
+        digest = self.ours.workspace.read(lambda world: world.books.titles[Right.ATTRIBUTE].digest())
+        assert self.ours.workspace.read(lambda world: breaches(world.books)) == ()
+        path = self.ours.workspace.path
+        self.ours.workspace.store.close()
+        with Workspace(path) as again:
+            assert again.read(lambda world: world.books.titles[Right.ATTRIBUTE].digest()) == digest
+
+    def close(self) -> None:
+        """Give both back."""
+        self.ours.workspace.store.close()
+        self.theirs.close()
+
+
+@contextmanager
+def registries() -> Iterator[Both]:
+    """Both registries filled, in a folder for a while."""
+    load_kernel()
+    with TemporaryDirectory() as folder, closing(Both(Path(folder))) as both:
+        yield both
 
 
 def issued(world: World, titles: Columns) -> Entry:
