@@ -312,17 +312,37 @@ def test_every_kind_of_error_keeps_its_status(
     assert json.loads(answer[2])["context"] == {"id": "7"}
 
 
+OPEN_WRITES = {"/session"}
+"""Paths that are written to without a key: whoever signs in has none yet."""
+
+
 def test_the_interface_is_described(browser: Browser) -> None:
     paths = browser.json("/openapi.json")["paths"]
     assert {"/health", "/record/facts", "/record/requests", "/devices", "/certificates", "/deals/{name}"} <= set(paths)
-    written = {"/readings": {"post"}, "/commands": {"get", "post"}}  # with an API key: test_push.py
-    assert {name: set(path) for name, path in paths.items()} == {name: {"get"} for name in paths} | written
+    free = {name for name, path in paths.items() if "post" in path and "security" not in path["post"]}
+    assert free == OPEN_WRITES
+    for name, path in paths.items():
+        for method, said in path.items():
+            assert method == "get" or name in OPEN_WRITES or said["security"] == [{"ApiKey": []}], (name, method)
+            assert said["summary"] and said["description"], (name, method)
+
+
+def test_what_takes_a_key_says_so_before_all_else(browser: Browser) -> None:
+    paths = browser.json("/openapi.json")["paths"]
+    bare = re.compile(r"{[^}]*}")
+    asked = [(name, method) for name, path in paths.items() for method in path if "security" in path[method]]
+    assert len(asked) > 50
+    for name, method in asked:
+        if not bare.search(name) and method == "get" and "parameters" not in paths[name][method]:
+            check_problem(browser.ask(name, "GET"), 401, "api.key_missing")
 
 
 def test_every_path_is_described_in_the_docs(browser: Browser) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
-    described = set(re.findall(r"^\| `(?:GET|POST) (/[^ `?]*)", text, re.MULTILINE))
-    assert described == set(browser.json("/openapi.json")["paths"]) | {"/", "/story"}
+    described = set(re.findall(r"^\| `([A-Z]+) (/[^ `?]*)", text, re.MULTILINE))
+    paths = browser.json("/openapi.json")["paths"]
+    pages = {("GET", "/"), ("GET", "/story"), ("GET", "/portfolio")}
+    assert described == {(method.upper(), name) for name, path in paths.items() for method in path} | pages
 
 
 def test_a_port_that_is_taken_is_said_so(record: Record) -> None:

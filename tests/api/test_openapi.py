@@ -26,16 +26,16 @@ from penstock.api.app import make_app  # noqa: E402
 from penstock.api.running import serve_in_thread  # noqa: E402
 from penstock.connect.spool import now_us  # noqa: E402
 from penstock.period import DAY_US  # noqa: E402
-from penstock.usecases.api_keys import create_key  # noqa: E402
+from penstock.usecases.api_keys import SCOPES, create_key  # noqa: E402
 
-PATHS_MIN = 20
+PATHS_MIN = 80
 
 
 @contextmanager
 def served(path: Path) -> Iterator[tuple[str, str]]:
     """A door with a few readings behind it: its address, and a key that may do everything."""
     with KIT.enrolled(path) as workspace, serve_in_thread(make_app(workspace)) as running:
-        _, key = create_key(path, "tests", frozenset({"push", "command"}), now_us(), now_us() + DAY_US)
+        _, key = create_key(path, "tests", frozenset(SCOPES), now_us(), now_us() + DAY_US)
         body = b"".join(one.raw for one in KIT.chain_of("roof-a", 3))
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cbor-seq"}
         assert httpx.post(f"{running.url}/readings", content=body, headers=headers).status_code == 200

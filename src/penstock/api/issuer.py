@@ -98,7 +98,7 @@ def _add_exchange(router: APIRouter, workspace: Workspace, gate: Gate) -> None:
         gate.member(shown, READ)
         return Response(exported_csv(workspace, seq), media_type="text/csv")
 
-    @router.post("/import", status_code=201, openapi_extra={"requestBody": {"required": True, "content": CSV_BODY}})
+    @router.post("/import", status_code=201, name="import", openapi_extra={"requestBody": {"required": True, "content": CSV_BODY}})
     async def import_(
         request: Request, shown: Credentials, account: Named, registry: Named,
         form: Literal["energytag", "irec"], whole: bool = False, key: IdempotencyKey = None,

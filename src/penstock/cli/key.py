@@ -10,7 +10,8 @@ from penstock.cli.show import HERE, AsJson, Workspace, emit, table
 
 app = typer.Typer(help="API keys of the HTTP door.", no_args_is_help=True, rich_markup_mode=None)
 
-Scopes = Annotated[list[str], typer.Option("--scope", help="What it may do: push, command. Repeat for several.")]
+SCOPES_HELP = "What it may do: push, command, registry:read, registry:write, registry:operate. Repeat for several."
+Scopes = Annotated[list[str], typer.Option("--scope", help=SCOPES_HELP)]
 
 
 @app.command()

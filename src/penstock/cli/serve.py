@@ -18,6 +18,8 @@ from penstock.cli.connect_lines import MQTT_PASSWORD, Authority, Look, broker_at
 from penstock.cli.show import HERE, AsJson, Workspace
 
 if TYPE_CHECKING:
+    from penstock.usecases.trail import Trail
+    from penstock.usecases.webhook import Webhooks
     from penstock.usecases.workers import Workers
     from penstock.usecases.workspace import Workspace as Opened
 
@@ -29,6 +31,9 @@ Folder = Annotated[
 Mqtt = Annotated[str, typer.Option(help=f"Collect from this broker meanwhile; its password in {MQTT_PASSWORD}.")]
 
 
+ToLoopback = Annotated[bool, typer.Option(help="Webhooks may go to this machine, and over http there.")]
+
+
 def serve(
     workspace: Workspace = HERE,
     port: Port = 8400,
@@ -36,11 +41,14 @@ def serve(
     folder: Folder = None,
     mqtt: Mqtt = "",
     authority: Authority = None,
+    webhooks_to_loopback: ToLoopback = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve page, API and chain of a workspace on 127.0.0.1. It owns the workspace until it is stopped."""
     from penstock.api.app import make_app
     from penstock.api.running import serve_in_thread
+    from penstock.usecases.trail import Trail
+    from penstock.usecases.webhook import Webhooks
     from penstock.usecases.workers import Workers
     from penstock.usecases.workspace import Workspace as Opened
 
@@ -49,11 +57,23 @@ def serve(
         opened = stack.enter_context(Opened(workspace))
         rpc = _chain(stack, workspace, rpc_port)
         workers = stack.enter_context(Workers())
-        running = stack.enter_context(serve_in_thread(make_app(opened, workers=workers), port))
-        failures = [] if folder is None else _watch(stack, opened, workers, folder)
+        trail, hooks = Trail(opened), Webhooks(workspace, loopback=webhooks_to_loopback)
+        app = make_app(opened, workers=workers, trail=trail, hooks=hooks)
+        running = stack.enter_context(serve_in_thread(app, port))
+        failures = _deliver(stack, opened, trail, hooks)
+        failures += [] if folder is None else _watch(stack, opened, workers, folder)
         failures += _collect(stack, opened, workers, mqtt, authority)
         _say(running.url, rpc, as_json)
         wait_for(lambda: next((found for look in failures if (found := look())), None))
+
+
+def _deliver(stack: ExitStack, opened: Opened, trail: Trail, hooks: Webhooks) -> list[Look]:
+    """Webhooks delivered while the stack is open."""
+    from penstock.connect.spool import now_us
+    from penstock.usecases.webhook import Deliverer
+
+    deliverer = stack.enter_context(Deliverer(hooks, trail, opened, now_us))
+    return [lambda: deliverer.failure]
 
 
 def _watch(stack: ExitStack, opened: Opened, workers: Workers, folder: Path) -> list[Look]:
