@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from penstock.cli.demo import battery, capital_acts, compute_acts, energy_acts, income_acts, proof_acts, spoken
+from penstock.cli.demo import (
+    badge_acts,
+    battery,
+    capital_acts,
+    compute_acts,
+    energy_acts,
+    income_acts,
+    proof_acts,
+    spoken,
+)
 from penstock.cli.demo.fleet import Cloud
 from penstock.cli.demo.play import Settings, Size, Stage, Stagehand, perform, stagehand
 from penstock.cli.demo.story import write_story
@@ -33,6 +42,7 @@ ACTS: Final[list[Act]] = [
     ("launch", "The deal goes on chain", capital_acts.capital),
     ("pay", "Answers are sold; each day the waterfall pays", capital_acts.periods),
     ("income", "Holders withdraw; the roofs are paid", income_acts.income),
+    ("badge", "Certificates go on chain; some are retired for a badge", badge_acts.badge),
     ("prove", "One answer is traced, proved and audited", proof_acts.proof),
 ]
 STORY: Final = "story.html"

@@ -20,7 +20,7 @@ from penstock.units import MJ_PER_WH
 
 WIDTH: Final = 100
 _INDENT: Final = "  "
-_WORD: Final = 10
+_WORD: Final = 11
 
 
 def opening(settings: Settings) -> None:
@@ -121,6 +121,19 @@ def _store(figures: dict[str, Any]) -> None:
         f"({figures['efficiency']} comes back)"
     )
     _line("its certificates look through to the roofs: sunshine of noon, in evening hours")
+
+
+def _badge(figures: dict[str, Any]) -> None:
+    _line(
+        f"{figures['titles']} roofs' certificates of one hour, {kwh(figures['lifted_wh'])} that nobody used, are one "
+        "id on chain:"
+    )
+    _pair("id", figures["certificate"])
+    _line("each was minted once, against the journal's anchored root")
+    _line(f"{kwh(figures['retired_wh'])} retired there for {figures['purpose']}: badge {figures['badge']}")
+    _line("the rest came back; nothing is ever live in both places")
+    for name, address in figures["contracts"].items():
+        _pair(name, address)
 
 
 def _serve(figures: dict[str, Any]) -> None:
@@ -270,6 +283,7 @@ _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "meter": _meter,
     "certify": _certify,
     "store": _store,
+    "badge": _badge,
     "serve": _serve,
     "launch": _launch,
     "pay": _pay,

@@ -10,7 +10,7 @@ from penstock.chain.client import ChainClient
 from penstock.chain.provider import NodeProvider
 from penstock.errors import NotFound
 from penstock.journal.kinds.chain import ChainAdopted
-from penstock.journal.kinds.ledger import WorkspaceOpened
+from penstock.journal.kinds.ledger import CheckpointSigned, WorkspaceOpened
 from penstock.keys import ChainKey, SigningKey
 from penstock.period import SECOND_US
 from penstock.usecases.anchor import anchor_checkpoint, sign_checkpoint
@@ -60,16 +60,23 @@ def send(
     """
     final_s = desk.client.head().at_s
     waiting = [row for row in batches(workspace) if not row["lapsed"] and row["deadline_s"] > final_s]
-    if waiting and desk.view("Anchor", "latest")[0] <= max(row["batch"] for row in waiting):
-        size = workspace.store.size()
-        checkpoint = sign_checkpoint(workspace, f"checkpoint:lift:{size}", _origin(workspace), log_key, at_us)
-        anchor_checkpoint(workspace, desk, checkpoint, at_us)
+    newest = max((row["batch"] for row in waiting), default=-1)
+    if waiting and desk.view("Anchor", "latest")[0] <= newest:
+        anchor_checkpoint(workspace, desk, _checkpoint(workspace, newest, log_key, at_us), at_us)
     sent = []
     for row in waiting:
         open_batch(workspace, desk, row["batch"])
         sent.append({**row, "minted_rows": mint(workspace, desk, row["batch"])})
         step(1)
     return sent
+
+
+def _checkpoint(workspace: Workspace, newest: int, log_key: SigningKey, at_us: int) -> CheckpointSigned:
+    """The first signed checkpoint that covers a fact; signed now where there is none."""
+    for row in workspace.facts(newest + 1):
+        if isinstance(row.recorded.fact, CheckpointSigned) and row.recorded.fact.size > newest:
+            return row.recorded.fact
+    return sign_checkpoint(workspace, f"checkpoint:lift:{newest}", _origin(workspace), log_key, at_us)
 
 
 def collect(workspace: Workspace, desk: ChainDesk, at_us: int) -> dict[str, list[Row]]:
