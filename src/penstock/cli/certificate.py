@@ -1,11 +1,13 @@
-"""`penstock certificate`: titles to the attribute of verified Wh, and who holds them."""
+"""`penstock certificate`: titles to the attribute of verified Wh, who holds them, and what is done with them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
+from penstock.cli.certificates import issuing, life
 from penstock.cli.show import HERE, AsJson, Workspace, emit, kwh, table
 
 app = typer.Typer(help="Granular certificates.", no_args_is_help=True, rich_markup_mode=None)
@@ -42,3 +44,29 @@ def status(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
         found: dict[str, Any] = certificate_totals(opened)
     rows = [(state, kwh(energy_wh)) for state, energy_wh in found["by_state_wh"].items()]
     emit(found, as_json, lambda: table(f"{kwh(found['issued_wh'])} issued", ("state", "energy"), rows, right=(1,)))
+
+
+@app.command()
+def show(
+    certificate: Annotated[str, typer.Argument(help="Its name, REGISTER@START-STOP.")],
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """What a certificate says, unit by unit: whose it is, in which state, from when, of what."""
+    from penstock.usecases.registry.certificate_rows import parse_id, rows_of
+    from penstock.usecases.registry.desk import parts_of
+    from penstock.usecases.workspace import Workspace as Opened
+
+    name = parse_id(certificate)
+    with Opened(workspace, read_only=True) as opened:
+        rows = opened.read(lambda world: rows_of(world, parts_of(world, name)))
+    cells = [(field, value) for row in rows for field, value in row.items()]
+    emit({"certificates": rows}, as_json, lambda: table(certificate, ("field", "value"), cells))
+
+
+ACTS: tuple[Callable[..., None], ...] = (
+    issuing.issue, life.transfer, life.split, life.reserve, life.release, life.claim, life.retire, issuing.withdraw,
+    issuing.expire, issuing.bulk,
+)  # fmt: skip
+for act in ACTS:
+    app.command()(act)

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.errors import NotFound
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import TitlesIssued, TitlesMoved
 from penstock.journal.kinds.withdrawal import CertificatesWithdrawn
-from penstock.journal.segment import Columns
+from penstock.journal.segment import Column, Columns
+from penstock.journal.words import Right
 from penstock.period import iso
 from penstock.usecases.fleet import segment_of
+from penstock.usecases.registry.selection import Named, spans_of
 from penstock.usecases.workspace import FactRow, Workspace
 from penstock.usecases.world import World
 
@@ -57,6 +60,15 @@ def _act(workspace: Workspace, row: FactRow) -> Row:
     first = {name: column[:ROWS_MAX] for name, column in columns.items()}
     listed = workspace.read(lambda world: spans(world, first))
     return told | {"certificates": listed, "certificates_count": len(columns["start"])}
+
+
+def parts_of(world: World, name: Named) -> dict[str, Column]:
+    """The titles under a certificate's name, cut to it; raises NotFound ``register.unknown``, ``titles.none``."""
+    span = spans_of(world, [name])
+    parts = world.books.titles[Right.ATTRIBUTE].parts(span["register"], span["start"], span["stop"])
+    if not len(parts["start"]):
+        raise NotFound("titles.none", "No certificate was issued for these units.", register=name.register)
+    return parts
 
 
 def spans(world: World, columns: Columns) -> list[Row]:
