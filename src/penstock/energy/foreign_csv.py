@@ -8,7 +8,6 @@ Source: EnergyTag Granular Certificate Scheme Standard (certificate bundle); I-R
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from csv import Error as CsvError
 from csv import reader
@@ -120,7 +119,7 @@ def _table(raw: bytes) -> pa.Table:
         text = raw.decode("utf-8-sig")
         names = next(iter(reader([text.partition("\n")[0].rstrip("\r")])), [])
         convert = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-        table = csv.read_csv(io.BytesIO(text.encode()), convert_options=convert)
+        table = csv.read_csv(pa.BufferReader(text.encode()), convert_options=convert)
     except (pa.ArrowInvalid, UnicodeDecodeError, CsvError):
         raise Invalid("import.file", "This is not a CSV file in UTF-8.") from None
     if not table.num_rows or len(set(names)) != len(names):

@@ -199,7 +199,7 @@ class OrdersRun:
     The moves themselves follow. An issue is looked at once: ``from_lot`` is where the run before ended.
     """
 
-    KIND: ClassVar[str] = "orders.run"
+    KIND: ClassVar[str] = "order.run"
     VERSION: ClassVar[int] = 1
     segment: SegmentRef
     from_lot: int

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from penstock.errors import Invalid
+from penstock.errors import Invalid, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import TitlesMoved
 from penstock.journal.segment import Columns
@@ -65,11 +65,15 @@ def export(world: World, asked: Export, at_us: int) -> list[Entry]:
     """The fact of an export.
 
     Raises:
-        Invalid: ``export.registry`` without another registry's name. Refused: ``export.not_whole`` where a part is not
-        a whole number of the certificates it came as. As `usable` and `check_may`.
+        Invalid: ``export.registry`` without another registry's name. Refused: ``export.no_origin`` where this one has
+        no name, ``export.not_whole`` where a part is not a whole number of the certificates it came as. As `usable`
+        and `check_may`.
     """
     if not (0 < len(asked.registry) <= NAME_CHARS_MAX and asked.registry.isprintable()):
         raise Invalid("export.registry", "An export names the registry that it goes to.")
+    if not world.participants.origin:
+        hint = "Sign its log first: penstock demo does."
+        raise Refused("export.no_origin", "This registry has no name that others could know it by.", hint=hint)
     if asked.registry == world.participants.origin:
         raise Invalid("export.registry", "That is this registry.", registry=asked.registry)
     parts = usable(world, asked.account, asked.selection, Use(TitleState.EXPORTED, asked.registry), at_us)
