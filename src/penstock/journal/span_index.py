@@ -209,6 +209,10 @@ class SpanIndex:
             values[rows] = run.columns[name][handle[rows] - offset]
         return values
 
+    def rows(self, handle: Ints) -> Rows:
+        """The rows at handles, as columns."""
+        return {name: self.take(name, handle) for name in self._dtypes}
+
     def put(self, name: str, handle: Ints, values: Ints) -> None:
         """Change one column at handles. Only payload and, downwards, ``stop``."""
         self.version += 1
