@@ -101,6 +101,7 @@ class Storages:
         self.charges, self.discharges = Growing(_CHARGE), Growing(_DISCHARGE)
         self._of = np.zeros(16, dtype=np.int32)  # by register: its storage's number and 1, 0 for none
         self._gives = np.zeros(16, dtype=bool)  # by register: whether a storage is discharged on it
+        self._filled = np.zeros(16, dtype=np.int64)  # by register: how far links of *store* fill it
         self._due: dict[int, Columns] = {}
 
     def __len__(self) -> int:
@@ -121,8 +122,8 @@ class Storages:
 
     def limit(self, limit: Ints) -> None:
         """Where storages are discharged, bring ``limit`` down to what links of *store* have filled."""
-        for register in np.flatnonzero(self._gives).tolist():
-            limit[register] = min(limit[register], self.links[LinkKind.STORE].filled(register))
+        gives = self.gives(len(limit))
+        limit[gives] = np.minimum(limit[gives], grown(self._filled, len(limit))[: len(limit)][gives])
 
     def records(self, storage: Storage, direction: Direction) -> Columns:
         """A storage's records in order, with their ``number``; lots and charges as they were recorded."""
@@ -184,6 +185,8 @@ class Storages:
         if len(touched) > 1 or due is None or any(not np.array_equal(links[name], due[name]) for name in links):
             raise Refused("storage.links", "These are not the links that the discharge records call for.")
         del self._due[int(touched[0])]
+        self._filled = grown(self._filled, int(links["target"].max()) + 1)
+        np.maximum.at(self._filled, links["target"], links["target_stop"])
 
     @property
     def unlinked(self) -> tuple[int, ...]:
@@ -256,7 +259,7 @@ def _pieces(storage: Storage, held: Columns, run: Columns, drawn: Draw, lost: in
     middle, ends, lost_at = at + drawn.out, at + drawn.drawn, positions_of(drawn.drawn - drawn.out, lost)
     given = (source, at, middle, run["register"][drawn.discharge], begin, begin + drawn.out)
     loss = (source, middle, ends, np.full(len(at), storage.loss, dtype=np.int32), lost_at[:-1], lost_at[1:])
-    woven: list[Ints] = [np.column_stack(pair).ravel() for pair in zip(given, loss, strict=True)]
+    woven: list[Ints] = [np.stack([one, other], axis=1).ravel() for one, other in zip(given, loss, strict=True)]
     filled = woven[2] > woven[1]
     names = (name for name, _ in LINKS.fixed)
     links = {name: column[filled] for name, column in zip(names, woven, strict=True)}

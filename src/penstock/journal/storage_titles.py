@@ -16,38 +16,37 @@ from penstock.errors import Refused
 from penstock.journal.kinds.energy import TitlesIssued
 from penstock.journal.segment import Columns
 from penstock.journal.storage_book import NONE, Storage, Storages
-from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, Direction, LinkKind, Technology
+from penstock.journal.words import ASSURANCES, TECHNOLOGIES, Assurance, Direction, LinkKind, Right, Technology
 
 Ints = NDArray[Any]
 PROPERTIES: Final = ("technology", "assurance", "carbon_mg_per_kwh", "valid_us", "support", "length_us")
-_BARE: Final = {
-    "technology": TECHNOLOGIES.index(Technology.BATTERY),
-    "assurance": ASSURANCES.index(Assurance.DECLARED),
-    "carbon_mg_per_kwh": 0,
-    "valid_us": 0,
-}
+UNBOUNDED: Final = 2**63 - 1
+_BATTERY: Final = TECHNOLOGIES.index(Technology.BATTERY)
 
 
-def due_titles(storages: Storages, storage: Storage, register: int) -> Columns:
-    """What a register of a storage can issue in all, from 0 on: columns of ``title/1``, PROPERTIES and ``lot``.
+def due_titles(
+    storages: Storages, storage: Storage, register: int, right: Right, start: int = 0, stop: int = UNBOUNDED
+) -> Columns:
+    """What a register of a storage can issue of a right, of records that begin in ``[start, stop)``, all by default.
 
-    ``lot`` is the origin's, -1 where there is none; ``support`` is a number of `Lots.texts`, or -1 for none.
+    Columns of ``title/1``, PROPERTIES and ``lot``, the origin's, -1 where there is none. ``support`` is a number of
+    `Lots.texts`, or -1 for none. Energy is the battery's, whatever its origin.
     """
     held = storages.records(storage, Direction.DISCHARGE)
-    rows = np.flatnonzero((held["register"] == register) & (held["start"] < _filled(storages, register)))
-    names = ("register", "start", "stop", "interval_us", "length_us")
-    due = {name: held[name][rows] for name in names}
-    lot, assurance = _origins(storages, {name: column[rows] for name, column in held.items()})
-    if len(rows) and due["start"][0] > 0:  # counted before the first record
-        due = {name: np.r_[column[:1], column] for name, column in due.items()}
-        due["start"][0], due["stop"][0] = 0, due["start"][1]
-        lot, assurance = np.r_[NONE, lot], np.r_[np.uint8(0), assurance]
+    filled = storages.links[LinkKind.STORE].filled(register)
+    of = held["register"] == register
+    rows, first = np.flatnonzero(of & (held["start"] < filled)), held["start"][of][:1]
+    rows = rows[(held["start"][rows] >= start) & (held["start"][rows] < stop)]
+    if start == 0 and len(first) and 0 < first[0] < filled:  # counted before the first record
+        rows = np.r_[np.flatnonzero(of)[:1], rows]
+    held = {name: column[rows] for name, column in held.items()}
+    due = {name: held[name] for name in ("register", "start", "stop", "interval_us", "length_us")}
+    lot, assurance = _origins(storages, held)
+    if start == 0 and len(rows) and held["start"][0] > 0:
+        due["start"][0], due["stop"][0], lot[0] = 0, first[0], NONE
     holder = np.full(len(lot), storage.operator, dtype=np.int32)
-    return {**due, "holder": holder, "lot": lot, **_properties(storages, lot, assurance)}
-
-
-def _filled(storages: Storages, register: int) -> int:
-    return storages.links[LinkKind.STORE].filled(register)
+    properties = _properties(storages, lot, assurance) if right is Right.ATTRIBUTE else _bare(storages, assurance)
+    return {**due, "holder": holder, "lot": lot, **properties}
 
 
 def _origins(storages: Storages, records: Columns) -> tuple[Ints, Ints]:
@@ -57,17 +56,24 @@ def _origins(storages: Storages, records: Columns) -> tuple[Ints, Ints]:
     if not len(charges):
         return np.full(len(charge), NONE), records["assurance"]
     bare = (charge == NONE) | charges["withdrawn"][at] | records["withdrawn"]
-    return np.where(bare, NONE, charges["lot"][at]), np.maximum(charges["assurance"][at], records["assurance"])
+    weaker = np.maximum(charges["assurance"][at], records["assurance"])
+    return np.where(bare, NONE, charges["lot"][at]), np.where(charge == NONE, records["assurance"], weaker)
 
 
 def _properties(storages: Storages, lot: Ints, assurance: Ints) -> Columns:
     known, at = lot != NONE, np.where(lot == NONE, 0, lot)
-    found: dict[str, Ints] = {}
-    for name, bare in (*_BARE.items(), ("support", storages.lots.text(""))):
-        column = storages.lots.column(name)
-        found[name] = np.where(known, column[at] if len(column) else bare, bare)
-    found["assurance"] = np.where(known, np.maximum(found["assurance"], assurance), found["assurance"])
+    found = _bare(storages, np.full_like(assurance, ASSURANCES.index(Assurance.DECLARED)))
+    if known.any():
+        lots = {name: storages.lots.column(name)[at] for name in found}
+        lots["assurance"] = np.maximum(lots["assurance"], assurance)
+        found = {name: np.where(known, lots[name], bare) for name, bare in found.items()}
     return found
+
+
+def _bare(storages: Storages, assurance: Ints) -> Columns:
+    """Properties of energy that a battery gave, without an origin."""
+    said = {"technology": _BATTERY, "carbon_mg_per_kwh": 0, "valid_us": 0, "support": storages.lots.text("")}
+    return {"assurance": assurance} | {name: np.full(len(assurance), value) for name, value in said.items()}
 
 
 def check_issue(storages: Storages, fact: TitlesIssued, issue: Columns) -> None:
@@ -86,7 +92,7 @@ def check_issue(storages: Storages, fact: TitlesIssued, issue: Columns) -> None:
 
 
 def _is_due(storages: Storages, storage: Storage, register: int, fact: TitlesIssued, rows: Columns) -> bool:
-    due = due_titles(storages, storage, register)
+    due = due_titles(storages, storage, register, fact.right, int(rows["start"][0]), int(rows["stop"][-1]))
     at = np.searchsorted(due["start"], rows["start"])
     if not len(due["start"]) or (at >= len(due["start"])).any() or not fact.stored or fact.zone != storage.fact.zone:
         return False

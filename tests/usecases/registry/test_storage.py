@@ -75,7 +75,7 @@ def test_certificates_of_the_discharge_look_through_to_their_origin(plant: Plant
     plant.discharge(2)
     facts = plant.issue(2)
     assert plant.certificates() == [(0, 480, "solar_pv", "held"), (480, 500, "wind", "held")]
-    assert plant.certificates(DISCHARGE, Right.ENERGY) == plant.certificates()
+    assert plant.certificates(DISCHARGE, Right.ENERGY) == [(0, 480, "battery", "held"), (480, 500, "battery", "held")]
     assert all(fact.stored and fact.zone == "XX" and fact.interval_us == HOUR_US for fact in facts)
     assert plant.wh("owner", "held") == 0 and plant.owned(plant.register(DISCHARGE))[0][2] == "owner"
 
@@ -201,8 +201,11 @@ def test_assurance_is_the_weakest_on_the_way(plant: Plant) -> None:
     plant.charge(2)
     plant.discharge(2)
     assert {fact.assurance.value for fact in plant.issue(2)} == {"meter_signed"}
-    lots = plant.world.books.lots
-    assert lots[len(lots) - 1].stored and lots[len(lots) - 1].technology is Technology.WIND
+    plant.world.storages.charges["assurance"][:] = 2
+    plant.meter(3, battery=100)
+    plant.discharge(3)
+    issued = [fact for fact in plant.issue(3) if fact.right is Right.ATTRIBUTE]
+    assert [fact.assurance.value for fact in issued] == ["vendor_attested"]
 
 
 def test_carbon_validity_and_support_go_along() -> None:

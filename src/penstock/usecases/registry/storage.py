@@ -115,7 +115,7 @@ def _due(world: World, storage: Storage, right: Right) -> dict[str, Column]:
     books, parts = world.books, []
     registers = books.storages.records(storage, Direction.DISCHARGE)["register"].tolist()
     for register in dict.fromkeys([*registers, storage.discharge]):
-        rows = due_titles(books.storages, storage, register)
+        rows = due_titles(books.storages, storage, register, right)
         issues = bool(books.registers.issues(right)[register])
         parts.append(_pick(rows, (rows["start"] >= books.titles[right].head(register)) & issues))
     return dict(storage_rules.joined(parts))
