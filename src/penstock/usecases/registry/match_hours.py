@@ -173,6 +173,7 @@ def titles_held(world: World, accounts: tuple[str, ...], right: Right, period: P
 
 
 def side_of(world: World, rows: Columns, price: Column | None) -> Side:
+    """Titles as the kernel takes them; ``price`` is what each lot costs [micro-dollars per MWh]."""
     lots = world.books.lots
     length_us = np.where(lots.column("interval_us") == 0, HOUR_US, lots.column("interval_us"))
     return Side(
