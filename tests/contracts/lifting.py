@@ -1,4 +1,4 @@
-"""Batches of titles as the journal lifts them: its own facts, segments and trees, ready to be shown to ``Certificate``."""
+"""Batches of titles as the journal lifts them: its own facts, segments and trees, shown to ``Certificate``."""
 
 from __future__ import annotations
 
