@@ -17,7 +17,7 @@ from penstock.journal.fact import Entry
 from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.carbon import CarbonCredited, MethodAdopted
 from penstock.journal.laws import breaches
-from penstock.journal.words import Assurance, LinkKind, Right, Technology, TitleState
+from penstock.journal.words import TITLE_STATES, Assurance, LinkKind, Right, Technology, TitleState
 from penstock.period import Period
 from penstock.usecases.claim import Claim
 from penstock.usecases.registry.avoid import Crediting, avoid, credit_rows, use_credits
@@ -246,3 +246,11 @@ def test_the_world_comes_back_the_same(portfolio: Portfolio) -> None:
 def test_factors_are_of_the_method_not_of_the_day(portfolio: Portfolio) -> None:
     method: MethodAdopted = portfolio.world.carbon.method("displaced-marginal", "1")
     assert (method.source, method.factors_version) == (GRID.source, GRID.version)
+
+
+@pytest.mark.parametrize("state", [TitleState.HELD, TitleState.CLAIMED])
+def test_a_credited_unit_that_is_not_retired_breaks_a_law(portfolio: Portfolio, state: TitleState) -> None:
+    credited(portfolio, 0, 2_000)
+    books = portfolio.world.books
+    books.titles[Right.ATTRIBUTE].columns()["state"][0] = TITLE_STATES.index(state)
+    assert "law2.credited_twice" in {one.code for one in breaches(books)}

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.journal import link_rules
+from penstock.journal.carbon_laws import avoided_hold
 from penstock.journal.claim_rules import claims_hold
 from penstock.journal.correction import COUNTED_RIGHTS
 from penstock.journal.finding import Finding, finding
@@ -53,8 +54,10 @@ def _tiling(books: Books, right: Right) -> Found:
 
 def law_2_sold_once(books: Books) -> tuple[Finding, ...]:
     """A right in a unit has one holder; within a kind of link a unit is linked once on each side; what is on chain is
-    not here; what supplied something is claimed for it."""
-    return tuple(chain(_titled_twice(books), _linked_twice(books), _lifted_twice(books), claims_hold(books)))
+    not here; what supplied something is claimed for it;
+    what became a carbon credit is retired for it."""
+    parts = (_titled_twice(books), _linked_twice(books), _lifted_twice(books), claims_hold(books), avoided_hold(books))
+    return tuple(chain.from_iterable(parts))
 
 
 def _titled_twice(books: Books) -> Found:
