@@ -1,4 +1,4 @@
-"""`penstock certificate`: issue, transfer, split, reserve, release, claim, retire, withdraw, bulk, one after another."""
+"""`penstock certificate`: issue, transfer, split, reserve, release, claim, retire, withdraw, bulk, in one life."""
 
 from __future__ import annotations
 
