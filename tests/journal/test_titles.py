@@ -103,6 +103,24 @@ def test_a_plan_holds_only_for_the_book_it_was_made_for() -> None:
     assert (book.balance(0), book.balance(1), book.balance(2)) == (5, 5, 0)
 
 
+def test_a_judgement_holds_for_the_very_same_rows_and_book() -> None:
+    book = book_of((0, 0, 10, 1, 0), (0, 10, 20, 1, 0))
+    rows = table(MOVES, [(0, 0, 5, 1, 2, HELD)])
+    plan = book.plan_moves(rows, 3)
+    assert book.plan_moves({name: column.copy() for name, column in rows.items()}, 3) is plan
+    rows["source"][0] = 0
+    assert book.plan_moves(rows, 3).verdicts.tolist() == [Verdict.OTHER_HOLDER]
+    rows["source"][0] = 1
+    assert book.plan_moves(rows, 2).verdicts.tolist() == [Verdict.MALFORMED]
+    assert move(book, (0, 0, 5, 1, 0, HELD)) == [0]
+    assert book.plan_moves(rows, 3).verdicts.tolist() == [Verdict.OTHER_HOLDER]
+    issue, limit = table(TITLES, [(0, 20, 30, 1, 0)]), np.full(8, 30)
+    assert book.plan_issue(issue, limit, 3).tolist() == [0]
+    limit[0] = 25
+    assert book.plan_issue(issue, limit, 3).tolist() == [Verdict.BEYOND_METER]
+    assert book.plan_issue(table(TITLES, [(0, 20, 25, 1, 0)]), limit, 3).tolist() == [0]
+
+
 def test_a_book_never_writes_into_the_columns_it_was_given() -> None:
     issue: dict[str, Any] = table(TITLES, [(0, 0, 10, 1, 0), (1, 0, 10, 1, 0)])
     for column in issue.values():
@@ -148,6 +166,13 @@ def test_a_page_follows_a_page() -> None:
     assert book.page(1, after=(1, 3), n=2)["start"].tolist() == [4, 5]
     assert len(book.page(1, after=(2, 9))["start"]) == 0
     assert len(book.page(2)["start"]) == 0
+
+
+def test_a_page_goes_on_where_a_stretch_of_rows_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = book_of(*[(0, start, start + 1, start % 3, 0) for start in range(40)])
+    monkeypatch.setattr("penstock.journal.titles.PAGE_ROWS", 4)
+    assert book.page(1, n=5)["start"].tolist() == [1, 4, 7, 10, 13]
+    assert book.page(1, after=(0, 31), n=5)["start"].tolist() == [34, 37]
 
 
 def test_balances_by_holder_and_state() -> None:
