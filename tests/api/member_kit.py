@@ -23,6 +23,7 @@ from penstock.connect.spool import now_us  # noqa: E402
 from penstock.journal.fact import Entry  # noqa: E402
 from penstock.journal.kinds.account import AccountAssigned, MemberPlaced, OrganisationRegistered, Role  # noqa: E402
 from penstock.journal.kinds.chain import ChainAdopted  # noqa: E402
+from penstock.journal.kinds.ledger import WorkspaceOpened  # noqa: E402
 from penstock.period import DAY_US  # noqa: E402
 from penstock.usecases import certify, ingest  # noqa: E402
 from penstock.usecases.api_keys import OPERATE, READ, WRITE, create_key  # noqa: E402
@@ -116,7 +117,8 @@ def filled(path: Path) -> Workspace:
     readings = workspace.columns(row)
     assert readings is not None
     workspace.submit("certify", b"", at_us, lambda world: certify.certify(world, [readings], PLANT.ZONE))
-    workspace.submit("chain", b"", at_us, lambda _: [Entry(ChainAdopted(CHAIN_ID, bytes(32), ()))])
+    opened = [Entry(WorkspaceOpened("registry.example/tests", bytes(32))), Entry(ChainAdopted(CHAIN_ID, bytes(32), ()))]
+    workspace.submit("chain", b"", at_us, lambda _: opened)
     for fact in (OrganisationRegistered("maker"), OrganisationRegistered("buyers")):
         say_on(workspace, fact, at_us)
     for account, organisation in (("operator", "maker"), ("buyer", "buyers")):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from member_kit import KIT, ROOF, Door, served, wh
+from member_kit import HOURS, KIT, PLANT, ROOF, Door, served, wh
 
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.ledger import AccountOpened
@@ -103,6 +103,54 @@ def test_a_match_finds_nothing_where_nothing_was_drawn(door: Door) -> None:
     assert door.refused("trader", "POST", "/certificates/match", asked) == (409, "match.nothing")
     assert door.refused("buyer", "POST", "/certificates/match/preview", asked) == (403, "account.not_member")
     assert door.refused("operator", "POST", "/certificates/consume", {"zone": "here"})[0] == 409
+
+
+def test_new_readings_are_issued_moved_and_retired_as_one(door: Door) -> None:
+    before = sum(one["energy_wh"] for one in certificates(door, ""))
+    more = [one.raw for one in KIT.chain_of("roof-a", HOURS + 2)][HOURS:]
+    door.key("gateway", "push")
+    pushed = door.client.post(
+        "/readings",
+        content=b"".join(more),
+        headers={"Authorization": f"Bearer {door.keys['gateway']}", "Content-Type": "application/cbor-seq"},
+    )
+    assert pushed.status_code == 200
+    asked = {"zone": PLANT.ZONE, "account": "roof-a", "target": "buyer", "then": "retire", "reason": "together"}
+    terms = {"carbon_mg_per_kwh": 7, "valid_days": 36_500}
+    assert door.refused("trader", "POST", "/certificates/together", asked) == (403, "api.key_scope")
+    assert door.refused("operator", "POST", "/certificates/together", asked | {"reason": ""})[1] == "retire.reason"
+    held = door.held_wh("buyer", "retired")
+    done = door.done("operator", "POST", "/certificates/together", asked | {"terms": terms}, Idempotency_Key="one")
+    assert door.held_wh("buyer", "retired") == held + 400
+    assert sum(one["energy_wh"] for one in certificates(door, "")) == before + 400
+    assert {one["carbon_mg_per_kwh"] for one in certificates(door, f"register={ROOF}&state=retired")} >= {7}
+    again = door.done("operator", "POST", "/certificates/together", asked | {"terms": terms}, Idempotency_Key="one")
+    assert again == done | {"repeated": True}
+    assert door.refused("operator", "POST", "/certificates/issue", {"zone": PLANT.ZONE}) == (409, "certificate.nothing")
+
+
+def test_a_claim_beyond_what_was_drawn_is_refused(door: Door) -> None:
+    asked = {"account": "operator", "selection": wh(5)}
+    assert door.refused("trader", "POST", "/certificates/claim", asked) == (409, "claim.beyond_consumption")
+    assert door.refused("buyer", "POST", "/certificates/claim", asked)[0] in (403, 409)
+
+
+def test_a_file_of_rows_is_done_row_by_row_or_not_at_all(door: Door) -> None:
+    mine = certificates(door, "holder=operator&state=held&register=roof-c/export")[0]
+    first, held = mine["start"], door.held_wh("operator")
+    rows = f"register,start,stop\nroof-c/export,{first},{first + 2}\nroof-c/export,{first + 2},{first + 3}\nno,1,2\n"
+    headers = {"Authorization": f"Bearer {door.keys['trader']}", "Content-Type": "text/csv"}
+    path = "/certificates/bulk?act=retire&account=operator&reason=bulk"
+    whole = door.client.post(f"{path}&whole=true", content=rows, headers=headers)
+    assert (whole.status_code, whole.json()["code"], door.held_wh("operator")) == (409, "bulk.row", held)
+    each = door.client.post(path, content=rows, headers=headers).json()
+    assert (each["rows"], each["done"], each["quantity_wh"]) == (3, 2, 3) and door.held_wh("operator") == held - 3
+    assert each["refusals"] == [{"row": 2, "reason": "unknown_register"}]
+    other = headers | {"Authorization": f"Bearer {door.keys['buyer']}"}
+    assert door.client.post(path, content=rows, headers=other).json()["code"] == "account.not_member"
+    taken = door.client.post(path.replace("retire", "withdraw"), content=rows, headers=headers)
+    assert taken.json()["code"] == "api.key_scope"
+    assert door.client.post(path, content=b"\x00nonsense", headers=headers).status_code == 400
 
 
 def test_withdrawn_by_the_issuer_alone(door: Door) -> None:

@@ -156,6 +156,8 @@ def test_recurring_transfers_are_standing_orders(door: Door, maker: int, buyer: 
 def test_a_claim_needs_something_drawn(door: Door, maker: int) -> None:
     asked = {"certificate_period_start": "2016-08-22T00:00:00Z", "certificate_period_end": "2016-08-24T00:00:00Z"}
     assert act(door, "trader", "claim", maker, **asked).json()["code"] == "match.nothing"
+    assert act(door, "trader", "claim", maker, certificate_quantity=5).json()["code"] == "claim.beyond_consumption"
+    assert act(door, "trader", "claim", maker).json()["code"] == "energytag.target"
     assert act(door, "trader", "claim", maker, **(asked | {"certificate_period_end": "2016-08-22T00:00:00Z"})).json()[
         "code"
     ] == ("period.empty")
@@ -187,6 +189,14 @@ def test_devices_measurements_accounts_and_users(door: Door, maker: int, buyer: 
     assert door.done("operator", "PATCH", f"{ET}/account/update_whitelist/{made['id']}", removed) == (
         listed | {"account_whitelist": []}
     )
+
+
+def test_nothing_is_issued_twice(door: Door) -> None:
+    asked = {"issue_market_zone": "US-PSCO", "emissions_factor_production_device": "12.345", "validity_days": 10}
+    assert door.refused("trader", "POST", f"{ET}/certificate/create", asked) == (403, "api.key_scope")
+    assert door.refused("operator", "POST", f"{ET}/certificate/create", asked) == (409, "certificate.nothing")
+    wrong = asked | {"interval_seconds": 7_200}
+    assert door.refused("operator", "POST", f"{ET}/certificate/create", wrong) == (400, "api.parameter")
 
 
 def test_an_unknown_storage_is_said_so(door: Door) -> None:

@@ -10,6 +10,7 @@ from penstock.api.forms import Form
 from penstock.api.registry_forms import AccountName, Instant, SelectionForm, SpanForm, Text, Wh
 from penstock.energy.matching import Preference, Timing
 from penstock.journal.words import Technology
+from penstock.usecases.registry.together import Then
 
 
 class TransferAsked(Form):
@@ -92,12 +93,12 @@ class MatchAsked(Form):
     account: AccountName
     start: Instant
     stop: Instant
-    consumers: Annotated[list[AccountName], Field(default_factory=list, max_length=1_000)]
+    consumers: list[AccountName] = Field(default_factory=list, max_length=1_000)
     beneficiary: Text = ""
     preference: Preference = Preference.PRO_RATA
     timing: Timing = Timing.SAME_INTERVAL
-    corridors: Annotated[list[CorridorForm], Field(default_factory=list, max_length=1_000)]
-    prices: Annotated[list[PriceForm], Field(default_factory=list, max_length=1_000)]
+    corridors: list[CorridorForm] = Field(default_factory=list, max_length=1_000)
+    prices: list[PriceForm] = Field(default_factory=list, max_length=1_000)
     technology: Technology | None = None
     zone: str = Field("", max_length=64)
     statement: Text = ""
@@ -137,3 +138,73 @@ class MatchPreview(Form):
     matched_wh: int
     matched_basis_points: int
     intervals: list[MatchedInterval]
+
+
+class TermsForm(Form):
+    """What all certificates of an issue share: interval, carbon, validity (0 days: for good), support."""
+
+    interval_s: Literal[900, 1_800, 3_600] = 3_600
+    carbon_mg_per_kwh: Annotated[int, Field(ge=0, le=10**9)] = 0
+    valid_days: Annotated[int, Field(ge=0, le=36_600)] = 0
+    support: Annotated[str, Field(max_length=32)] = ""
+
+
+class RulesForm(Form):
+    """What suits what was drawn, and who goes first."""
+
+    preference: Preference = Preference.PRO_RATA
+    timing: Timing = Timing.SAME_INTERVAL
+    corridors: list[CorridorForm] = Field(default_factory=list, max_length=1_000)
+
+
+class IssueAsked(Form):
+    """Certificates of all that was verified in a zone and is not certified yet."""
+
+    zone: Annotated[str, Field(min_length=1, max_length=32)]
+    terms: TermsForm = Field(default_factory=TermsForm)
+
+
+class TogetherAsked(Form):
+    """Issue; what ``account`` gets of it goes to ``target`` (empty: stays), and is held, claimed or retired.
+
+    All of it or nothing.
+    """
+
+    zone: Annotated[str, Field(min_length=1, max_length=32)]
+    account: AccountName
+    target: Annotated[str, Field(max_length=200)] = ""
+    then: Then = Then.HOLD
+    terms: TermsForm = Field(default_factory=TermsForm)
+    consumers: list[AccountName] = Field(default_factory=list, max_length=1_000)
+    rules: RulesForm = Field(default_factory=RulesForm)
+    beneficiary: Text = ""
+    reason: Text = ""
+    statement: Text = ""
+
+
+class ClaimAsked(Form):
+    """Chosen certificates of an account for what ``consumers`` drew in the same intervals (nobody named: itself)."""
+
+    account: AccountName
+    selection: SelectionForm
+    consumers: list[AccountName] = Field(default_factory=list, max_length=1_000)
+    rules: RulesForm = Field(default_factory=RulesForm)
+    beneficiary: Text = ""
+    statement: Text = ""
+
+
+class RefusedRow(Form):
+    """A row of a file that was not done, and why."""
+
+    row: int
+    reason: str
+
+
+class BulkDone(Form):
+    """What became of a file's rows: how many, how many are done, their Wh, the refused by reason, the first of them."""
+
+    rows: int
+    done: int
+    quantity_wh: int
+    refused: dict[str, int]
+    refusals: list[RefusedRow]

@@ -15,6 +15,7 @@ from penstock.api import (
     accounts,
     answers,
     badges,
+    bulk,
     certificates,
     commands,
     fleet,
@@ -110,6 +111,7 @@ def _add_registry(app: FastAPI, workspace: Workspace, gate: Gate, trail: Trail, 
     app.include_router(webhooks.routes(workspace, gate, hooks))
     app.include_router(certificates.acts(workspace, gate))
     app.include_router(issuer.routes(workspace, gate))
+    app.include_router(bulk.routes(workspace, gate))
     app.include_router(certificates.routes(workspace, trail))
     app.include_router(badges.routes(workspace, trail))
     app.include_router(registry_pages.routes(workspace))
@@ -156,7 +158,7 @@ async def _unfit_body(request: Request) -> PenstockError | None:
 
 
 def _has_small_body(request: Request) -> bool:
-    return request.method not in ("GET", "HEAD") and request.url.path not in (push.PATH, issuer.IMPORT)
+    return request.method not in ("GET", "HEAD") and request.url.path not in (push.PATH, issuer.IMPORT, bulk.BULK)
 
 
 def _host(request: Request) -> str:

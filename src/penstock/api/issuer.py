@@ -30,6 +30,7 @@ from penstock.usecases.workspace import Workspace
 
 IMPORT: Final = "/certificates/import"
 CSV_BODY: Final = {"text/csv": {"schema": {"type": "string"}}}
+CSV_ASKED: Final = {"requestBody": {"required": True, "content": CSV_BODY}}
 CSV: Final[Described] = {200: {"content": CSV_BODY}}
 Named = Annotated[str, Query(min_length=1, max_length=128)]
 
@@ -98,7 +99,12 @@ def _add_exchange(router: APIRouter, workspace: Workspace, gate: Gate) -> None:
         gate.member(shown, READ)
         return Response(exported_csv(workspace, seq), media_type="text/csv")
 
-    @router.post("/import", status_code=201, name="import", openapi_extra={"requestBody": {"required": True, "content": CSV_BODY}})
+    @router.post(
+        "/import",
+        status_code=201,
+        name="import",
+        openapi_extra={"requestBody": {"required": True, "content": CSV_BODY}},
+    )
     async def import_(
         request: Request, shown: Credentials, account: Named, registry: Named,
         form: Literal["energytag", "irec"], whole: bool = False, key: IdempotencyKey = None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from penstock.api.acts import FOREVER_US, instant_us
 from penstock.api.energytag import words
-from penstock.api.energytag.forms import Action, ActionAsked, Narrowed
+from penstock.api.energytag.forms import Action, ActionAsked, Created, Narrowed
 from penstock.api.gate import Credentials, Gate
 from penstock.api.seen import check_sees
 from penstock.errors import Invalid, Refused
@@ -109,10 +109,15 @@ def _check_holder(world: World, account: str, selection: Selection) -> None:
         raise Refused("titles.other_holder", "Somebody else holds some of these bundles.", account=account)
 
 
+def is_chosen(asked: ActionAsked) -> bool:
+    """Whether an action names its bundles or how many, and not only a period."""
+    named = asked.granular_certificate_bundle_ids or asked.source_certificate_issuance_id
+    return bool(named or asked.certificate_quantity or asked.certificate_bundle_percentage)
+
+
 def action(name: str, who: Asked, target_id: int | None, done: Done) -> Action:
-    """What an act recorded, as an action; bundles are those of its first fact that moved any."""
-    moved = [act for act in done.acts if act.get("right") == "attribute"]
-    rows = moved[0]["certificates"] if moved else []
+    """What an act recorded, as an action."""
+    quantity_wh, ids = _bundles(done)
     return Action(
         action_id=done.first_seq,
         action_type=name,
@@ -122,6 +127,25 @@ def action(name: str, who: Asked, target_id: int | None, done: Done) -> Action:
         user_id=who.by,
         action_request_datetime=iso(who.at_us),
         action_completed_datetime=done.acts[-1]["at"] if done.acts else iso(who.at_us),
-        certificate_quantity=sum(act["quantity_wh"] for act in moved),
-        granular_certificate_bundle_ids=[certificate_id(row["register"], row["start"], row["stop"]) for row in rows],
+        certificate_quantity=quantity_wh,
+        granular_certificate_bundle_ids=ids,
     )
+
+
+def created(done: Done) -> Created:
+    """What an issue recorded."""
+    quantity_wh, ids = _bundles(done)
+    return Created(
+        action_id=done.first_seq,
+        action_response_status="Accepted",
+        certificate_quantity=quantity_wh,
+        granular_certificate_bundle_ids=ids,
+    )
+
+
+def _bundles(done: Done) -> tuple[int, list[str]]:
+    """How many certificates an act issued or moved, and the first of the bundles."""
+    moved = [act for act in done.acts if act.get("right") == Right.ATTRIBUTE.value]
+    rows = [row for act in moved for row in act["certificates"]]
+    ids = [certificate_id(row["register"], row["start"], row["stop"]) for row in rows]
+    return sum(act["quantity_wh"] for act in moved), list(dict.fromkeys(ids))

@@ -8,18 +8,31 @@ from fastapi import APIRouter
 
 from penstock.api.acts import FOREVER_US, command_key, instant_us
 from penstock.api.energytag import words
-from penstock.api.energytag.asked import Asked, action, check_named, of, own
-from penstock.api.energytag.forms import Action, ActionAsked, Bundle, Bundles, ClaimAsked, QueryAsked, RecurringAsked
+from penstock.api.energytag.asked import Asked, action, check_named, created, is_chosen, of, own
+from penstock.api.energytag.forms import (
+    Action,
+    ActionAsked,
+    Bundle,
+    Bundles,
+    ClaimAsked,
+    CreateAsked,
+    Created,
+    QueryAsked,
+    RecurringAsked,
+)
 from penstock.api.gate import Credentials, Gate
 from penstock.api.problem import WITH_A_KEY
 from penstock.api.registry_forms import CertificateInPath, IdempotencyKey
 from penstock.api.state import following
 from penstock.errors import Invalid, NotFound
 from penstock.journal.kinds.account import OrderPlaced, Recurring
-from penstock.period import HOUR_US, iso
+from penstock.period import DAY_US, HOUR_US, SECOND_US, iso
 from penstock.usecases.api_keys import OPERATE, READ, WRITE
+from penstock.usecases.certify import Terms
 from penstock.usecases.registry.certificate_life import life_of
 from penstock.usecases.registry.certificate_rows import find
+from penstock.usecases.registry.claim_certificates import ClaimCertificates, claim_on
+from penstock.usecases.registry.issue import Issue, issue_on
 from penstock.usecases.registry.match_hours import Hours, match_hours_on
 from penstock.usecases.registry.recurring import place_order_on
 from penstock.usecases.registry.reserve import Reserve, reserve_on
@@ -92,18 +105,24 @@ def _add_actions(router: APIRouter, workspace: Workspace, gate: Gate) -> None:
 
     @router.post("/claim", status_code=202)
     def claim(asked: ClaimAsked, shown: Credentials, key: IdempotencyKey = None) -> Action:
-        """Bundles are claimed for what was drawn, interval by interval; both sides are used up."""
+        """Bundles are claimed for what was drawn in the same intervals; both sides are used up."""
         who = own(workspace, gate, shown, WRITE, asked.source_id, asked.user_id)
         names = workspace.read(lambda world: tuple(words.account_name(world, one) for one in asked.consumer_ids))
-        start_us, stop_us = instant_us(asked.certificate_period_start), instant_us(asked.certificate_period_end)
-        narrowed = Selection(technology=words.technology_of(asked.energy_source))
-        act = Hours(
-            who.account, start_us, stop_us, names, asked.beneficiary, certificates=narrowed,
-            statement=asked.statement, by=who.by,
-        )  # fmt: skip
-        return action(
-            "claim", who, None, match_hours_on(workspace, command_key(who.by, "et claim", key), act, gate.clock())
-        )
+        named = command_key(who.by, "et claim", key)
+        if not is_chosen(asked):
+            return action("claim", who, None, match_hours_on(workspace, named, _hours(who, names, asked), gate.clock()))
+        selection = of(workspace, asked)
+        act = ClaimCertificates(who.account, selection, names, asked.beneficiary, asked.statement, by=who.by)
+        return action("claim", who, None, claim_on(workspace, named, act, gate.clock()))
+
+    @router.post("/create", status_code=201)
+    def create(asked: CreateAsked, shown: Credentials, key: IdempotencyKey = None) -> Created:
+        """Certificates of what was verified; no body says how much. Needs the scope `registry:operate`."""
+        by = gate.member(shown, OPERATE)
+        carbon = int(asked.emissions_factor_production_device * 1_000)
+        terms = Terms(asked.interval_seconds * SECOND_US, carbon, asked.validity_days * DAY_US, asked.support_received)
+        act = Issue(asked.issue_market_zone, terms, by)
+        return created(issue_on(workspace, command_key(by, "et create", key), act, gate.clock()))
 
     @router.post("/withdraw", status_code=202)
     def withdraw(asked: ActionAsked, shown: Credentials, key: IdempotencyKey = None) -> Action:
@@ -137,6 +156,17 @@ def _add_recurring(router: APIRouter, workspace: Workspace, gate: Gate) -> None:
             raise Invalid("energytag.target", "A recurring claim names the device_id that draws.")
         target = workspace.read(lambda world: words.main_register(world, asked.device_id or 0))
         return _place(workspace, gate, shown, asked, Recurring.CLAIM, target, key)
+
+
+def _hours(who: Asked, consumers: tuple[str, ...], asked: ClaimAsked) -> Hours:
+    """As many of an account's bundles as suit what was drawn in a period. Raises as `instant_us`."""
+    if asked.certificate_period_start is None or asked.certificate_period_end is None:
+        raise Invalid("energytag.target", "A claim names its bundles, or the period of what was drawn.")
+    span = instant_us(asked.certificate_period_start), instant_us(asked.certificate_period_end)
+    narrowed = Selection(technology=words.technology_of(asked.energy_source))
+    return Hours(
+        who.account, *span, consumers, asked.beneficiary, certificates=narrowed, statement=asked.statement, by=who.by
+    )
 
 
 def _place(

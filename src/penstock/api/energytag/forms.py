@@ -6,7 +6,7 @@ Source: EnergyTag Granular Certificate API; fields we do not have are not invent
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -72,17 +72,23 @@ class RecurringAsked(Form):
     reason: Text = ""
 
 
-class ClaimAsked(Form):
-    """Certificates of an account for what a device, or all of the account's, drew in a time; hour by hour."""
+class ClaimAsked(ActionAsked):
+    """Bundles for what the accounts ``consumer_ids`` number drew in the same intervals (none: the account itself).
 
-    source_id: Id
-    user_id: str | None = Field(None, max_length=42)
+    Bundles are chosen as for any action; with nothing but a period, as many as suit what was drawn in it.
+    """
+
     consumer_ids: list[Id] = Field(default_factory=list, max_length=1_000)
-    certificate_period_start: Instant
-    certificate_period_end: Instant
-    energy_source: str | None = Field(None, max_length=32)
-    beneficiary: Text = ""
-    statement: Text = ""
+
+
+class CreateAsked(Form):
+    """Certificates of what was verified in a zone and has none yet; ``validity_days`` 0 for good."""
+
+    issue_market_zone: str = Field(min_length=1, max_length=32)
+    interval_seconds: Literal[900, 1_800, 3_600] = 3_600
+    emissions_factor_production_device: Annotated[Decimal, Field(ge=0, le=10**6, decimal_places=3)] = Decimal(0)
+    validity_days: int = Field(0, ge=0, le=36_600)
+    support_received: str = Field("", max_length=32)
 
 
 class Bundle(Form):
@@ -136,6 +142,15 @@ class Action(Form):
     user_id: str
     action_request_datetime: str
     action_completed_datetime: str
+    certificate_quantity: int
+    granular_certificate_bundle_ids: list[str]
+
+
+class Created(Form):
+    """An issue that was recorded: its id is the place of its first fact."""
+
+    action_id: int
+    action_response_status: str
     certificate_quantity: int
     granular_certificate_bundle_ids: list[str]
 
