@@ -42,6 +42,14 @@ def test_opening_costs_the_same_for_any_number_of_rows(pinned: dict[str, int]) -
     assert 0 <= pinned["open, 100000 rows"] - pinned["open, 1 row"] <= DIGITS * DIGIT_GAS_MAX
 
 
+def test_the_page_tells_the_pinned_figures(pinned: dict[str, int]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "lifting.md").read_text()
+    told = page[page.index("## Gas") :]
+    named = [f"lift, 20 levels, {turn}" for turn in ("steady", "word draws", "relayed", "new holder")]
+    named += ["open, 1 row", "open, 100000 rows", "lift, 10 levels, steady", "lower", "retire", "claim"]
+    assert [act for act in named if f"{pinned[act]:,}" not in told] == []
+
+
 if __name__ == "__main__":
     with embedded() as running:
         PINNED.write_text(json.dumps(measure(Chain(running, SALT)), indent=1) + "\n")
