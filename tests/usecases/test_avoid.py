@@ -20,6 +20,7 @@ from penstock.journal.laws import breaches
 from penstock.journal.words import TITLE_STATES, Assurance, LinkKind, Right, Technology, TitleState
 from penstock.period import Period
 from penstock.usecases.claim import Claim
+from penstock.usecases.prove import trace_reading
 from penstock.usecases.registry.avoid import Crediting, avoid, credit_rows, use_credits
 from penstock.usecases.registry.selection import Named, Selection, select
 from penstock.usecases.replay import replay
@@ -254,3 +255,9 @@ def test_a_credited_unit_that_is_not_retired_breaks_a_law(portfolio: Portfolio, 
     books = portfolio.world.books
     books.titles[Right.ATTRIBUTE].columns()["state"][0] = TITLE_STATES.index(state)
     assert "law2.credited_twice" in {one.code for one in breaches(books)}
+
+
+def test_the_way_from_a_roof_to_its_credit_is_traced(portfolio: Portfolio) -> None:
+    credited(portfolio, 0, 2_000)
+    node = trace_reading(portfolio.workspace, "roof/export", 0, 2_000)
+    assert CREDIT in repr(node)

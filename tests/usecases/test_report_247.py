@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from carbon_kit import GRID, START_US, Portfolio, hour, line
+from carbon_kit import GRID, HEADS, START_US, Portfolio, hour, line
+from small_plant import DAYS, ZONE, Plant
 
 from penstock.energy.carbon.factors import FactorName
 from penstock.errors import Invalid, NotFound, Refused, Unverified
+from penstock.journal.kinds.energy import SpansLinked
 from penstock.journal.words import Technology
 from penstock.period import Period, parse_iso
+from penstock.usecases.registry.factors import factors_of_csv, publish
 from penstock.usecases.report_247.build import check_report, report_247
+from penstock.usecases.report_247.claims import claim_facts
 from penstock.usecases.report_247.request import Request
 
 PERIOD = Period(START_US, hour(4))
@@ -190,3 +194,25 @@ def test_bad_requests(portfolio: Portfolio, asked: Request, error: type[Exceptio
     with pytest.raises(error) as found:
         report_247(portfolio.workspace, asked)
     assert getattr(found.value, "code", "") == code
+
+
+def test_a_rack_that_ran_on_certified_hours_alone(plant: Plant) -> None:
+    """Signed readings, certified, matched and served: every Wh the rack drew has a certificate of its hour."""
+    plant.worked(0)
+    zones, rows = factors_of_csv(f"{HEADS}{ZONE},2016-01-01T00:00:00Z,2017-01-01T00:00:00Z,500,600,700,10\n")
+    plant.do("factors", lambda world: publish(world, GRID, "", zones, rows))
+    told = report_247(plant.workspace, Request(DAYS[0], GRID, "operator")).told
+    drawn = plant.read_wh("rack-1/import")
+    assert (told["figures"]["drawn_wh"], told["figures"]["matched_wh"]) == (drawn, drawn)
+    assert told["figures"]["location_ug"] == str(drawn * 500_000)
+    assert told["figures"]["market_hourly_ug"] == told["figures"]["market_annual_ug"] == "0"
+    assert told["figures"]["avoided_ug"] == str(drawn * 700_000)
+    assert check_report(told, plant.workspace)["reckoned_again"]
+
+
+def test_facts_of_claims_stand_still_while_the_world_goes_on(portfolio: Portfolio) -> None:
+    facts = [(row.recorded.seq, row.recorded.fact) for row in portfolio.workspace.facts()]
+    claims = [seq for seq, fact in facts if isinstance(fact, SpansLinked)]
+    earlier = [one for one in facts if one[0] < claims[2]]
+    assert claim_facts(earlier, portfolio.world)["seq"].tolist() == claims[:2]
+    assert claim_facts(facts, portfolio.world)["row"].tolist() == [0] * len(claims)

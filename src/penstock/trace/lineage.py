@@ -33,6 +33,7 @@ _OPEN_ENDS: Final = {
     Unit.MS: "idle",
     Unit.TOKENS: "not billed yet",
     Unit.USDC_MICRO: "not paid onward",
+    Unit.G_CO2E: "not emitted: a carbon credit",
 }
 
 

@@ -88,12 +88,15 @@ def _retired(world: World, spans: Columns, seq: int, period: Period) -> dict[str
 
 
 def claim_facts(facts: Sequence[tuple[int, FactBody]], world: World) -> dict[str, Column]:
-    """The fact of each link of a claim, by the link's number: ``seq``, and ``row`` of its segment."""
+    """The fact of each link of a claim, by the link's number: ``seq``, and ``row`` of its segment.
+
+    The world may be further than ``facts``: links of later facts are not there.
+    """
     seqs = [seq for seq, fact in facts if isinstance(fact, SpansLinked) and fact.link is LinkKind.CLAIM]
     book = world.books.links[LinkKind.CLAIM]
-    begins = book.batches
-    sizes: Any = np.diff(np.append(begins, len(book)))
+    begins, known = book.batches[: len(seqs)], book.batches[len(seqs) : len(seqs) + 1]
+    sizes: Any = np.diff(np.concatenate([begins, known if len(known) else [len(book)]]))
     return {
-        "seq": np.repeat(np.array(seqs[: len(begins)], dtype=np.int64), sizes),
-        "row": np.arange(len(book)) - np.repeat(begins, sizes),
+        "seq": np.repeat(np.array(seqs, dtype=np.int64), sizes),
+        "row": np.arange(int(sizes.sum())) - np.repeat(begins, sizes),
     }
