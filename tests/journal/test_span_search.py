@@ -12,7 +12,7 @@ from penstock.journal.span_index import EXTRA_ROWS, SHORTER, SpanIndex, run_of
 from penstock.journal.span_search import FEW_QUERIES, abreast, compiled_search, one_by_one, rows_after
 
 
-def stretches(queries: int) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+def stretches(queries: int) -> tuple[np.ndarray, ...]:
     """A column sorted within 50 stretches, some empty, and queries of any position in any of them."""
     dice = np.random.default_rng(queries)
     ends = np.sort(np.r_[0, dice.integers(0, 3_000, 48), 3_000])

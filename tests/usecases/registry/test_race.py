@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from workspace_kit import LATER_US, MILL, ROOF, START_US, TITLE_WH, certified
 from penstock.errors import Conflict, PenstockError, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.laws import breaches
+from penstock.journal.titles import Title
 from penstock.journal.words import LinkKind, Right, TitleState
 from penstock.period import HOUR_US, Period
 from penstock.store.postgres_server import PostgresServer, server_programs
@@ -115,11 +117,15 @@ def test_what_is_sold_to_a_hundred_is_sold_once(workspace: Workspace) -> None:
     assert_sound(workspace, {0: TitleState.HELD, 1: TitleState.HELD, 2: TitleState.HELD})
 
 
+def title_at(position: int, world: World) -> Title | None:
+    return world.books.titles[Right.ATTRIBUTE].at(ROOF, position)
+
+
 def assert_sound(workspace: Workspace, states: dict[int, TitleState]) -> None:
     """No law is broken, no other certificate touched, and the record says what memory does."""
     assert workspace.read(lambda world: breaches(world.books)) == ()
     for number, state in states.items():
-        title = workspace.read(lambda world, at=number: world.books.titles[Right.ATTRIBUTE].at(ROOF, TITLE_WH * at))
+        title = workspace.read(partial(title_at, TITLE_WH * number))
         assert title is not None
         assert (title.stop - title.start, title.state) == (TITLE_WH, state)
     digest = workspace.read(lambda world: world.books.digest())
