@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from device_kit import hours
+from registry_kit import named
 from storage_kit import CHARGE, DISCHARGE, NAME, NEW, Plant, efficiency
 
 from penstock.errors import PenstockError
@@ -26,6 +27,7 @@ from penstock.usecases.registry.storage import (
 )
 from penstock.usecases.registry.storage_records import Metered, charge, discharge
 from penstock.usecases.registry.storage_rows import chain, record_rows, storage_row, stored_from
+from penstock.usecases.registry.withdraw import Withdrawal, withdraw
 
 
 @pytest.fixture
@@ -464,7 +466,7 @@ def test_a_fact_that_should_not_stand_is_refused_as_it_is_applied(plant: Plant) 
     assert applied(records.fact, columns | {"stop": columns["stop"] + 1}) == "storage.gap"
     assert applied(records.fact, columns | {"interval_us": columns["interval_us"] + 1}) == "storage.interval"
     assert applied(records.fact, columns | {"start": columns["start"][::-1]}) == "storage.rows"
-    assert applied(replace(records.fact, loss_wh=1), columns) == "storage.sum"  # type: ignore[arg-type]
+    assert applied(replace(records.fact, loss_wh=1), columns) == "storage.sum"
     with pytest.raises(PenstockError, match="not the links"):
         books.storages.take_links(links.segment.columns)
     plant.tell([records])
@@ -481,7 +483,7 @@ def test_a_fact_that_should_not_stand_is_refused_as_it_is_applied(plant: Plant) 
     check_issue(books.storages, first.fact, first.segment.columns)
     for change in ({"stored": False}, {"technology": Technology.HYDRO}, {"zone": "YY"}, {"carbon_mg_per_kwh": 1}):
         with pytest.raises(PenstockError, match="call for"):
-            check_issue(books.storages, replace(first.fact, **change), first.segment.columns)  # type: ignore[arg-type]
+            check_issue(books.storages, replace(first.fact, **change), first.segment.columns)
 
 
 def test_a_battery_is_never_certified_as_if_it_generated() -> None:
@@ -491,3 +493,21 @@ def test_a_battery_is_never_certified_as_if_it_generated() -> None:
     plant.certify(1)
     assert plant.certificates() == []
     plant.built()
+
+
+@pytest.mark.parametrize("issued_before", [True, False])
+def test_an_issuer_who_withdraws_what_was_stored_reaches_the_discharge(plant: Plant, issued_before: bool) -> None:
+    """Before the discharge is certified or after: once the issuer has produced what it owes, no Wh too many stands."""
+    plant.charge(2)
+    plant.discharge(2)
+    if issued_before:
+        plant.issue(2)
+    plant.do(withdraw, Withdrawal(named((0, 600)), "a wrong meter"), 2)
+    if not issued_before:
+        plant.issue(2)
+    plant.meter(3, roof=2_000)
+    plant.certify(3)
+    standing = [(a, b) for a, b, _, state in plant.certificates() if state == "held"]
+    taken = sum(b - a for a, b, _, state in plant.certificates("roof/export") if a >= 600 and state == "withdrawn")
+    assert sum(b - a for a, b in standing) == (20 if issued_before else 500)
+    assert taken == (120 if issued_before else 600)
