@@ -32,6 +32,18 @@ def register_of(registry: str, device: str) -> str:
     return f"{PREFIX}{registry.replace('%', '%25').replace('/', '%2F')}/{device}"
 
 
+def distinct(*columns: Ints) -> tuple[Ints, Ints]:
+    """A row of each distinct tuple of values, in their order, and for each row the number of its tuple."""
+    order = np.lexsort(columns[::-1])
+    new = np.zeros(len(order), dtype=bool)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[order[1:]] != column[order[:-1]]
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.cumsum(new) - 1
+    return order[new], place
+
+
 class ForeignCertificates:
     """All that was imported: by their numbers, by our spans, and when they were generated."""
 
@@ -119,11 +131,11 @@ class ForeignCertificates:
 
     def times_overlap(self, register: Ints, start_us: Ints, stop_us: Ints) -> NDArray[np.bool_]:
         """Which intervals overlap another of their device, here or earlier among these, without being the same."""
-        keys, place = np.unique(np.column_stack([register, start_us, stop_us]), axis=0, return_inverse=True)
-        register, start_us, stop_us = keys.T
+        rows, place = distinct(register, start_us, stop_us)
+        register, start_us, stop_us = register[rows], start_us[rows], stop_us[rows]
         known = self._same_time(register, start_us, stop_us)
         bad = overlapping(register, start_us, stop_us) | (self.by_time.overlaps(register, start_us, stop_us) & ~known)
-        found: NDArray[np.bool_] = bad[place.ravel()]
+        found: NDArray[np.bool_] = bad[place]
         return found
 
     def _same_time(self, register: Ints, start_us: Ints, stop_us: Ints) -> NDArray[np.bool_]:
@@ -155,8 +167,9 @@ class ForeignCertificates:
         self._by_span.insert({name: rows[name] for name in ("register", "start", "stop", *NUMBERS)})
         numbers = {"register": rows["register"], "start": rows["first"], "stop": rows["last"] + 1}
         self.by_number.insert({**numbers, "own": rows["start"], "face_wh": rows["face_wh"]})
-        keys = np.unique(np.column_stack([rows[n] for n in ("register", "interval_us", "interval_stop_us")]), axis=0)
-        register, start_us, stop_us = keys.T
+        times = [rows[name] for name in ("register", "interval_us", "interval_stop_us")]
+        firsts, _ = distinct(*times)
+        register, start_us, stop_us = (column[firsts] for column in times)
         new = ~self._same_time(register, start_us, stop_us)
         self.by_time.insert({"register": register[new], "start": start_us[new], "stop": stop_us[new]})
 

@@ -36,7 +36,7 @@ from penstock.energy.foreign_fields import (
     yes,
 )
 from penstock.errors import Invalid, PenstockError
-from penstock.journal.canonical import dump
+from penstock.journal.exact_text import quote
 from penstock.units import INT64_MAX
 
 Ints = NDArray[Any]
@@ -223,7 +223,13 @@ def _unread(
 
 
 def _said(table: pa.Table) -> NDArray[Any]:
-    """Each row as canonical JSON, all its fields as they stand in the file."""
+    """Each row as canonical JSON, all its fields as they stand in the file; each distinct text is written once."""
+    cells = []
+    for name in sorted(table.column_names):
+        coded = table[name].combine_chunks().dictionary_encode()
+        texts = [f"{quote(name)}:{quote(text)}" for text in coded.dictionary.to_pylist()]
+        cells.append(pa.DictionaryArray.from_arrays(coded.indices, pa.array(texts, pa.string())).cast(pa.string()))
+    rows = pc.binary_join_element_wise("{", pc.binary_join_element_wise(*cells, ","), "}", "")
     said = np.empty(table.num_rows, dtype=object)
-    said[:] = [dump(row) for row in table.to_pylist()]
+    said[:] = [row.encode() for row in rows.to_pylist()]
     return said

@@ -133,7 +133,8 @@ class Participants:
         for number in np.unique(sources).tolist():
             self._check_moves(fact.by, freed or self.accounts.name(number), act)
         if not stays and self.whitelists:
-            for source, target in np.unique(np.column_stack([sources, targets]), axis=0).tolist():
+            pairs = np.unique(sources.astype(np.int64) * len(self.accounts) + targets)
+            for source, target in zip(*(part.tolist() for part in np.divmod(pairs, len(self.accounts))), strict=True):
                 self.check_receives(self.accounts.name(source), self.accounts.name(target))
 
     def _check_moves(self, by: str, account: str, act: str) -> None:

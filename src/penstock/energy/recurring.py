@@ -18,6 +18,7 @@ from penstock.journal.cutting import ratio_down
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.account import OrderEnded, OrderPlaced, OrdersRun, Recurring
 from penstock.journal.kinds.energy import TitlesIssued
+from penstock.journal.links import overlapping
 from penstock.journal.segment import Columns
 from penstock.journal.span_index import SpanIndex
 from penstock.units import INT64_MAX
@@ -128,8 +129,7 @@ class Orders:
         """
         if fact.from_lot != self.next_lot or not fact.from_lot < fact.to_lot <= self.lots:
             raise Refused("order.looked_already", f"Standing orders stand at issue {self.next_lot} of {self.lots}.")
-        keys = np.column_stack([columns["order"], columns["interval_us"]])
-        if len(np.unique(keys, axis=0)) != len(keys):
+        if overlapping(columns["order"], columns["interval_us"], columns["interval_us"] + 1).any():
             raise Invalid("order.form", "A run names each interval of an order once.")
         for number in np.unique(columns["order"]).tolist():
             placed, rows = self.living(number), np.flatnonzero(columns["order"] == number)

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from penstock.cli.main import app
 from penstock.errors import Conflict, Invalid, NotFound, PenstockError
+from penstock.journal.fact import Entry
 from penstock.journal.kinds.account import (
     AccountAssigned,
     ActApproved,
@@ -56,8 +57,6 @@ SALE = Transfer("roof-a", "buyer", Selection(quantity_wh=60_000))
 @pytest.fixture
 def desk(plant: Plant) -> Workspace:
     """The cooperative has roof-a; a sale of 50 kWh takes two."""
-    from penstock.journal.fact import Entry
-
     opened = Entry(WorkspaceOpened("plant.example", bytes(32)))
     plant.do("opened", lambda _: [opened])
     plant.certified(0)
@@ -246,11 +245,9 @@ def test_the_command_line(desk: Workspace, tmp_path: Path) -> None:
     run("account", "whitelist", "buyer", "--source", "roof-a")
     run("account", "rule", "--organisation", "mill", "--act", "retire")
     assert "roof-a" in run("account", "wallet", "roof-a", "0x" + "ab" * 20)["sign"]
-    assert (
-        run("account", "wallet", "roof-a", "0x" + "ab" * 20, "--signature", "00", exit_code=1).code
-        == "wallet.signature"
-    )
-    assert run("account", "wallet", "roof-a", "0x" + "ab" * 20, "--release", exit_code=1).code == "wallet.unknown"
+    bound = ("account", "wallet", "roof-a", "0x" + "ab" * 20)
+    assert run(*bound, "--signature", "00", exit_code=1).code == "wallet.signature"
+    assert run(*bound, "--release", exit_code=1).code == "wallet.unknown"
     assert run("account", "propose", str(sale), "--by", TRADER)["proposal"] == 1
     assert run("account", "approve", "1", "--by", APPROVER)["acts"][1]["quantity_wh"] == 60_000
     assert run("account", "propose", str(sale), "--by", TRADER)["proposal"] == 2

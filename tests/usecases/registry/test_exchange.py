@@ -14,6 +14,7 @@ from registry_kit import Registry, named
 
 from penstock.energy.foreign_csv import RowVerdict, read_foreign
 from penstock.errors import PenstockError
+from penstock.journal.canonical import load
 from penstock.journal.fact import Entry
 from penstock.journal.laws import breaches
 from penstock.journal.words import TITLE_STATES, Assurance, Right, Technology
@@ -303,6 +304,12 @@ def test_what_is_imported_is_checked_again_where_it_is_applied(change: dict[str,
     with pytest.raises(PenstockError) as caught:
         registry.world.foreign.check(columns)
     assert caught.value.code == code
+
+
+def test_what_a_row_says_is_kept_word_for_word() -> None:
+    strange = {"device_id": 'a "quoted" \\ word', "note": "first line\nsecond, ångström"}
+    offered = read_foreign(written(strange, {}), "energytag", OTHER)
+    assert [load(said) for said in offered.said] == [ROW | {"note": ""} | strange, ROW | {"note": ""}]
 
 
 def test_the_operator_imports(registry: Exchange) -> None:

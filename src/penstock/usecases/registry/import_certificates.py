@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.energy.foreign import register_of
+from penstock.energy.foreign import distinct, register_of
 from penstock.energy.foreign_csv import EXPLAINED, TAKEN, Offered, RowVerdict, read_foreign
 from penstock.energy.foreign_fields import NONE
 from penstock.errors import Refused
@@ -152,7 +152,8 @@ def _tallies(verdict: Column) -> tuple[Tally, ...]:
 def _registers(world: World, offered: Offered) -> tuple[Column, Column]:
     """Each row's register, those not opened yet numbered on behind all others; and which rows are our own."""
     columns, books, origin = offered.columns, world.books, world.participants.origin
-    pairs, place = np.unique(np.column_stack([columns["registry"], columns["device"]]), axis=0, return_inverse=True)
+    firsts, place = distinct(columns["registry"], columns["device"])
+    pairs = np.column_stack([columns["registry"][firsts], columns["device"][firsts]])
     numbers, own, new = [], [], len(books.registers)
     for registry, device in pairs.tolist():
         name, issuer = offered.texts["device"][device], offered.texts["registry"][registry]
@@ -160,7 +161,7 @@ def _registers(world: World, offered: Offered) -> tuple[Column, Column]:
         urn = name if own[-1] else register_of(issuer, name)
         numbers.append(books.registers.id_of(urn) if urn in books.registers else new)
         new += urn not in books.registers
-    return np.array(numbers, dtype=np.int64)[place.ravel()], np.array(own)[place.ravel()]
+    return np.array(numbers, dtype=np.int64)[place], np.array(own)[place]
 
 
 def _places(world: World, columns: Columns, register: Column, rows: Column, start: Column, stop: Column) -> None:
@@ -208,8 +209,9 @@ def _new(world: World, offered: Offered, asked: Import, register: Column, verdic
     register, new = _opened(world, register[rows], rows)
     columns["length_us"] = columns["stop"] - columns["start"]
     columns["valid_days"] = np.where(columns["expiry"] == NONE, 0, (columns["expiry"] - columns["stop"]) // DAY_US)
-    alike, group = np.unique(np.column_stack([columns[name] for name in _ALIKE]), axis=0, return_inverse=True)
-    order = np.lexsort((columns["first"], columns["start"], group.ravel(), register))
+    firsts, group = distinct(*(columns[name] for name in _ALIKE))
+    alike = np.column_stack([columns[name][firsts] for name in _ALIKE])
+    order = np.lexsort((columns["first"], columns["start"], group, register))
     spans = _spans(
         world, {name: column[order] for name, column in columns.items()}, register[order], rows[order], offered
     )
@@ -219,7 +221,7 @@ def _new(world: World, offered: Offered, asked: Import, register: Column, verdic
         segment.ref(), asked.registry, asked.account, quantity, asked.file_hash, _tallies(verdict), asked.by
     )
     opened = [Entry(_register(offered, row)) for row in new]
-    titles = [_issue(offered, spans, alike[n].tolist(), np.flatnonzero(group.ravel()[order] == n), holder)
+    titles = [_issue(offered, spans, alike[n].tolist(), np.flatnonzero(group[order] == n), holder)
               for n in range(len(alike))]  # fmt: skip
     return [*opened, Entry(fact, segment), *titles]
 
