@@ -67,9 +67,9 @@ def test_kernel_twin_and_fractions_agree(registers: list[list[tuple[int, int]]],
     made = [Borders.of(PERIOD, len(registers)) for _ in range(2)]
     for fill, borders in ((compiled_fill(), made[0]), (fill_plain, made[1])):
         for part in (rows[:cut], rows[cut:]):
-            at_us, row, wh = (np.array([one[k] for one in part], dtype=np.int64) for k in range(3))
+            at_us, row, position = (np.array([one[k] for one in part], dtype=np.int64) for k in range(3))
             fill(
-                row.astype(np.int32), at_us, wh, 10, HOUR_US,
+                row.astype(np.int32), at_us, position, 10, HOUR_US,
                 borders.position, borders.last_at_us, borders.last_wh, borders.filled,
             )  # fmt: skip
     for name in ("position", "last_at_us", "last_wh", "filled"):

@@ -13,7 +13,7 @@ from penstock.journal.fact import Entry
 from penstock.journal.formats import TITLES, VERDICTS
 from penstock.journal.kinds.carbon import Baseline, MethodAdopted
 from penstock.journal.kinds.energy import ReadingsVerified, SiteRegistered, TitlesIssued
-from penstock.journal.segment import Segment
+from penstock.journal.segment import Columns, Segment
 from penstock.journal.words import Assurance, Right, Technology
 from penstock.keys import SigningKey, derive_seed
 from penstock.period import HOUR_US, Period, iso, parse_iso
@@ -66,7 +66,7 @@ class Portfolio:
     def read(self, register: str, at_us: Sequence[int], position_wh: Sequence[int]) -> None:
         """Accepted readings, as if verified."""
         rows = len(at_us)
-        columns = {
+        columns: Columns = {
             "register": np.full(rows, self.id_of(register), dtype=np.int32),
             "at_us": np.array(at_us, dtype=np.int64),
             "position_wh": np.array(position_wh, dtype=np.int64),
@@ -92,7 +92,7 @@ class Portfolio:
         at = np.concatenate([[0], np.cumsum(energy_wh)])
         rows = np.flatnonzero(np.diff(at) > 0)
         owner = self.world.books.accounts.id_of(self.owner)
-        columns = {
+        columns: Columns = {
             "register": np.full(len(rows), self.id_of(register), dtype=np.int32),
             "start": at[rows],
             "stop": at[rows + 1],
