@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,19 @@ def test_orders_stand_and_end(door: Door) -> None:
     assert door.get("buyer", "/orders")["orders"] == []
     assert door.refused("buyer", "DELETE", f"/orders/{placed['order']}")[0] == 403
     assert door.done("trader", "DELETE", f"/orders/{placed['order']}")["state"] == "ended"
+
+
+def test_of_a_hundred_who_ask_for_one_certificate_one_gets_it(door: Door) -> None:
+    held = door.get("", f"/certificates?holder=operator&register={ROOF}&state=held")["certificates"][-1]
+    named = {"register": ROOF, "start": held["start"], "stop": held["stop"]}
+    asked = {"account": "operator", "selection": {"spans": [named]}, "reason": "a race", "beneficiary": "the fastest"}
+
+    def ask(number: int) -> tuple[int, str]:
+        found = door.ask("trader", "POST", "/certificates/retire", asked | {"statement": f"runner {number}"})
+        return found.status_code, found.json().get("code", "done")
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(ask, range(100)))
+    assert answers.count((201, "done")) == 1
+    assert answers.count((409, "titles.not_active")) == 99
+    assert door.get("", "/health")["law_breaches"] == 0

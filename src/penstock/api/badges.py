@@ -11,7 +11,7 @@ from markupsafe import escape
 
 from penstock.api.certificates import AS_PAGE
 from penstock.api.forms import Form
-from penstock.api.page import environment, kwh
+from penstock.api.page import energy, environment
 from penstock.api.registry_forms import CertificateRow
 from penstock.api.registry_pages import COLOURS
 from penstock.usecases.registry.badge_rows import badge
@@ -76,7 +76,7 @@ def metadata(row: Row) -> Badge:
     }
     kept = ("badge", "energy_wh", "beneficiary", "purpose", "holder", "certificate", "at", "seq")
     return Badge(
-        name=f"Badge {row['badge']}: {kwh(row['energy_wh'])}",
+        name=f"Badge {row['badge']}: {energy(row['energy_wh'])}",
         description=row["purpose"],
         image=f"data:image/svg+xml;base64,{base64.b64encode(picture(row).encode()).decode()}",
         attributes=[Attribute(trait_type=name, value=value) for name, value in said.items()],
@@ -93,7 +93,7 @@ def picture(row: Row) -> str:
         f'aria-label="Badge {row["badge"]}"><rect width="320" height="320" rx="28" fill="#14312a"/>'
         '<circle cx="160" cy="132" r="84" fill="none" stroke="#e9c46a" stroke-width="6"/>'
         '<g fill="#fff" text-anchor="middle" font-family="system-ui,sans-serif">'
-        f'<text x="160" y="142" font-size="30" font-weight="700">{escape(kwh(row["energy_wh"]))}</text>'
+        f'<text x="160" y="142" font-size="30" font-weight="700">{escape(energy(row["energy_wh"]))}</text>'
         f'<text x="160" y="168" font-size="15" fill="#e9c46a">{made}</text>'
         f'<text x="160" y="262" font-size="18">Badge {row["badge"]}</text>'
         '<text x="160" y="288" font-size="13" fill="#9db5ad">retired for good</text></g></svg>'

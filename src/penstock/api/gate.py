@@ -75,6 +75,13 @@ class Gate:
         hint = f"It needs the scope {scope}."
         raise Refused("api.key_scope", "This API key may not do that.", hint=hint, id=row.id)
 
+    def sign_out(self, shown: HTTPAuthorizationCredentials | None) -> None:
+        """The session that was shown ends. Raises Unverified ``api.key_missing``, ``sign_in.session``."""
+        if shown is None:
+            self._keys.find("", self.clock())
+        else:
+            self.sessions.sign_out(shown.credentials, self.clock())
+
     @contextmanager
     def slot(self, key: str) -> Iterator[None]:
         """A place at the door while a body comes in. Raises Unavailable ``push.busy``."""

@@ -65,7 +65,7 @@ def _has(path: Path) -> bool:
 def environment() -> Environment:
     """Templates with their filters; all text escaped."""
     made = Environment(loader=PackageLoader("penstock.api"), autoescape=True, undefined=StrictUndefined)
-    made.filters |= {"usdc": usdc, "kwh": kwh}
+    made.filters |= {"usdc": usdc, "kwh": kwh, "energy": energy}
     return made
 
 
@@ -78,3 +78,11 @@ def usdc(micro: int) -> str:
 def kwh(wh: int) -> str:
     """Watt-hours for people."""
     return f"{wh / 1_000:,.1f} kWh"
+
+
+def energy(wh: int) -> str:
+    """Watt-hours for people, in the unit that shows what there is."""
+    for unit, of_unit in (("GWh", 10**9), ("MWh", 10**6), ("kWh", 10**3)):
+        if wh >= 10 * of_unit:
+            return f"{wh / of_unit:,.1f} {unit}"
+    return f"{wh:,} Wh"

@@ -36,7 +36,7 @@ def routes(workspace: Workspace, gate: Gate, trail: Trail) -> APIRouter:
     @router.delete("", status_code=204)
     def sign_out(shown: Credentials) -> Response:
         """The token opens nothing from now on."""
-        gate.sessions.sign_out(shown.credentials if shown else "", gate.clock())
+        gate.sign_out(shown)
         return Response(status_code=204)
 
     return router
