@@ -6,9 +6,10 @@ whole Wh and exact: shares are floors of cumulative units, so that they sum to w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -20,6 +21,7 @@ from penstock.period import HOUR_US
 
 Ints = NDArray[Any]
 UNBOUNDED: Final = 2**62
+BLOCK_ROWS: Final = 1 << 16
 SPARE_CELLS: Final = 1 << 20
 """Cells are numbered as they lie while there are not many more of them than rows; else only those with rows are."""
 
@@ -107,10 +109,10 @@ def match(supply: Side, demand: Side, zones: Sequence[str], rules: Rules) -> Edg
     (left, right), slots, mixed = _slots(supply, demand, rules.timing)
     orders = _order(supply, rules.preference, 1), _order(demand, rules.preference, -1)
     rest = [supply.units_wh, demand.units_wh]
-    cells = left * len(zones) + supply.zone, right * len(zones) + demand.zone
+    cells = _cells(supply, left, slots, len(zones)), _cells(demand, right, slots, len(zones))
     found = [_meet(cells, rest, orders, slots * len(zones), None, rules.preference)]
     found[0] = _affordable(found[0], supply, demand, rules.preference)
-    used = [np.zeros(len(side), dtype=np.int64) for side in (supply, demand)]
+    used = [np.zeros(len(side) if rules.corridors else 0, dtype=np.int64) for side in (supply, demand)]
     for corridor in rules.corridors:
         if corridor.limit_wh is not None and mixed:
             hint = "Match by the same hour, or intervals of one length at a time."
@@ -167,12 +169,32 @@ def _slots(supply: Side, demand: Side, timing: Timing) -> tuple[tuple[Ints, Ints
     step = HOUR_US if timing is Timing.SAME_HOUR or not len(lengths) else int(lengths[0])
     ends = [end for side in (supply, demand) if len(side) for end in (side.interval_us.min(), side.interval_us.max())]
     first = int(min(ends, default=0)) // step
-    slots = [side.interval_us // step - first for side in (supply, demand)]
-    if mixed:
-        pairs = zip(slots, (supply, demand), strict=True)
-        slots = [slot * len(lengths) + np.searchsorted(lengths, side.length_us) for slot, side in pairs]
-    count = (int(max(ends, default=0)) // step - first + 1) * (len(lengths) if mixed else 1)
-    return (slots[0], slots[1]), count, mixed
+    kinds = len(lengths) if mixed else 1
+    count = (int(max(ends, default=0)) // step - first + 1) * kinds
+
+    def slot(side: Side, rows: slice) -> Ints:
+        number: Ints = (side.interval_us[rows] // step - first) * kinds
+        return number + np.searchsorted(lengths, side.length_us[rows]) if mixed else number
+
+    left, right = (_by_block(len(side), count, partial(slot, side)) for side in (supply, demand))
+    return (left, right), count, mixed
+
+
+def _cells(side: Side, slot: Ints, slots: int, zones: int) -> Ints:
+    """The number of each row's (slot, zone)."""
+    return _by_block(len(side), slots * zones, lambda rows: slot[rows].astype(np.int64) * zones + side.zone[rows])
+
+
+def _by_block(rows: int, below: int, reckon: Callable[[slice], Ints]) -> Ints:
+    """A column of numbers below a bound, as narrow as they allow, reckoned in blocks that fit a core's cache."""
+    out = np.empty(rows, dtype=np.int32 if below < 2**31 else np.int64)
+    for part in _blocks(rows):
+        out[part] = reckon(part)
+    return out
+
+
+def _blocks(rows: int) -> Iterator[slice]:
+    return (slice(low, low + BLOCK_ROWS) for low in range(0, rows, BLOCK_ROWS))
 
 
 def _in_zone(side: Side, slot: Ints, zones: Sequence[str], zone: str, corridor: Corridor) -> Ints:
@@ -216,20 +238,24 @@ def _check_rows(side: Side, what: str) -> None:
     if len(side) and int(side.units_wh.min()) < 1:
         _refuse("match.quantity", "A quantity is 1 Wh or more", what, side.units_wh < 1)
     length = _step(side)
-    bad = np.asarray((length < 1) | (length > HOUR_US) | (HOUR_US % np.maximum(length, 1) != 0))
-    bad = (side.interval_us % np.maximum(length, 1) != 0) | bad
-    if bad.any():
-        _refuse("match.interval", "An interval is an hour or a whole part of one, and begins on the grid", what, bad)
+    for part in _blocks(len(side)):
+        step = length if length.ndim == 0 else length[part]
+        bad = (step < 1) | (step > HOUR_US) | (HOUR_US % np.maximum(step, 1) != 0)
+        bad = (side.interval_us[part] % np.maximum(step, 1) != 0) | bad
+        if bad.any():
+            sentence = "An interval is an hour or a whole part of one, and begins on the grid"
+            _refuse("match.interval", sentence, what, bad, part.start)
 
 
 def _step(side: Side) -> Ints:
     """Lengths of intervals: one for all where all are equal, which is a division by a constant."""
     length = side.length_us
-    return length[:1].reshape(-1)[0] if len(length) and (length == length[0]).all() else length
+    alike = len(length) > 0 and (length.strides == (0,) or bool((length == length[0]).all()))
+    return np.asarray(length[0]) if alike else length
 
 
-def _refuse(code: str, sentence: str, what: str, bad: Ints) -> NoReturn:
-    raise Invalid(code, f"{sentence}.", side=what, row=int(np.argmax(bad)), refused=int(bad.sum()))
+def _refuse(code: str, sentence: str, what: str, bad: Ints, first: int = 0) -> NoReturn:
+    raise Invalid(code, f"{sentence}.", side=what, row=first + int(np.argmax(bad)))
 
 
 def _check_corridors(rules: Rules) -> None:
