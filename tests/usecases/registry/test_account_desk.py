@@ -14,7 +14,7 @@ from small_plant import DAYS, Plant
 from typer.testing import CliRunner
 
 from penstock.cli.main import app
-from penstock.errors import Conflict, Invalid, NotFound, PenstockError
+from penstock.errors import Conflict, Invalid, NotFound, PenstockError, Unavailable
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.account import (
     AccountAssigned,
@@ -31,6 +31,7 @@ from penstock.journal.kinds.account import (
 )
 from penstock.journal.kinds.ledger import WorkspaceOpened
 from penstock.period import DAY_US, Period
+from penstock.usecases.inspect import certificates
 from penstock.usecases.registry.account import account, consent_on, say_on
 from penstock.usecases.registry.approve import (
     Propose,
@@ -41,12 +42,15 @@ from penstock.usecases.registry.approve import (
     propose_on,
     read_asked,
 )
+from penstock.usecases.registry.certificate_life import life_of
+from penstock.usecases.registry.certificate_rows import certificate_id
 from penstock.usecases.registry.export_certificates import Export, export_on, exported_csv, read_named
 from penstock.usecases.registry.import_certificates import Import, import_on
 from penstock.usecases.registry.match_hours import Hours
 from penstock.usecases.registry.recurring import end_order_on, order_rows, place_order_on, run_orders_on
 from penstock.usecases.registry.selection import Named, Selection
 from penstock.usecases.registry.transfer import Transfer
+from penstock.usecases.trail import Trail
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
@@ -267,3 +271,37 @@ def test_the_command_line(desk: Workspace, tmp_path: Path) -> None:
     assert run("exchange", "file", str(sent["first_seq"]), str(again))["rows"] == 1
     assert again.read_text() == out.read_text()
     assert run("exchange", "import", str(out), *wanted)["verdicts"] == {"returned": 1}
+
+
+def test_a_run_that_could_not_be_recorded_is_run_again_and_takes_once(
+    plant: Plant, desk: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place_order_on(desk, "order", OrderPlaced(0, "roof-b", Recurring.TRANSFER, "investor", 500, 0, 0), NOW_US)
+    plant.certified(1)
+
+    def full(_: object) -> None:
+        raise Unavailable("store.full", "The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(desk.store, "commit", full)
+        with pytest.raises(Unavailable):
+            run_orders_on(desk, NOW_US)
+    assert held_wh(desk, "investor") == 0
+    run_orders_on(desk, NOW_US)
+    taken_wh = held_wh(desk, "investor")
+    run_orders_on(desk, NOW_US)
+    assert held_wh(desk, "investor") == taken_wh == desk.read(order_rows)[0]["taken_wh"] > 0
+    check_replays(desk)
+
+
+def test_an_imported_certificate_is_shown_like_any_other(desk: Workspace, tmp_path: Path) -> None:
+    """Its register has no device here: what tells of certificates says so, and does not fail."""
+    _, text = export_on(desk, "export", Export("roof-a", "other.example", Selection(quantity_wh=500)), NOW_US)
+    file = tmp_path / "third.csv"
+    file.write_text(text.replace("plant.example", "third.example"))
+    import_on(desk, "", file, Import("buyer", "third.example", "energytag", b""), NOW_US)
+    urn = "import/third.example/roof-a/export"
+    name = certificate_id(urn, 0, 100)
+    found = life_of(desk, Trail(desk), name)
+    assert found["origin"]["device"] == "" and found["parts"][0]["assurance"] == "declared"
+    assert [row["register"] for row in certificates(desk, "buyer", 10)] == [urn]

@@ -58,7 +58,7 @@ def _parts(world: World, register: int, start: int, stop: int) -> list[Row]:
 
 def _origin(world: World, register: int) -> Row:
     """What is known of the measuring point and whoever signs for it."""
-    device, registers = int(world.energy.device_of[register]), world.books.registers
+    device, registers = world.energy.counting(register), world.books.registers
     found: Row = {"register": registers.urn(register), "read_wh": int(registers.read[register])}
     if device < 0:
         return found | {"device": "", "site": "", "zone": "", "capacity_w": 0, "commissioned": "", "public_key": ""}

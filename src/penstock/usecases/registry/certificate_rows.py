@@ -68,7 +68,7 @@ def _row(world: World, titles: Columns, at: int, lots: dict[int, Lot]) -> Row:
     register, start, stop = (int(titles[name][at]) for name in ("register", "start", "stop"))
     number, interval_us = int(titles["lot"][at]), int(titles["interval_us"][at])
     lot = lots.setdefault(number, world.books.lots[number])
-    urn, device = world.books.registers.urn(register), int(world.energy.device_of[register])
+    urn, device = world.books.registers.urn(register), world.energy.counting(register)
     ends_us = interval_us + (lot.interval_us or HOUR_US)
     return {
         "certificate": certificate_id(urn, start, stop),
