@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 from consumer_kit import IMPORTS, Consumers
 from device_kit import hours
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from penstock.errors import Conflict, Invalid, NotFound, Refused
 from penstock.journal.fact import Entry
@@ -30,7 +30,8 @@ from penstock.usecases.registry.transfer import Transfer, transfer
 from penstock.usecases.registry.withdraw import Withdrawal, withdraw
 from penstock.usecases.world import World
 
-ACCOUNTS = st.sampled_from(["owner", "trader", "buyer"])
+ACCOUNTS = ("owner", "trader", "buyer")
+ANYBODY = st.sampled_from(ACCOUNTS)
 LENGTHS = st.sampled_from([QUARTER_HOUR_US, 2 * QUARTER_HOUR_US, HOUR_US])
 THEN = st.sampled_from(list(Then))
 USED = ("claimed", "retired")
@@ -46,6 +47,10 @@ class LifeCycle(RuleBasedStateMachine):
         self.waiting: list[Columns] = []
         self.drawn: list[Columns] = []
         self.final: set[tuple[int, int, str]] = set()
+        self.count(4, 1_000, 400)
+        self.count(4, 1_500, 2_000)
+        self.ask(lambda world: certify(world, self.waiting, "XX", Terms(valid_us=9 * HOUR_US)))
+        self.ask(lambda world: consume(world, self.drawn, "XX"))
 
     @property
     def hour(self) -> float:
@@ -63,17 +68,23 @@ class LifeCycle(RuleBasedStateMachine):
         self.registry.tell(entries, hours(self.hour))  # whatever was decided applies
         return True
 
-    def select(self, data: st.DataObject) -> Selection:
-        """A certificate or a part of one, or a quantity or share; at times one unit beside."""
-        how = data.draw(st.sampled_from(["name", "name", "quantity", "share"]))
+    def pick(self, data: st.DataObject) -> tuple[int, int, str]:
+        """A certificate and its holder."""
+        start, stop, holder, _ = data.draw(st.sampled_from(self.registry.owned()))
+        return start, stop, holder
+
+    def select(self, data: st.DataObject) -> tuple[str, Selection]:
+        """Whose, and a certificate or a part of it, or a quantity or share; at times one unit or one holder beside."""
+        start, stop, holder = self.pick(data)
+        account = data.draw(st.sampled_from([holder, holder, holder, *ACCOUNTS]))
+        how = data.draw(st.sampled_from(["whole", "part", "part", "beside", "quantity", "share"]))
         if how == "quantity":
-            return Selection(quantity_wh=data.draw(st.integers(1, 700)))
+            return account, Selection(quantity_wh=data.draw(st.integers(1, 700)))
         if how == "share":
-            return Selection(share_basis_points=data.draw(st.integers(1, 10_000)))
-        titles = self.registry.owned() or [(0, 10, "", "")]
-        start, stop, *_ = data.draw(st.sampled_from(titles))
-        low = data.draw(st.integers(start, stop - 1))
-        return Selection((Named("roof/export", low, data.draw(st.integers(low + 1, stop + 1))),))
+            return account, Selection(share_basis_points=data.draw(st.integers(1, 10_000)))
+        low = data.draw(st.integers(start, stop - 1)) if how == "part" else start
+        high = data.draw(st.integers(low + 1, stop)) if how == "part" else stop
+        return account, Selection((Named("roof/export", low, high + (how == "beside")),))
 
     @rule(quarters=st.integers(1, 6), gain_wh=st.integers(0, 900), draw_wh=st.integers(0, 600))
     def count(self, quarters: int, gain_wh: int, draw_wh: int) -> None:
@@ -85,56 +96,59 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(length_us=LENGTHS, valid=st.integers(0, 3))
     def issue(self, length_us: int, valid: int) -> None:
         terms = Terms(interval_us=length_us, valid_us=valid * HOUR_US)
-        if self.waiting:
-            self.ask(lambda world: certify(world, self.waiting, "XX", terms))
+        self.ask(lambda world: certify(world, self.waiting, "XX", terms))
 
-    @rule(length_us=LENGTHS, then=THEN, to=ACCOUNTS)
+    @rule(length_us=LENGTHS, then=THEN, to=ANYBODY)
     def issue_together(self, length_us: int, then: Then, to: str) -> None:
         asked = Together("XX", "owner", "" if to == "owner" else to, then, Terms(length_us), ("home",), reason="x")
-        if self.waiting:
-            self.ask(lambda world: together(world, self.waiting, asked, hours(self.hour)))
+        self.ask(lambda world: together(world, self.waiting, asked, hours(self.hour)))
 
     @rule(length_us=LENGTHS)
     def issue_consumption(self, length_us: int) -> None:
-        if self.drawn:
-            self.ask(lambda world: consume(world, self.drawn, "XX", Terms(length_us)))
+        self.ask(lambda world: consume(world, self.drawn, "XX", Terms(length_us)))
 
-    @rule(data=st.data(), source=ACCOUNTS, to=ACCOUNTS)
-    def transfer(self, data: st.DataObject, source: str, to: str) -> None:
-        self.act(transfer, Transfer(source, to, self.select(data)))
+    @rule(data=st.data(), to=ANYBODY)
+    def transfer(self, data: st.DataObject, to: str) -> None:
+        account, chosen = self.select(data)
+        self.act(transfer, Transfer(account, to, chosen))
 
-    @rule(data=st.data(), account=ACCOUNTS, parts=st.integers(1, 4))
-    def split(self, data: st.DataObject, account: str, parts: int) -> None:
-        titles = self.registry.owned() or [(0, 10, "", "")]
-        start, stop, *_ = data.draw(st.sampled_from(titles))
-        sizes = tuple(data.draw(st.integers(0, stop - start)) for _ in range(parts))
-        self.act(split, Split(account, Named("roof/export", start, stop), sizes))
+    @rule(data=st.data(), parts=st.integers(1, 4))
+    def split(self, data: st.DataObject, parts: int) -> None:
+        start, stop, holder = self.pick(data)
+        sizes = tuple(data.draw(st.integers(0, (stop - start) // parts + 1)) for _ in range(parts))
+        self.act(split, Split(holder, Named("roof/export", start, stop), sizes))
 
-    @rule(data=st.data(), account=ACCOUNTS, beneficiary=ACCOUNTS, until=st.integers(-1, 8))
-    def reserve(self, data: st.DataObject, account: str, beneficiary: str, until: int) -> None:
-        end_us = hours(self.hour + until) if until else 0
-        self.act(reserve, Reserve(account, self.select(data), beneficiary, end_us))
+    @rule(data=st.data(), beneficiary=ANYBODY, until=st.integers(-1, 8))
+    def reserve(self, data: st.DataObject, beneficiary: str, until: int) -> None:
+        account, chosen = self.select(data)
+        self.act(reserve, Reserve(account, chosen, beneficiary, hours(self.hour + until) if until else 0))
 
-    @rule(data=st.data(), account=ACCOUNTS, beneficiary=ACCOUNTS)
-    def release(self, data: st.DataObject, account: str, beneficiary: str) -> None:
-        self.act(release, Release(account, self.select(data), beneficiary))
+    @precondition(lambda self: any(state == "reserved" for *_, state in self.registry.owned()))
+    @rule(data=st.data(), beneficiary=ANYBODY)
+    def release(self, data: st.DataObject, beneficiary: str) -> None:
+        kept = [span for span in self.registry.owned() if span[-1] == "reserved"]
+        start, stop, holder, _ = data.draw(st.sampled_from(kept))
+        low = data.draw(st.integers(start, stop - 1))
+        self.act(release, Release(holder, Selection((Named("roof/export", low, stop),)), beneficiary))
 
     @rule()
     def sweep(self) -> None:
         self.ask(lambda world: lapse(world, hours(self.hour)))
         self.ask(lambda world: expire(world, hours(self.hour)))
 
-    @rule(data=st.data(), account=ACCOUNTS, beneficiary=ACCOUNTS)
-    def retire(self, data: st.DataObject, account: str, beneficiary: str) -> None:
-        self.act(retire, Retirement(account, self.select(data), beneficiary, "x"))
+    @rule(data=st.data(), beneficiary=ANYBODY)
+    def retire(self, data: st.DataObject, beneficiary: str) -> None:
+        account, chosen = self.select(data)
+        self.act(retire, Retirement(account, chosen, beneficiary, "x"))
 
-    @rule(data=st.data(), account=ACCOUNTS)
-    def claim(self, data: st.DataObject, account: str) -> None:
-        self.act(claim_certificates, ClaimCertificates(account, self.select(data), ("home",)))
+    @rule(data=st.data())
+    def claim(self, data: st.DataObject) -> None:
+        account, chosen = self.select(data)
+        self.act(claim_certificates, ClaimCertificates(account, chosen, ("home",)))
 
     @rule(data=st.data())
     def withdraw(self, data: st.DataObject) -> None:
-        self.act(withdraw, Withdrawal(self.select(data), "x"))
+        self.act(withdraw, Withdrawal(self.select(data)[1], "x"))
 
     def act(self, decide: Callable[[World, Any, int], list[Entry]], asked: Any) -> None:
         self.ask(lambda world: decide(world, asked, hours(self.hour)))
