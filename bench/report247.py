@@ -246,7 +246,7 @@ def measure(year: Year, session: duckdb.DuckDBPyConnection) -> Result:
         peer_name=f"DuckDB {duckdb.__version__}",
         notes=(
             f"goal below {GOAL_S} s; {len(year.scope):,} sites, {cells:,} readings in 365 files, {claims:,} claims",
-            f"ours {first_s:.1f} s, again {again_s:.1f} s, {cpu_s:.1f} s of a processor each; memory at most {peak_mb:,} MB",
+            f"ours {first_s:.1f} s, again {again_s:.1f} s, {cpu_s:.1f} s of a processor each; at most {peak_mb:,} MB",
             "Parquet to figures by zone, site, month and hour of the day on both sides; ours carries positions to the"
             " ends of hours whenever readings come, the SQL takes it that they come on the hour",
             "DuckDB: 2 threads, 8 GB of memory",

@@ -63,19 +63,24 @@ def month_name(month: str) -> str:
 def emissions(figures: dict[str, Any]) -> Markup:
     """The three answers of scope 2 under one another, on one scale."""
     rows = (
-        ("location_ug", "Location-based", "the grid as it is"),
-        ("market_annual_ug", "Market-based, annual", "a year's volume against a year's use"),
-        ("market_hourly_ug", "Market-based, hourly", "each hour against its own certificates"),
+        ("location_ug", "without_average_wh", "Location-based", "the grid as it is"),
+        ("market_annual_ug", "without_residual_wh", "Market-based, annual", "a year's volume against a year's use"),
+        ("market_hourly_ug", "without_residual_wh", "Market-based, hourly", "each hour against its own certificates"),
     )
-    most = max([int(figures[key]) for key, _, _ in rows] + [1])
+    most = max([int(figures[key]) for key, *_ in rows] + [1])
     found = []
-    for place, (key, name, why) in enumerate(rows):
+    for place, (key, without, name, why) in enumerate(rows):
         y, wide = 4.0 + place * 46, 345.0 * int(figures[key]) / most
         found += [
             words(0, y + 17, name, "strong"),
             words(0, y + 33, why, "soft"),
             block(250, y + 2, max(wide, 1.5), 30, f"bar-{place}", f"{int(figures[key]):,} µg CO2e"),
-            words(250 + max(wide, 1.5) + 8, y + 22, tonnes(figures[key]), "strong num"),
+            words(
+                250 + max(wide, 1.5) + 8,
+                y + 22,
+                tonnes(figures[key]) + (" – incomplete" if figures[without] else ""),
+                "strong num",
+            ),
         ]
     return picture(140, "Scope 2 emissions by location, by market over the year, and by market hour by hour", *found)
 
