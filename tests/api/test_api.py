@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -351,6 +352,11 @@ def test_a_port_that_is_taken_is_said_so(record: Record) -> None:
         assert port
         with pytest.raises(Unavailable, match="port_in_use"):
             serve_in_thread(make_app(record.workspace), port)
+
+
+def test_an_answer_does_not_wait_for_the_clients_word(record: Record) -> None:
+    with serve_in_thread(make_app(record.workspace)) as running:
+        assert running._socket.proto == socket.IPPROTO_TCP  # asyncio goes by it when it sets TCP_NODELAY
 
 
 def test_it_listens_on_loopback_only_and_stops(record: Record) -> None:
