@@ -71,8 +71,9 @@ class Reservations:
     def barred(self, spans: Columns, beneficiary: str, at_us: int) -> Column:
         """Rows with units that are kept for another, in order; a row may come more than once."""
         query, number = self.over(spans)
-        mask = np.array([self._barred(one, beneficiary, at_us) for one in self._told], dtype=bool)
-        found: Column = query[mask[number]]
+        present, place = np.unique(number, return_inverse=True)
+        mask = np.array([self._barred(self._told[one], beneficiary, at_us) for one in present.tolist()], dtype=bool)
+        found: Column = query[mask[place]]
         return found
 
     @staticmethod

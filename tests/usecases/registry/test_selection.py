@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
-from device_kit import hours
+from device_kit import START_US, hours
 from registry_kit import ROOF, Registry, named, rows_of
 
 from penstock.errors import PenstockError
 from penstock.journal.words import Assurance, Right, Technology, TitleState
-from penstock.period import HOUR_US
+from penstock.period import HOUR_US, to_us
 from penstock.usecases.registry.selection import Named, Selection, select
 
 
@@ -94,3 +97,19 @@ def test_only_the_holders_own_in_a_live_state(registry: Registry) -> None:
     assert code(registry, named((0, 1))) == "titles.not_active"
     assert found(registry, Selection(quantity_wh=1)) == [(1_000, 1_001)]
     assert found(registry, named((1_000, 1_001)), None) == [(1_000, 1_001)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "count"), [("03-26", "03-27", 23), ("10-29", "10-30", 25), ("06-01", "06-02", 24)]
+)
+def test_a_local_day_has_its_own_number_of_hours(first: str, last: str, count: int) -> None:
+    """Days of daylight saving are 23 and 25 hours long where people live, and so many whole hours here."""
+    zone = ZoneInfo("Europe/Berlin")
+    start_us, stop_us = (
+        to_us(datetime.fromisoformat(f"2017-{day}T00:00:00").replace(tzinfo=zone)) for day in (first, last)
+    )
+    registry = Registry()
+    begins = (start_us - START_US) / HOUR_US
+    registry.counted(*((begins + hour, 10 * hour + 20) for hour in range(-1, count + 2)))
+    day = Selection(share_basis_points=10_000, start_us=start_us, stop_us=stop_us)
+    assert sum(stop - start for start, stop in found(registry, day)) == 10 * count
