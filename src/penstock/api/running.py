@@ -56,7 +56,7 @@ def serve_in_thread(app: FastAPI, port: int = 0) -> Running:
     Raises:
         Unavailable: ``api.port_in_use``, ``api.not_started``.
     """
-    # Named as TCP, or asyncio would not switch Nagle's delay off: 40 ms an answer, until the client says it has the head.
+    # Named as TCP, or asyncio leaves Nagle's delay on: 40 ms an answer, until the client says it has its head.
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
