@@ -13,10 +13,9 @@ from member_kit import HOURS, KIT, PLANT, ROOF, Door, served, wh
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.ledger import AccountOpened
 from penstock.journal.kinds.lift import ReturnCause
-from penstock.period import DAY_US, SECOND_US
-from penstock.usecases.registry.lift import ON_CHAIN, UNCLAIMED, Lifting, lift_on
+from penstock.period import DAY_US
+from penstock.usecases.registry.lift import ON_CHAIN, UNCLAIMED
 from penstock.usecases.registry.lower import Burn, returned
-from penstock.usecases.registry.selection import Selection
 
 AT_US = KIT.START_US + 2 * DAY_US
 HOLDER = bytes(range(20))
@@ -185,8 +184,10 @@ def test_a_badge_shows_what_was_retired_on_chain(door: Door) -> None:
     assert door.refused("", "GET", "/badges/4") == (404, "badge.unknown")
     workspace = door.workspace
     workspace.submit("vault", b"", AT_US, lambda _: [Entry(AccountOpened(name)) for name in (ON_CHAIN, UNCLAIMED)])
-    asked = Lifting("operator", HOLDER, AT_US // SECOND_US + 3_600)
-    (batch,) = lift_on(workspace, asked, Selection(quantity_wh=10, register="roof-c/export"), AT_US, "lift")
+    asked = {"account": "operator", "holder": f"0x{HOLDER.hex()}", "selection": wh(10, register="roof-c/export")}
+    assert door.refused("buyer", "POST", "/certificates/lift", asked) == (403, "account.not_member")
+    (batch,) = door.done("trader", "POST", "/certificates/lift", asked, Idempotency_Key="lift")["batches"]
+    assert door.done("trader", "POST", "/certificates/lift", asked, Idempotency_Key="lift")["batches"] == [batch]
     burn = Burn(
         ReturnCause.RETIRED, 0, bytes.fromhex(batch["certificate"]), 10, HOLDER, badge=4, beneficiary="all of us",
         purpose=PURPOSE,

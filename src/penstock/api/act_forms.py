@@ -208,3 +208,30 @@ class BulkDone(Form):
     quantity_wh: int
     refused: dict[str, int]
     refusals: list[RefusedRow]
+
+
+class LiftAsked(Form):
+    """Certificates of an account leave for the chain, to be minted to an address within so many days."""
+
+    account: AccountName
+    selection: SelectionForm
+    holder: str = Field(pattern="^0x[0-9a-fA-F]{40}$")
+    days: Annotated[int, Field(ge=1, le=365)] = 30
+
+
+class LiftedBatch(Form):
+    """A batch that was lifted: its fact's place, the id on chain, and by when it has to be minted [s]."""
+
+    batch: int
+    certificate: str
+    quantity_wh: int
+    rows: int
+    deadline_s: int
+    lapsed: bool
+    on_chain_wh: int
+
+
+class Lifted(Form):
+    """What was lifted; the operator sends the batches to the chain."""
+
+    batches: list[LiftedBatch]

@@ -10,7 +10,16 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from penstock.api.act_forms import ConsumeAsked, ExportAsked, MatchAsked, MatchPreview, WithdrawAsked
+from penstock.api.act_forms import (
+    ConsumeAsked,
+    ExportAsked,
+    LiftAsked,
+    Lifted,
+    LiftedBatch,
+    MatchAsked,
+    MatchPreview,
+    WithdrawAsked,
+)
 from penstock.api.acts import command_key, instant_us, selection_of, told
 from penstock.api.forms import SEQ_END, Form
 from penstock.api.gate import Credentials, Gate
@@ -20,9 +29,11 @@ from penstock.api.seen import check_sees
 from penstock.energy.matching import Corridor, Rules
 from penstock.period import SECOND_US
 from penstock.usecases.api_keys import OPERATE, READ, WRITE
+from penstock.usecases.registry.chain_certificates import deadline_s
 from penstock.usecases.registry.consume import Consumption, consume_on
 from penstock.usecases.registry.export_certificates import Export, export_on, exported_csv
 from penstock.usecases.registry.import_certificates import Import, import_on
+from penstock.usecases.registry.lift import Lifting, lift_on
 from penstock.usecases.registry.match_hours import Hours, Priced, match_hours_on, preview
 from penstock.usecases.registry.selection import Selection
 from penstock.usecases.registry.withdraw import Withdrawal, withdraw_on
@@ -93,6 +104,17 @@ def _add_exchange(router: APIRouter, workspace: Workspace, gate: Gate) -> None:
         act = Export(asked.account, asked.registry, selection_of(asked.selection), asked.statement, by)
         return told(export_on(workspace, command_key(by, "export", key), act, gate.clock())[0])
 
+    @router.post("/lift", status_code=201)
+    def lift(asked: LiftAsked, shown: Credentials, key: IdempotencyKey = None) -> Lifted:
+        """Certificates leave for the chain; what is not minted by the deadline comes back."""
+        by, now = gate.member(shown, WRITE), gate.clock()
+        named = command_key(by, "lift", key)
+        act = Lifting(
+            asked.account, bytes.fromhex(asked.holder[2:]), _deadline_s(workspace, named, now, asked.days), by
+        )
+        rows = lift_on(workspace, act, selection_of(asked.selection), now, named)
+        return Lifted(batches=[LiftedBatch(**row) for row in rows])
+
     @router.get("/exports/{seq}", response_class=Response, responses=CSV)
     def exported(seq: Annotated[int, Path(ge=0, le=SEQ_END)], shown: Credentials) -> Response:
         """The file of an export for the other registry, by the place of its fact."""
@@ -119,6 +141,15 @@ def _add_exchange(router: APIRouter, workspace: Workspace, gate: Gate) -> None:
             named = command_key(by, "import", key) if key else ""
             found, rows = await run_in_threadpool(import_on, workspace, named, FilePath(file.name), asked, gate.clock())
         return Imported(first_seq=found.first_seq, repeated=found.repeated, acts=list(found.acts), rows=rows)
+
+
+def _deadline_s(workspace: Workspace, key: str, at_us: int, days: int) -> int:
+    """So many days from now, or from when the same command was recorded: asked again, it is the same act."""
+    before = workspace.store.receipt(key)
+    if before is not None:
+        (row,) = workspace.facts(before.first_seq, before.first_seq + 1)
+        at_us = row.recorded.at_us
+    return deadline_s(at_us, days)
 
 
 def hours_of(asked: MatchAsked, by: str) -> Hours:
