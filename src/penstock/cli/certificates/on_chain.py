@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from penstock.cli.command import PASSPHRASE, passphrase
-from penstock.cli.show import HERE, AsJson, Workspace, emit, kwh, progress, table
+from penstock.cli.show import HERE, AsJson, Workspace, emit, progress, table
 
 if TYPE_CHECKING:
     from penstock.keys import ChainKey, SigningKey
@@ -95,7 +95,7 @@ def send(
         _desk(workspace, keys, passphrase_file, at_us) as (opened, desk, log_key),
         progress("minting certificates", len(batches(opened)), as_json) as step,
     ):
-        rows = bring(opened, desk, log_key, at_us, step)
+        rows = [row for row in bring(opened, desk, log_key, at_us, step) if row["minted_rows"]]
     emit({"batches": rows}, as_json, lambda: _show(rows))
 
 
@@ -176,10 +176,10 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _show(rows: list[dict[str, Any]]) -> None:
     cells = [
-        (r["batch"], r["certificate"][:16], kwh(r["quantity_wh"]), r["rows"], _state(r), kwh(r["on_chain_wh"]))
+        (r["batch"], r["certificate"][:16], f"{r['quantity_wh']:,}", r["rows"], _state(r), f"{r['on_chain_wh']:,}")
         for r in rows
     ]
-    heads = ("batch", "certificate", "lifted", "rows", "", "of its id on chain")
+    heads = ("batch", "certificate", "Wh", "rows", "", "Wh of its id on chain")
     table(f"{len(rows)} batches", heads, cells, right=(0, 2, 3, 5))
 
 
