@@ -13,7 +13,7 @@ ADMINISTER: Final = "administer"
 APPROVE: Final = "approve"
 TRADES: Final = (
     "transfer", "reserve", "release", "claim", "retire", "export", "order", "lift", "lower", "charge", "discharge",
-    "sell", "credit",
+    "sell", "buy", "deliver", "settle", "credit",
 )  # fmt: skip
 """What a trader does for an account."""
 ROLE_FOR: Final = {**dict.fromkeys(TRADES, Role.TRADER), ADMINISTER: Role.ADMINISTRATOR, APPROVE: Role.APPROVER}

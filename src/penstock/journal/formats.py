@@ -234,6 +234,11 @@ FOREIGN: Final = SegmentFormat(
 """Certificates of another registry: our own span, and theirs - numbers ``first`` to ``last``, both included, each of
 ``face_wh``. ``said`` is all that the file says of them, as canonical JSON."""
 
+SHAPES: Final = SegmentFormat(
+    "shape/1", (("start_us", "int64"), ("stop_us", "int64"), ("energy_wh", "int64")), summed="energy_wh"
+)
+"""What is promised of output sold forward: periods in order, and how much in each."""
+
 PLAIN: Final = (
     PACKETS,
     DEVICES,
@@ -255,6 +260,7 @@ PLAIN: Final = (
     FACTORS,
     CHARGES,
     DISCHARGES,
+    SHAPES,
 )
 """Every format without salt."""
 

@@ -77,10 +77,11 @@ def moved(
 
     With ``at_us``, when it will be recorded, what has expired by then is refused here already.
 
-    Raises as `Books.check_moves`.
+    Raises as `Books.check_moves` and `Forwards.check_moves`.
     """
     entry = move_entry(right, parts, state, asked, target)
     world.books.check_moves(right, cast(Segment, entry.segment).columns, at_us)
+    world.forwards.check_moves(right, cast(Segment, entry.segment).columns)
     return entry
 
 

@@ -130,6 +130,7 @@ def _moved(world: World, right: Right, moves: Columns, state: TitleState, purpos
     code = np.full(len(moves["start"]), TITLE_STATES.index(state), dtype=np.uint8)
     columns = {**moves, "state": code}
     world.books.check_moves(right, columns)
+    world.forwards.check_moves(right, columns)
     segment = Segment(MOVES, columns)
     quantity = int(np.sum(moves["stop"] - moves["start"]))
     return Entry(TitlesMoved(segment.ref(), right, state, purpose, beneficiary, quantity), segment)

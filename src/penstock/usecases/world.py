@@ -11,6 +11,7 @@ from penstock.energy.checks.sky import Sky
 from penstock.energy.command import Commands
 from penstock.energy.device import Devices
 from penstock.energy.foreign import ForeignCertificates
+from penstock.energy.forward.book import Forwards
 from penstock.energy.participants import Participants
 from penstock.energy.quarantine import Quarantine
 from penstock.energy.reservation import Reservations
@@ -34,6 +35,7 @@ class World:
     participants: Participants = field(init=False)
     foreign: ForeignCertificates = field(init=False)
     carbon: Carbon = field(init=False)
+    forwards: Forwards = field(init=False)
     reservations: Reservations = field(default_factory=Reservations)
     compute: Compute = field(default_factory=Compute)
     capital: DealBook = field(default_factory=DealBook)
@@ -42,6 +44,7 @@ class World:
         self.energy = Devices(self.books.registers, self.books.enrolled.names)
         self.quarantine = Quarantine(self.books.registers)
         self.carbon = Carbon(self.books, self.energy)
+        self.forwards = Forwards(self.books, self.energy)
         self.participants = Participants(self.books.accounts)
         self.foreign = ForeignCertificates(self.books.registers)
 
@@ -60,6 +63,7 @@ class World:
         self.participants.apply(recorded, columns)
         self.foreign.apply(recorded, columns)
         self.carbon.apply(recorded, columns)
+        self.forwards.apply(recorded, columns)
         self.reservations.apply(recorded, columns)
         self.compute.apply(recorded, columns)
         self.capital.apply(recorded, columns)

@@ -66,3 +66,13 @@ class Transfer:
     target: str
     usdc_micro: int
     purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFunded:
+    """Dollars reached accounts here from the world outside; ``reference`` says by which payment."""
+
+    KIND: ClassVar[str] = "account.funded"
+    VERSION: ClassVar[int] = 1
+    reference: str
+    transfers: tuple[Transfer, ...]

@@ -114,6 +114,7 @@ def _record(workspace: Workspace, key: str, bulk: Bulk, ready: _Ready, at_us: in
     def decide(world: World) -> list[Entry]:
         if bulk.check:
             bulk.check(world, part)
+        world.forwards.check_moves(bulk.right, part)
         verdicts = world.books.judge_moves(bulk.right, part, at_us)
         if bulk.whole:
             refuse_first(verdicts, part)

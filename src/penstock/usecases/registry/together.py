@@ -82,6 +82,8 @@ def together(world: World, readings: Sequence[Columns], asked: Together, at_us: 
     check_issue(world, asked.zone, asked.by)
     entries = certify(world, readings, asked.zone, asked.terms)
     rows = _issued(world, entries, asked, at_us)
+    if asked.target or asked.then is not Then.HOLD:
+        world.forwards.check_issued(rows)
     if asked.target:
         entries.append(_transferred(world, rows, asked))
         rows = {**rows, "holder": np.full(len(rows["start"]), world.books.accounts.id_of(asked.target), dtype=np.int32)}

@@ -1,0 +1,1 @@
+"""Output sold forward: what is promised, how it is shared out and priced, and the book of it."""
