@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from member_kit import HOURS, KIT, PLANT, ROOF, Door, served, wh
@@ -93,6 +96,29 @@ def test_a_portfolio_sums_to_what_is_held(door: Door) -> None:
     assert "operator" in page(door, "/portfolio")
     hostile = page(door, "/portfolio?account=%3Cscript%3Ealert(1)%3C/script%3E")
     assert "<script" not in hostile
+
+
+def test_portfolios_are_of_those_who_have_certificates_most_first(door: Door) -> None:
+    every = certificates(door, "")
+    of = {
+        name: sum(one["energy_wh"] for one in every if one["holder"] == name) for name in {o["holder"] for o in every}
+    }
+    opened = {one["account"] for one in door.get("operator", "/accounts?limit=500")["accounts"]}
+    assert of.keys() < opened, "some have none"
+    shown = re.findall(r'portfolio\?account=([^"]+)">[^§]*?title="(\d+) Wh">', page(door, "/portfolio"))
+    assert dict(shown) == {quote(name): str(energy_wh) for name, energy_wh in of.items()}
+    assert [int(energy_wh) for _, energy_wh in shown] == sorted(of.values(), reverse=True)
+    for state, energy_wh in _by_state(every).items():
+        assert f'state-{state}"><b title="{energy_wh} Wh">' in page(door, "/portfolio")
+    assert "No further account" in page(door, "/portfolio?after=100")
+    assert door.refused("", "GET", "/portfolio?after=-1") == (400, "api.parameter")
+
+
+def _by_state(rows: list[dict[str, Any]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for one in rows:
+        found[one["state"]] += one["energy_wh"]
+    return found
 
 
 def test_a_match_finds_nothing_where_nothing_was_drawn(door: Door) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
 
-from penstock.api.forms import Name
+from penstock.api.forms import After, Name
 from penstock.api.page import environment
+from penstock.api.state import following
 from penstock.errors import PenstockError
-from penstock.usecases.registry.portfolio import portfolio
+from penstock.usecases.registry.portfolio import holders, portfolio
 from penstock.usecases.workspace import Workspace
 
 Row = dict[str, Any]
@@ -28,6 +29,7 @@ COLOURS: Final = {
 """A state's colour on every page."""
 _WIDTH, _HEIGHT, _BASE = 960, 220, 190
 _MONTHS: Final = 24
+_ACCOUNTS: Final = 100
 
 
 def routes(workspace: Workspace) -> APIRouter:
@@ -36,33 +38,24 @@ def routes(workspace: Workspace) -> APIRouter:
     template = environment().get_template("portfolio.html")
 
     @router.get("/portfolio", response_class=HTMLResponse)
-    def page(account: Name = "", after: Annotated[int, Query(ge=0)] = 0) -> str:
+    def page(account: Name = "", after: After = 0) -> str:
         return template.render(portfolio_view(workspace, account, after))
 
     return router
 
 
 def portfolio_view(workspace: Workspace, account: str, after: int) -> Row:
-    """Everything the page shows: the account asked for, or the accounts there are."""
-    found, error = None, ""
-    if account:
-        try:
-            found = workspace.read(lambda world: portfolio(world, account))
-        except PenstockError as refused:
-            error = refused.message
-    names = workspace.read(
-        lambda world: [world.books.accounts.name(number) for number in range(len(world.books.accounts))]
-    )
-    return {
-        "workspace": workspace.path.resolve().name,
-        "account": account,
-        "found": found,
-        "error": error,
-        "accounts": names[after : after + 200],
-        "more": after + 200 if after + 200 < len(names) else None,
-        "colours": COLOURS,
-        "bars": bars(found["by_month"][-_MONTHS:]) if found else "",
-    }
+    """Everything the page shows: the account asked for, or the accounts that have certificates."""
+    shown: Row = {"workspace": workspace.path.resolve().name, "account": account, "colours": COLOURS}
+    shown |= {"found": None, "error": "", "bars": "", "every": None, "more": None}
+    if not account:
+        every = workspace.read(lambda world: holders(world, after, _ACCOUNTS))
+        return shown | {"every": every, "more": following(after, _ACCOUNTS, every["holders"])}
+    try:
+        found = workspace.read(lambda world: portfolio(world, account))
+    except PenstockError as refused:
+        return shown | {"error": refused.message}
+    return shown | {"found": found, "bars": bars(found["by_month"][-_MONTHS:])}
 
 
 def certificate_page(workspace: Workspace, life: Row) -> str:

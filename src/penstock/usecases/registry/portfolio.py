@@ -1,4 +1,4 @@
-"""Portfolio: what an account holds and used, by state, zone, technology and month. Sums in whole Wh."""
+"""Portfolio: who has certificates; what an account holds and used, by state, zone, technology, month. In whole Wh."""
 
 from __future__ import annotations
 
@@ -20,6 +20,34 @@ def balances(world: World, account: str) -> dict[str, int]:
     book, number = world.books.titles[Right.ATTRIBUTE], world.books.accounts.id_of(account)
     held = {state.value: book.balance(number, state) for state in TITLE_STATES}
     return {state: energy_wh for state, energy_wh in held.items() if energy_wh}
+
+
+def holders(world: World, after: int, limit: int) -> Row:
+    """Who has certificates in any state, most Wh first, then in order of opening: ``limit`` of them after ``after``.
+
+    ``by_state_wh`` sums over all of them.
+    """
+    books = world.books
+    held = books.titles[Right.ATTRIBUTE].balances(len(books.accounts))
+    total = held.sum(axis=1)
+    order = np.argsort(-total, kind="stable")[: np.count_nonzero(total)]
+    return {
+        "holders": len(order),
+        "by_state_wh": _states(held.sum(axis=0)),
+        "accounts": [_holder(world, int(number), held[number]) for number in order[after : after + limit]],
+    }
+
+
+def _holder(world: World, number: int, held: Any) -> Row:
+    account = world.books.accounts.name(number)
+    organisation = world.participants.organisation_of.get(account, "")
+    said = {"account": account, "organisation": organisation, "energy_wh": int(held.sum())}
+    return {**said, "by_state_wh": _states(held)}
+
+
+def _states(held: Any) -> dict[str, int]:
+    """Wh by state code as Wh by state, states without any left out."""
+    return {state.value: int(energy_wh) for state, energy_wh in zip(TITLE_STATES, held, strict=True) if energy_wh}
 
 
 def portfolio(world: World, account: str) -> Row:
@@ -49,7 +77,7 @@ def _by(titles: Columns, energy_wh: Any, named: tuple[Any, list[str]]) -> list[R
         {
             "name": name,
             "energy_wh": int(row.sum()),
-            "by_state_wh": {state.value: int(row[at]) for at, state in enumerate(TITLE_STATES) if row[at]},
+            "by_state_wh": _states(row),
         }
         for name, row in zip(names, sums, strict=True)
         if row.any()
