@@ -17,6 +17,7 @@ from penstock.journal.kinds.ledger import AccountOpened
 from penstock.journal.kinds.lift import ReturnCause, TitlesLifted
 from penstock.journal.laws import breaches
 from penstock.journal.segment import Segment
+from penstock.journal.titles import Verdict
 from penstock.journal.words import TITLE_STATES, Right, TitleState
 from penstock.period import HOUR_US, SECOND_US, parse_iso
 from penstock.usecases.registry.lift import ON_CHAIN, UNCLAIMED, Lifting, batches, lift, lift_on
@@ -163,6 +164,9 @@ def test_a_lifted_title_cannot_be_used_here(up: Plant, state: TitleState) -> Non
         up.do("theft", lambda world: [move(world, hour["start"], hour["stop"], ON_CHAIN, "investor", state)])
     assert refused.value.code in ("vault.other_move", "state.does_not_apply")
     assert up.workspace.store.size() == before
+    segment = move(up.world, hour["start"], hour["stop"], ON_CHAIN, "investor", state).segment
+    assert segment is not None
+    assert up.world.books.judge_moves(Right.ATTRIBUTE, segment.columns).tolist() == [Verdict.NOT_ACTIVE]
     with pytest.raises(PenstockError) as again:
         lifted(up, "twice", Selection(spans=(Named("roof-a/export", hour["start"], hour["stop"]),)))
     assert again.value.code in ("titles.other_holder", "titles.not_active")
@@ -173,6 +177,17 @@ def test_a_title_is_not_lifted_beside_the_vault(up: Plant) -> None:
     with pytest.raises(PenstockError):
         up.do("m", lambda w: [move(w, hour["start"], hour["stop"], "roof-a", ON_CHAIN, TitleState.LIFTED)])
     assert breaches(up.world.books) == ()
+    segment = move(up.world, hour["start"], hour["stop"], "roof-a", ON_CHAIN, TitleState.LIFTED).segment
+    assert segment is not None
+    assert up.world.books.judge_moves(Right.ATTRIBUTE, segment.columns).tolist() == [Verdict.NOT_ACTIVE]
+
+
+def test_only_what_is_held_and_valid_is_lifted(up: Plant) -> None:
+    parts = up.workspace.read(lambda w: select(w, "roof-a", Selection(quantity_wh=5)))
+    parts["state"] = np.full_like(parts["state"], TITLE_STATES.index(TitleState.CLAIMED))
+    with pytest.raises(PenstockError) as refused:
+        lift(up.world, parts, asked(), AT_US)
+    assert refused.value.code == "titles.not_active"
 
 
 def test_a_lift_without_its_move_is_a_breach(up: Plant) -> None:

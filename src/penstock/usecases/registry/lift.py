@@ -22,10 +22,10 @@ from penstock.journal.kinds.lift import ContractsDeployed, TitlesLifted
 from penstock.journal.sealed_rows import SealedRows
 from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.vault import Lift
-from penstock.journal.words import Right, TitleState
+from penstock.journal.words import TITLE_STATES, Right, TitleState
 from penstock.period import SECOND_US
 from penstock.usecases.chain_desk import ChainDesk
-from penstock.usecases.claim import Claim, moved
+from penstock.usecases.claim import Claim, move_entry
 from penstock.usecases.registry.properties import properties
 from penstock.usecases.registry.selection import Selection, select
 from penstock.usecases.workspace import Workspace
@@ -61,16 +61,17 @@ def lift(world: World, parts: Columns, asked: Lifting, at_us: int) -> list[Entry
     """
     if asked.deadline_s * SECOND_US <= at_us:
         raise Refused("lift.deadline", "What is lifted needs time to be minted.", hint="Name a later deadline.")
+    _check_standing(world, parts, at_us)
     chain = world.books.accounts.id_of(ON_CHAIN)
     kinds, slot = properties(world, parts)
     entries = []
     for number, kind in enumerate(kinds):
         rows = {name: column[slot == number] for name, column in parts.items()}
-        entries += _batch(world, kind, rows, asked, chain, at_us)
+        entries += _batch(world, kind, rows, asked, chain)
     return entries
 
 
-def _batch(world: World, kind: Properties, rows: Columns, asked: Lifting, chain: int, at_us: int) -> list[Entry]:
+def _batch(world: World, kind: Properties, rows: Columns, asked: Lifting, chain: int) -> list[Entry]:
     holder = np.empty(len(rows["start"]), dtype=object)
     holder[:] = asked.holder
     segment = Segment(LIFTS, {**{name: rows[name] for name in ("register", "start", "stop")}, "holder": holder})
@@ -79,8 +80,14 @@ def _batch(world: World, kind: Properties, rows: Columns, asked: Lifting, chain:
     world.books.vault.check_lift(fact, segment.columns)
     target = np.full(len(holder), chain, dtype=np.int32)
     purpose = Claim("", f"lifted to 0x{asked.holder.hex()}", None, "", asked.by)
-    move = moved(world, Right.ATTRIBUTE, rows, TitleState.LIFTED, purpose, target, at_us=at_us)
-    return [Entry(fact, segment), move]
+    return [Entry(fact, segment), move_entry(Right.ATTRIBUTE, rows, TitleState.LIFTED, purpose, target)]
+
+
+def _check_standing(world: World, parts: Columns, at_us: int) -> None:
+    if (parts["state"] != TITLE_STATES.index(TitleState.HELD)).any():
+        raise Refused("titles.not_active", "A certificate that is lifted is held.")
+    if world.books.expired(parts["lot"], parts["interval_us"], at_us).any():
+        raise Refused("titles.expired", "This certificate has expired.", hint="Lift what is still valid.")
 
 
 def lift_on(workspace: Workspace, asked: Lifting, selection: Selection, at_us: int, key: str) -> list[Row]:

@@ -19,7 +19,7 @@ from penstock.journal.segment import Column, Columns
 from penstock.journal.vault import INTO, SPAN, unminted_rows
 from penstock.journal.words import Right
 from penstock.usecases.chain_desk import FINALITY_BLOCKS, ChainDesk
-from penstock.usecases.claim import Claim, moved
+from penstock.usecases.claim import Claim, move_entry
 from penstock.usecases.registry.lift import ON_CHAIN, UNCLAIMED, batches, minted_rows
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
@@ -57,7 +57,7 @@ def returned(world: World, burn: Burn) -> list[Entry]:
     spans = world.books.vault.returning(fact)
     parts = world.books.titles[Right.ATTRIBUTE].parts(*(spans[name] for name in SPAN))
     target = np.full(len(parts["start"]), _receiver(world, burn), dtype=np.int32)
-    return [Entry(fact), _move(world, burn.cause, parts, target, _words(burn))]
+    return [Entry(fact), _move(burn.cause, parts, target, _words(burn))]
 
 
 def _words(burn: Burn) -> Claim:
@@ -97,7 +97,7 @@ def lapsed(world: World, batch: int, minted: Column) -> list[Entry]:
     parts = world.books.titles[Right.ATTRIBUTE].parts(*(cut[name] for name in SPAN))
     target = lift.accounts[left][cut["piece"][parts["query"]]].astype(np.int32)
     purpose = Claim("", fact.purpose, None)
-    return [Entry(fact), _move(world, fact.cause, parts, target, purpose)]
+    return [Entry(fact), _move(fact.cause, parts, target, purpose)]
 
 
 def _cut_at(spans: Columns, ends: Column) -> dict[str, Column]:
@@ -110,10 +110,10 @@ def _cut_at(spans: Columns, ends: Column) -> dict[str, Column]:
     return {"register": spans["register"][row], "start": start, "stop": start + at - begin, "piece": piece}
 
 
-def _move(world: World, cause: ReturnCause, parts: Columns, target: Column, words: Claim) -> Entry:
-    """The move of returned titles; what expired while it was away comes back all the same."""
+def _move(cause: ReturnCause, parts: Columns, target: Column, words: Claim) -> Entry:
+    """The move of returned titles, which the vault vouches for: what expired on chain comes back all the same."""
     (state,) = INTO[cause]
-    return moved(world, Right.ATTRIBUTE, parts, state, words, target)
+    return move_entry(Right.ATTRIBUTE, parts, state, words, target)
 
 
 def burns_of(events: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Burn]:
