@@ -13,10 +13,12 @@ from urllib.parse import quote
 import pytest
 from member_kit import HOURS, KIT, PLANT, ROOF, Door, served, wh
 
+from penstock.energy.certificate_id import Properties
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.ledger import AccountOpened
 from penstock.journal.kinds.lift import ReturnCause
-from penstock.period import DAY_US
+from penstock.journal.words import ASSURANCES, Assurance
+from penstock.period import DAY_US, SECOND_US, parse_iso
 from penstock.usecases.registry.lift import ON_CHAIN, UNCLAIMED
 from penstock.usecases.registry.lower import Burn, returned
 
@@ -229,3 +231,29 @@ def test_a_badge_shows_what_was_retired_on_chain(door: Door) -> None:
     shown = page(door, "/badges/4")
     assert "all of us" in shown and "<b>climate" not in shown and "&lt;b&gt;climate" in shown
     assert json.loads(door.client.get("/badges/4").content)["badge"] == 4
+
+
+def test_an_id_on_chain_says_what_it_stands_for(door: Door) -> None:
+    badge = door.get("", "/badges/4")
+    said = door.get("", f"/ids/{badge['certificate']}")
+    shared = said["properties"]
+    one = badge["certificates"][0]
+    for mine, its in (("zone", "zone"), ("start", "hour"), ("stop", "ends"), ("technology", "technology")):
+        assert shared[mine] == one[its]
+    again = Properties(
+        shared["zone"].encode().ljust(32, b"\0"),
+        parse_iso(shared["start"]) // SECOND_US,
+        (parse_iso(shared["stop"]) - parse_iso(shared["start"])) // SECOND_US,
+        shared["technology"].encode().ljust(32, b"\0"),
+        ASSURANCES.index(Assurance(shared["assurance"])),
+        int(shared["commissioned"].replace("-", "") or 0),
+        shared["carbon_mg_per_kwh"],
+        shared["support"].encode().ljust(32, b"\0"),
+        shared["stored"],
+    )
+    assert again.certificate().hex() == badge["certificate"] == shared["certificate"]
+    assert said["decimals"] == 0 and "1 Wh each" in said["description"]
+    picture = base64.b64decode(said["image"].partition(",")[2]).decode()
+    assert picture.startswith("<svg") and picture.endswith("</svg>") and one["zone"] in picture
+    for other in ("0" * 64, badge["certificate"].upper(), "nonsense"):
+        assert door.refused("", "GET", f"/ids/{other}") == (404, "id.unknown")

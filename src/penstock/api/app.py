@@ -19,6 +19,7 @@ from penstock.api import (
     certificates,
     commands,
     fleet,
+    ids,
     issuer,
     orders,
     page,
@@ -114,6 +115,7 @@ def _add_registry(app: FastAPI, workspace: Workspace, gate: Gate, trail: Trail, 
     app.include_router(bulk.routes(workspace, gate))
     app.include_router(certificates.routes(workspace, trail))
     app.include_router(badges.routes(workspace, trail))
+    app.include_router(ids.routes(workspace))
     app.include_router(registry_pages.routes(workspace))
     for room in (energytag_participants, energytag_measurement, energytag_storage):
         app.include_router(room.routes(workspace, gate), prefix=ENERGYTAG)
