@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from penstock.cli.certificates.chosen import Account, Key, Statement
 from penstock.cli.show import HERE, AsJson, Workspace, emit, kwh, table
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Certificates to consumption, hour by hour.", no_args_is_help=True, rich_markup_mode=None)
 
 CORRIDOR: Final = "FROM/TO or FROM/TO=WH: energy of one zone may supply another, at most so many Wh an interval."
-Account = Annotated[str, typer.Option(help="Whose certificates.")]
 Since = Annotated[str, typer.Option("--from", help="From when on (ISO 8601 with an offset).")]
 Until = Annotated[str, typer.Option("--to", help="Until when.")]
 Consumers = Annotated[list[str] | None, typer.Option("--consumer", help="Who drew it; the account itself by default.")]
@@ -40,8 +40,8 @@ def run(
     corridor: Corridors = None,
     price: Prices = None,
     beneficiary: Annotated[str, typer.Option(help="For whom; the account by default.")] = "",
-    statement: Annotated[str, typer.Option(help="A statement for the public.")] = "",
-    key: Annotated[str, typer.Option(help="The same key again records nothing and tells what it did.")] = "",
+    statement: Statement = "",
+    key: Key = "",
     workspace: Workspace = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -112,7 +112,7 @@ def plan(
 def consumption(
     zone: Annotated[str, typer.Option(help="The grid zone it was drawn in.")],
     minutes: Annotated[int, typer.Option(help="How long an interval is: 15, 30 or 60 minutes.")] = 60,
-    key: Annotated[str, typer.Option(help="The same key again records nothing and tells what it did.")] = "",
+    key: Key = "",
     workspace: Workspace = HERE,
     as_json: AsJson = False,
 ) -> None:
