@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from small_plant import DAYS, ROOFS, ZONE, Plant, signed
 
 from penstock.energy.forms.cose import FIRST
 from penstock.errors import PenstockError, Refused
-from penstock.journal.kinds.energy import TitlesIssued
+from penstock.journal.kinds.energy import TitlesIssued, TitlesMoved
+from penstock.journal.laws import breaches
 from penstock.journal.segment import Columns
-from penstock.journal.words import Right
+from penstock.journal.words import TITLE_STATES, Right, TitleState
 from penstock.period import HOUR_US
-from penstock.usecases.certify import certify
+from penstock.usecases.certify import COVER, NOT_METERED, Terms, certify
 from penstock.usecases.ingest import ingest
 
 
@@ -106,3 +109,52 @@ def test_what_the_meter_never_counted_is_not_certified(plant: Plant) -> None:
     with pytest.raises(PenstockError) as caught:
         plant.do("too much", lambda world: certify(world, [columns], ZONE))
     assert caught.value.code == "titles.beyond_meter"
+
+
+GAP_US = 15 * 60_000_000
+
+
+def without_hours(columns: Columns, *local_hours: int) -> Columns:
+    """The readings but those that fall within hours of the first day, at their ends too."""
+    hour = (columns["at_us"] - 1 - DAYS[0].start_us) // HOUR_US
+    kept = ~np.isin(hour, local_hours)
+    return {name: column[kept] for name, column in columns.items()}
+
+
+@pytest.mark.parametrize(
+    ("gap_us", "hours"), [(0, set()), (GAP_US, {10, 11}), (4 * GAP_US, {10, 11}), (5 * GAP_US, set())]
+)
+def test_what_was_metered_too_coarsely_gets_no_certificate(plant: Plant, gap_us: int, hours: set[int]) -> None:
+    columns = without_hours(plant.columns(plant.ingested(0), 1), 10)
+    terms = Terms(gap_us=gap_us)
+    facts = plant.facts(plant.do("certify", lambda world: certify(world, [columns], ZONE, terms)))
+    books = plant.world.books
+    titles = books.titles[Right.ATTRIBUTE].columns()
+    gone = titles["state"] == TITLE_STATES.index(TitleState.WITHDRAWN)
+    assert set(((titles["interval_us"][gone] - DAYS[0].start_us) // HOUR_US).tolist()) == hours
+    assert not (books.titles[Right.ENERGY].columns()["state"] != TITLE_STATES.index(TitleState.HELD)).any()
+    assert [fact.purpose for fact in facts if isinstance(fact, TitlesMoved)] == [NOT_METERED] * bool(hours)
+    assert breaches(books) == ()
+
+
+def test_a_debt_is_covered_first_by_what_was_metered_too_coarsely(plant: Plant) -> None:
+    columns = without_hours(plant.columns(plant.ingested(0), 1), *range(24))
+    assert not len(columns["register"])
+    whole = plant.columns(plant.ingested(0), 1)
+    register = plant.world.books.registers.id_of("roof-a/export")
+    plant.world.books.corrections.debts.owe(Right.ATTRIBUTE, register, 0, 30)
+    late = {name: column[whole["at_us"] > DAYS[0].start_us + 12 * HOUR_US] for name, column in whole.items()}
+    entries = certify(plant.world, [late], ZONE, Terms(gap_us=GAP_US))
+    moved = [(entry.fact, entry.segment) for entry in entries if isinstance(entry.fact, TitlesMoved)]
+    spans = [
+        (fact.purpose, int(start), int(stop))
+        for fact, segment in moved
+        if segment is not None and fact.right is Right.ATTRIBUTE
+        for number, start, stop in zip(*(segment.columns[name] for name in ("register", "start", "stop")), strict=True)
+        if number == register
+    ]
+    covered = [(start, stop) for purpose, start, stop in spans if purpose == COVER]
+    coarse = [(start, stop) for purpose, start, stop in spans if purpose == NOT_METERED]
+    assert sum(stop - start for start, stop in covered) == 30
+    assert coarse[0][0] == covered[-1][1] == 30
+    assert all(one[1] == after[0] for one, after in pairwise(coarse))

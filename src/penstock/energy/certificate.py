@@ -24,6 +24,8 @@ def interval_spans(
     certified_wh: Column,
     interval_us: int = HOUR_US,
     assurance: Column | None = None,
+    *,
+    gap: bool = False,
 ) -> dict[str, Column]:
     """Spans of whole intervals between accepted readings; only intervals that ended are there.
 
@@ -34,10 +36,12 @@ def interval_spans(
             it stood still since.
         interval_us: interval length [us], at most an hour.
         assurance: each reading's level, an index into ASSURANCES; all meter-signed by default.
+        gap: whether to say how far apart the readings are that an interval rests on.
 
     Returns:
         Columns register, start, stop [Wh], interval_us (the interval's start) and assurance (the weakest level of
-        the readings behind it), sorted by (register, start), without empty spans.
+        the readings behind it), sorted by (register, start), without empty spans. With ``gap`` also gap_us: the longest
+        time between the two readings around either end [us], 0 where readings fall on both.
 
     Raises:
         Invalid: ``certificate.interval`` for intervals above an hour or that do not divide it.
@@ -50,13 +54,17 @@ def interval_spans(
     same = ends["register"][1:] == ends["register"][:-1]
     start, stop = ends["position"][:-1][same], ends["position"][1:][same]
     filled = stop > start
-    return {
+    spans = {
         "register": ends["register"][1:][same][filled],
         "start": start[filled],
         "stop": stop[filled],
         "interval_us": ends["at_us"][:-1][same][filled],
         "assurance": _weakest(level, ends["first"][:-1][same][filled], ends["last"][1:][same][filled]),
     }
+    if gap:
+        apart = at_us[ends["last"]] - at_us[ends["first"]]
+        spans["gap_us"] = np.maximum(apart[:-1], apart[1:])[same][filled]
+    return spans
 
 
 def _weakest(level: Column, first: Column, last: Column) -> Column:

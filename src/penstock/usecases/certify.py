@@ -28,19 +28,24 @@ SUPPORT_CHARS_MAX: Final = 32
 """As many as fit where a certificate is lifted."""
 COVER: Final = "cover of the issuer's debt"
 """Purpose of withdrawing what a register issues below its debt."""
+NOT_METERED: Final = "not metered by the interval"
+"""Purpose of withdrawing certificates whose readings lie too far apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What all certificates of one issue share: the length of their interval [us], carbon, validity [us], support.
 
-    Validity and support are of the attribute, not of the energy.
+    Validity and support are of the attribute, not of the energy. Where readings around an end of an interval lie
+    further apart than ``gap_us`` (0: any), it was not metered as such: its certificate is withdrawn at once, for
+    `NOT_METERED`.
     """
 
     interval_us: int = HOUR_US
     carbon_mg_per_kwh: int = 0
     valid_us: int = 0
     support: str = ""
+    gap_us: int = 0
 
 
 HOURLY: Final = Terms()
@@ -78,7 +83,9 @@ def certify(
         energy.certified_wh,
         terms.interval_us,
         assurance=taken["assurance"],
+        gap=True,
     )
+    coarse = (spans.pop("gap_us") > terms.gap_us) & (terms.gap_us > 0)
     if not len(spans["register"]):
         raise Refused("certificate.nothing", "No whole interval has energy to certify yet.")
     _check_borders(world, rights[0], spans)
@@ -89,7 +96,9 @@ def certify(
     for right in rights:
         world.books.check_issue(right, columns)
         entries += [_issue(columns, right, zone, terms, *alike) for alike in _alike(columns, technology, level)]
-    return entries + [one for right in rights for one in covers(world, right, columns)]
+    entries += [one for right in rights for one in covers(world, right, columns)]
+    said = [right for right in rights if right is not Right.ENERGY] if coarse.any() else []
+    return entries + [one for right in said for one in _not_metered(world, right, columns, coarse)]
 
 
 def check_terms(terms: Terms) -> None:
@@ -101,8 +110,9 @@ def check_terms(terms: Terms) -> None:
     """
     if terms.interval_us not in INTERVALS_US:
         raise Invalid("certificate.interval", "A certificate covers 15 minutes, 30 minutes or an hour.")
-    if not (0 <= terms.carbon_mg_per_kwh <= CARBON_MAX and 0 <= terms.valid_us <= VALID_US_MAX):
-        raise Invalid("certificate.terms", "Carbon and validity are whole numbers of 0 or more, within bounds.")
+    times = 0 <= terms.valid_us <= VALID_US_MAX and 0 <= terms.gap_us <= VALID_US_MAX
+    if not (times and 0 <= terms.carbon_mg_per_kwh <= CARBON_MAX):
+        raise Invalid("certificate.terms", "Carbon, validity and gap are whole numbers of 0 or more, within bounds.")
     if len(terms.support) > SUPPORT_CHARS_MAX or not (terms.support.isascii() and terms.support.isprintable()):
         raise Invalid("certificate.terms", f"Support is named in up to {SUPPORT_CHARS_MAX} printable characters.")
 
@@ -135,6 +145,21 @@ def covers(world: World, right: Right, issued: Columns) -> list[Entry]:
         return []
     spans = {"register": issued["register"][row], "start": start, "stop": stop, "holder": issued["holder"][row]}
     return [withdrawn(right, spans, COVER)]
+
+
+def _not_metered(world: World, right: Right, issued: Columns, coarse: Column) -> list[Entry]:
+    """Titles whose intervals were not metered as such, withdrawn where no debt took them already."""
+    row, start, stop = world.books.corrections.debts.covering(right, issued)
+    rows, mine = np.flatnonzero(coarse), coarse[row]
+    begins = np.r_[rows, row[mine]], np.r_[issued["start"][rows], stop[mine]]
+    ends = np.r_[rows, row[mine]], np.r_[issued["stop"][rows], start[mine]]
+    first, last = np.lexsort(begins[::-1]), np.lexsort(ends[::-1])
+    left = {"row": begins[0][first], "start": begins[1][first], "stop": ends[1][last]}
+    full = left["stop"] > left["start"]
+    left = {name: column[full] for name, column in left.items()}
+    spans = {"register": issued["register"][left["row"]], "holder": issued["holder"][left["row"]]}
+    spans |= {name: left[name] for name in ("start", "stop")}
+    return [withdrawn(right, spans, NOT_METERED)] if len(left["row"]) else []
 
 
 def _alike(columns: Columns, technology: Column, level: Column) -> Iterator[tuple[Column, Technology, Assurance]]:

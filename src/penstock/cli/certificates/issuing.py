@@ -20,6 +20,14 @@ def issue(
     carbon: Annotated[int, typer.Option(help="What a kWh emitted where it was generated [mg CO2e].", min=0)] = 0,
     valid_days: Annotated[int, typer.Option(help="For how many days they are valid; 0 for ever.", min=0)] = 0,
     support: Annotated[str, typer.Option(help="Public money that the plant had.")] = "",
+    longest_gap: Annotated[
+        int,
+        typer.Option(
+            help="Minutes that readings around an interval's end may lie apart; 0 for any. What was metered "
+            "more coarsely gets no certificate.",
+            min=0,
+        ),
+    ] = 0,
     account: Annotated[str, typer.Option(help="Only with the options below: who gets of it what goes on.")] = "",
     target: Annotated[str, typer.Option(help="In the same command: transfer to this account.")] = "",
     then: Annotated[str, typer.Option(help="In the same command: hold, claim or retire.")] = "hold",
@@ -38,7 +46,8 @@ def issue(
     from penstock.usecases.registry.issue import Issue, issue_on
     from penstock.usecases.registry.together import Then, Together, together_on
 
-    terms = Terms(minutes * MINUTE_US, carbon, valid_days * DAY_MINUTES * MINUTE_US, support)
+    times = valid_days * DAY_MINUTES * MINUTE_US, longest_gap * MINUTE_US
+    terms = Terms(minutes * MINUTE_US, carbon, times[0], support, times[1])
     if not account:
         plain = Issue(zone, terms, by)
         act(workspace, key, "issue", lambda opened, name, at_us: issue_on(opened, name, plain, at_us), as_json)

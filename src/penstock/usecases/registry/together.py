@@ -16,11 +16,11 @@ from penstock.energy.matching import Rules, Side, match
 from penstock.errors import Invalid, Refused
 from penstock.journal import link_rules
 from penstock.journal.fact import Entry
-from penstock.journal.kinds.energy import TitlesIssued
+from penstock.journal.kinds.energy import TitlesIssued, TitlesMoved
 from penstock.journal.segment import Column, Columns
 from penstock.journal.words import LinkKind, Right, TitleState
 from penstock.period import Period
-from penstock.usecases.certify import HOURLY, Terms, certify
+from penstock.usecases.certify import HOURLY, NOT_METERED, Terms, certify
 from penstock.usecases.claim import Claim, move_entry
 from penstock.usecases.match import link_entry
 from penstock.usecases.registry.consume import verified
@@ -95,12 +95,12 @@ def together(world: World, readings: Sequence[Columns], asked: Together, at_us: 
 
 
 def _issued(world: World, entries: Sequence[Entry], asked: Together, at_us: int) -> dict[str, Column]:
-    """What ``account`` gets of an issue: certificates as they will stand, without what covers a debt."""
+    """What ``account`` gets of an issue: certificates as they will stand, without what is withdrawn at once."""
     parts = [one.segment.columns for one in entries if _is_certificates(one) and one.segment is not None]
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows = _uncovered(world, rows)
     terms = asked.terms
-    kept = rows["holder"] == world.books.accounts.id_of(asked.account)
+    kept = (rows["holder"] == world.books.accounts.id_of(asked.account)) & _metered(entries, rows)
     if terms.valid_us:
         kept &= at_us - rows["interval_us"] - terms.interval_us < terms.valid_us
     if not kept.any():
@@ -110,6 +110,18 @@ def _issued(world: World, entries: Sequence[Entry], asked: Together, at_us: int)
 
 def _is_certificates(entry: Entry) -> bool:
     return isinstance(entry.fact, TitlesIssued) and entry.fact.right is Right.ATTRIBUTE
+
+
+def _metered(entries: Sequence[Entry], rows: Columns) -> Column:
+    """Which rows were metered by the interval: the others are withdrawn at once, up to where they stop."""
+    stands = np.ones(len(rows["start"]), dtype=bool)
+    for entry in entries:
+        fact, segment = entry.fact, entry.segment
+        if segment is not None and isinstance(fact, TitlesMoved) and fact.purpose == NOT_METERED:
+            gone = set(zip(segment.columns["register"].tolist(), segment.columns["stop"].tolist(), strict=True))
+            ends = zip(rows["register"].tolist(), rows["stop"].tolist(), strict=True)
+            stands &= np.array([end not in gone for end in ends], dtype=bool)
+    return stands
 
 
 def _uncovered(world: World, rows: Columns) -> dict[str, Column]:
