@@ -14,10 +14,13 @@ STAGES = {
     "connect": Point("fact", "roofs"),
     "meter": Point("fact", "meter:0"),
     "certify": Point("fact", "certify:0"),
+    "store": Point("fact", "bought:0"),
     "serve": Point("fact", "match:0"),
     "launch": Point("outbox", "set_deal:first-light/A"),
     "pay": Point("outbox", "redeem:0"),
     "income": Point("fact", "withdraw:A"),
+    "badge": Point("outbox", "badge"),
+    "report": Point("fact", "factors"),
     "prove": Point("fact", "checkpoint:week"),
 }
 INSTANTS = range(10)
@@ -39,14 +42,14 @@ def assert_as_undisturbed(workspace: Path, undisturbed: Played) -> None:
     assert again.figures() == undisturbed.figures()
     assert again.stage("prove")["audit"]["clean"] is True
     assert on_chain(workspace) == on_chain(undisturbed.workspace)
-    for name in ("bundle.json", "story.html"):
+    for name in ("bundle.json", "story.html", "report247.html", "report247.json"):
         assert (workspace / name).read_bytes() == (undisturbed.workspace / name).read_bytes()
     assert penstock("audit", "-w", workspace).returncode == 0
 
 
 def test_one_workspace_killed_in_many_stages_ends_as_if_never_disturbed(undisturbed: Played, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
-    for stage in ("chain", "meter", "launch", "pay", "income"):
+    for stage in ("chain", "meter", "store", "launch", "pay", "badge", "report"):
         kill_at(workspace, STAGES[stage])
     assert_as_undisturbed(workspace, undisturbed)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import told
 
-from penstock.cli.demo import spoken
+from penstock.cli.demo import lines, spoken
 from penstock.cli.demo.play import Stage
 
 FOLDER = Path("demo")
@@ -26,7 +26,7 @@ def say(capsys: pytest.CaptureFixture[str], change: dict[str, dict[str, object]]
 
 def test_no_line_is_wide_or_cut_and_none_has_colour(capsys: pytest.CaptureFixture[str]) -> None:
     out = say(capsys)
-    wide = [line for line in out.splitlines() if len(line) > spoken.WIDTH and "penstock " not in line]
+    wide = [line for line in out.splitlines() if len(line) > lines.WIDTH and "penstock " not in line]
     assert wide == []
     assert "…" not in out
     assert "\x1b" not in out
@@ -37,7 +37,7 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
     steps = [told.step("collect", f"paid/{name}", 1, 9_999_999_999) for name in names]
     steps += [told.step("collect", name, 1, 999_990_000) for name in ("dsra", "trap")]
     periods = [{**told.periods()[1], "inflow_usdc_micro": 99_999_990_000, "steps": steps}]
-    spoken.stage(7, 9, Stage("pay", "x", {**told.stages(FOLDER)[6].figures, "periods": periods}))
+    spoken.stage(7, 9, Stage("pay", "x", {**told.stage(FOLDER, "pay").figures, "periods": periods}))
     lines = capsys.readouterr().out.splitlines()
     row = next(line for line in lines if line.startswith("  Tue 23 Aug"))
     head = next(line for line in lines if "DSCR" in line)
@@ -50,11 +50,24 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
     "sentence",
     [
         "measured the shape of the power: 15-minute AC power of NREL's SERF East array",
-        "modelled roof sizes and planes, the requests, the rack's draw, all prices",
+        "modelled roof sizes and planes, the battery, the requests, the rack's draw, all prices, the grid's carbon",
         "1 bad packets were planted, 1 refused: kept, marked, never counted",
         f"bad_signature 1 {told.WHY}",
         f"roof-003 signs well and lies: 1,234 readings in quarantine, {told.COPIED}",
-        "48 hourly certificates over 4.8 kWh",
+        "46 hourly certificates over 4.6 kWh",
+        "0.0 kWh bought at noon with their certificates, which are claimed for the charge",
+        "2 roofs' certificates of one hour, 0.0 kWh that nobody used, are one id on chain",
+        "retired there for the first answers of rack-1: badge 1",
+        "Certificate " + "0x" + "ce" * 20,
+        "100.00 % of 4.2 kWh matched hour by hour, 98.76 % carbon-free",
+        "location-based 1.235 kg what the grid's mix emitted for the same energy",
+        "market-based, hourly 0.052 kg only certificates of the very hour count",
+        "avoided, apart 1.979 kg never netted with the others",
+        "missing: 2 register-hours without readings",
+        "the grid's factors are modelled: nobody published them",
+        "proofs demo/report247.json: 29 facts, each in the anchored tree",
+        "answer 9, given after sunset: through the battery, back to the roofs",
+        "store: battery-1/charge 3 Wh [4, 7)",
         "in all 20 60 1,300.0 14 2",
         "Mon 22 Aug normal 1.50 2,000.00 80.00 1,000.00 500.00 0.00 420.00",
         "Tue 23 Aug lock-up 0.77 800.00 30.00 1,000.00 0.00 0.00 0.00",
@@ -67,6 +80,7 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
         "12 facts added; run it again and none will be",
         "penstock trace answer 7 -w demo",
         "penstock verify demo/bundle.json",
+        "penstock certificate carbon check demo/report247.json --against demo",
         "penstock serve -w demo",
     ],
 )
@@ -80,6 +94,16 @@ def test_dollars_in_are_said_to_equal_dollars_out_only_where_they_do(capsys: pyt
         "prove": {"balances_usdc_micro": {"collect": 0, "dsra": 269_999_999, "trap": 0}}
     }
     assert "NOT EQUAL to the micro-dollar" in re.sub(r"\s+", " ", say(capsys, short))
+
+
+def test_a_tree_that_is_not_anchored_is_not_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    out = re.sub(r"\s+", " ", say(capsys, {"report": {"anchored": False}}))
+    assert "29 facts, each in the tree" in out
+    assert "anchored tree" not in out
+
+
+def test_where_no_answer_came_by_night_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "after sunset: through" not in say(capsys, {"prove": {"evening": None}})
 
 
 def test_findings_of_the_audit_are_shouted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 import told
 from markupsafe import Markup
 
+from penstock.cli.demo import look_through
 from penstock.cli.demo.fleet import Cloud
 from penstock.cli.demo.pictures import coupons, days, sankey, svg, walk, week
 from penstock.cli.demo.play import Settings
@@ -87,7 +88,9 @@ def test_the_same_run_writes_the_same_bytes_and_leaves_them_alone(tmp_path: Path
         stages = told.stages(tmp_path)
         for stage in stages:
             stage.seconds = stage_seconds
-        stages[6].figures["attesters"] = {f"attester-{n}": n for n in (1, 2, 3)}
+        stages[[stage.name for stage in stages].index("pay")].figures["attesters"] = {
+            f"attester-{n}": n for n in (1, 2, 3)
+        }
         write_story(tmp_path / "story.html", told.settings(tmp_path), stages)
     assert (tmp_path / "story.html").read_text("utf-8") == first
     assert (tmp_path / "story.html").stat().st_mtime_ns == before
@@ -104,15 +107,18 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>"
     changes: dict[str, dict[str, object]] = {
         "launch": {"deal": evil},
+        "badge": {"purpose": evil},
+        "report": {"missing": [{"what": "x", "count": 1, "sentence": evil}]},
         "prove": {
             "back": told.back(evil),
+            "evening": {**told.stage(tmp_path, "prove").figures["evening"], "back": told.back_by_night(evil)},
             "planted_at": [{"hour": iso(told.START_US), "device": evil, "kind": "forged"}],
         },
         "income": {"largest_tariff": (f'"{evil}', 1)},
     }
     page = write(tmp_path, changes)
     assert "<script" not in page
-    assert page.count("&lt;script&gt;") >= 4
+    assert page.count("&lt;script&gt;") >= 8
 
 
 @pytest.mark.parametrize(
@@ -123,6 +129,17 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         "1 bad packets were planted among them, and 1 were refused",
         "roof-003 signed well and lied: 1,234 of its readings wait in quarantine",
         "There is no hour in which it drew more than it claimed.",
+        "it claimed 4.1 kWh, each certificate in the very hour",
+        "0.0 kWh were retired, and 0.5 kWh were used by nobody",
+        "9 of 10 Wh come back",
+        "The rack claimed 0.0 kWh of what came back; 0.0 kWh found no use.",
+        "Answer 9 was given at night.",
+        "retired there for the first answers of rack-1, which made badge 1",
+        "100.00 % of what it drew is matched in the very hour; carbon-free, with what the grid adds, 98.76 %.",
+        "location-based1.235 kgwhat the grid's mix emitted for the same energy",
+        "the proofs of the 29 facts that it rests on. Missing: 2 register-hours without readings.",
+        "penstock trace answer 9 -w .",
+        "penstock certificate carbon check report247.json --against .",
         "On 1 day the deal was in lock-up",
         "the reserve gave $230.00",
         "Behind it stand the very watt-hours of 2 roofs",
@@ -222,10 +239,74 @@ def test_a_day_below_the_floor_has_another_shape() -> None:
 
 
 def test_the_streams_widths_are_one_unit() -> None:
-    of = sankey.Stream(1_000, 800, 600, 200, 2, 20, 60, "$1")
-    high = [float(one) for one in re.findall(r'<rect [^>]*height="([\d.]+)"', sankey.sankey(of))]
-    whole, drawn, unsold, answered, idle = high
-    assert (drawn / whole, unsold / whole, answered / whole, idle / whole) == pytest.approx((0.8, 0.2, 0.6, 0.2))
+    high = bars(sankey.sankey(stream()))
+    assert [one / high[0] for one in high] == pytest.approx([1, 0.85, 0.18, 0.02, 0.1, 0.03, 0.6, 0.25])
+
+
+def stream(**other: int) -> sankey.Stream:
+    """1,000 Wh: 700 to the rack, 200 to the battery, which gives 180 back; the rack claims 150 of those."""
+    energy_wh = {
+        "certified_wh": 1_000, "direct_wh": 700, "charged_wh": 200, "returned_wh": 180, "evening_wh": 150,
+        "retired_wh": 12, "answers_wh": 600, "idle_wh": 250,
+    }  # fmt: skip
+    return sankey.Stream(**(energy_wh | other), roofs=2, answers=20, tokens=60, billed="$1")
+
+
+def bars(drawn: Markup) -> list[float]:
+    return [float(one) for one in re.findall(r'<rect [^>]*height="([\d.]+)"', drawn)]
+
+
+def test_what_flows_into_the_stream_flows_out_of_it() -> None:
+    of = stream()
+    assert of.certified_wh == of.direct_wh + of.charged_wh + of.unused_wh
+    assert of.charged_wh == of.evening_wh + of.left_wh + of.loss_wh
+    assert of.drawn_wh == of.answers_wh + of.idle_wh
+    for said in (
+        "200 Wh claimed for the battery",
+        "150 Wh given back, matched",
+        "20 Wh lost",
+        "30 Wh given back, used",
+    ):
+        assert said in sankey.sankey(of)
+
+
+def test_a_week_without_a_battery_draws_none() -> None:
+    of = stream(charged_wh=0, returned_wh=0, evening_wh=0, direct_wh=850)
+    drawn = sankey.sankey(of)
+    assert len(bars(drawn)) == 5
+    assert "store" not in drawn
+
+
+def test_an_hours_bar_is_its_certificates_each_once() -> None:
+    noon, night = told.hour(12), told.hour(20)
+    (drawn_noon, drawn_night) = (week.hours(told.WEEK, [one]) for one in (noon, night))
+    assert [100 * one / sum(bars(drawn_noon)) for one in bars(drawn_noon)] == pytest.approx([70, 20, 3, 7], abs=0.02)
+    assert [18 * one / sum(bars(drawn_night)) for one in bars(drawn_night)] == pytest.approx([16, 2], abs=0.02)
+    assert re.findall(r'class="(sun|store|charged|retired|unsold)"', drawn_noon) == [
+        "sun",
+        "charged",
+        "retired",
+        "unsold",
+    ]
+    assert re.findall(r'class="(sun|store|charged|retired|unsold)"', drawn_night) == ["store", "unsold"]
+
+
+def test_an_answer_by_night_says_noon_at_the_roofs_and_evening_at_the_rack() -> None:
+    traced = told.stage(Path(), "prove").figures["evening"]
+    steps = look_through.hops(traced, "quorum", {"A": 150})
+    found = {step.word: step.state for step in steps[:4]}
+    assert found == {
+        "roofs": "Mon 22 Aug 12:00, claimed, metered",
+        "battery, charging": "Mon 22 Aug 12:00",
+        "battery, giving back": "Mon 22 Aug 20:00, claimed",
+        "rack's meter": "Mon 22 Aug 20:00",
+    }
+
+
+def test_without_an_answer_by_night_the_page_stands(tmp_path: Path) -> None:
+    page = write(tmp_path, {"prove": {"evening": None}})
+    assert outline(page).open == []
+    assert "after sunset, through the battery" not in said(page)
 
 
 def test_every_holder_falls_into_a_bar_or_is_a_dot() -> None:

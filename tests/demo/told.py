@@ -33,6 +33,11 @@ def stages(folder: Path) -> list[Stage]:
     return [Stage(name, f"Title of {name}", figures, 0.5) for name, figures in _figures(folder).items()]
 
 
+def stage(folder: Path, name: str) -> Stage:
+    """One of them."""
+    return next(one for one in stages(folder) if one.name == name)
+
+
 def step(source: str, target: str, due: int, paid: int) -> dict[str, Any]:
     """A cash step of a closed period [micro-dollars]."""
     return {
@@ -95,6 +100,32 @@ def back(roof: str = "roof-001") -> Node:
     return Node("rack-1/tokens", Unit.TOKENS, 60, 100, 40, notes=("modelled",), children=(time,))
 
 
+def back_by_night(roof: str = "roof-001") -> Node:
+    """An answer's tokens back through the battery to a roof."""
+    end = Node(f"{roof}/export", Unit.WH, 20, 23, 3, LinkKind.ALLOCATE, state="claimed", notes=("metered",))
+    charge = Node("battery-1/charge", Unit.WH, 4, 7, 3, LinkKind.STORE, children=(end,))
+    given = Node("battery-1/discharge", Unit.WH, 3, 6, 3, LinkKind.ALLOCATE, state="claimed", children=(charge,))
+    meter = Node("rack-1/import", Unit.WH, 8, 11, 10_000_000, LinkKind.CONVERT, children=(given,))
+    energy = Node("rack-1/energy", Unit.MJ, 28_000_000, 38_000_000, 50, LinkKind.WORK, children=(meter,))
+    time = Node("rack-1/calendar", Unit.MS, 150, 200, 40, LinkKind.SERVE, children=(energy,))
+    return Node("rack-1/tokens", Unit.TOKENS, 100, 140, 40, notes=("modelled",), children=(time,))
+
+
+def hour(number: int) -> dict[str, Any]:
+    """An hour's energy: at noon the battery takes 20 of 100 Wh, at 20 o'clock it gives 18 back, 16 of them claimed."""
+    of_day = number % 24
+    if of_day == 20:
+        return _uses(number, certified_wh=0, returned_wh=18, evening_wh=16, drawn_wh=16)
+    if of_day == 12:
+        return _uses(number, certified_wh=100, claimed_wh=70, stored_wh=20, retired_wh=3, drawn_wh=70)
+    return _uses(number, certified_wh=100, claimed_wh=90, drawn_wh=90)
+
+
+def _uses(number: int, **energy_wh: int) -> dict[str, Any]:
+    names = ("certified_wh", "claimed_wh", "stored_wh", "retired_wh", "returned_wh", "evening_wh", "drawn_wh")
+    return {"hour": iso(WEEK.start_us + number * HOUR_US), **dict.fromkeys(names, 0), **energy_wh}
+
+
 def forward() -> Node:
     """An answer's tokens forward to tranche A."""
     paid = Node("first-light/paid/A", Unit.USDC_MICRO, 7, 111, 104, LinkKind.PAY, notes=("paid",))
@@ -106,10 +137,8 @@ def forward() -> Node:
 def _figures(folder: Path) -> dict[str, dict[str, Any]]:
     noon = iso(WEEK.start_us + 12 * HOUR_US)
     day = {"tokens": 30, "energy_wh": 650_000, "refused_energy": 7, "refused_capacity": 1}
-    hours = [
-        {"hour": iso(WEEK.start_us + n * HOUR_US), "certified_wh": 100, "claimed_wh": 90, "drawn_wh": 90}
-        for n in range(48)
-    ]
+    night = iso(WEEK.start_us + 20 * HOUR_US)
+    hours = [hour(number) for number in range(48)]
     work = {"link": LinkKind.WORK, "is_loss": False, "quantity_in": 3_600_000 * 4_000}
     idle = {"link": LinkKind.WORK, "is_loss": True, "quantity_in": 3_600_000 * 320}
     refusal = {"at": noon, "device": "roof-001", "sequence": 12, "verdict": "bad_signature", "why": WHY}
@@ -126,6 +155,7 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "capacity_w": 4_000,
             "smallest_w": 1_500,
             "largest_w": 2_500,
+            "battery_w": 80_000,
             "rack_w": 132_000,
             "accelerators": 72,
             "holders": 150,
@@ -139,7 +169,15 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "refusals": [refusal],
             "liars": [{"device": "roof-003", "readings": 1_234, "verdict": "copied", "why": COPIED}],
         },
-        "certify": {"titles": 48, "issued_wh": 4_800},
+        "certify": {"titles": 46, "issued_wh": 4_600},
+        "store": {
+            "charged_wh": 40,
+            "discharged_wh": 36,
+            "loss_wh": 4,
+            "efficiency": "9/10",
+            "evening_hours": 1,
+            "modelled": True,
+        },
         "serve": {
             "answers": 20,
             "tokens": 60,
@@ -176,11 +214,45 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "tariff_usdc_micro": 110_000_000,
             "largest_tariff": ("roof-001", 80_000_000),
         },
+        "badge": {
+            "contracts": {"Badge": "0x" + "ba" * 20, "Certificate": "0x" + "ce" * 20},
+            "certificate": "42" * 32,
+            "titles": 2,
+            "lifted_wh": 11,
+            "badge": 1,
+            "retired_wh": 6,
+            "purpose": "the first answers of rack-1",
+            "left_on_chain_wh": 0,
+        },
+        "report": {
+            "drawn_wh": 4_212,
+            "matched_wh": 4_212,
+            "matched_share_bp": 10_000,
+            "carbon_free_share_bp": 9_876,
+            "location_ug": "1234567001",
+            "market_annual_ug": "0",
+            "market_hourly_ug": "52000000",
+            "avoided_ug": "1979640999",
+            "missing": [{"what": "unknown_hours", "count": 2, "sentence": "register-hours without readings"}],
+            "factors": "modelled grid demo-1",
+            "facts_proven": 29,
+            "anchored": True,
+            "page": str(folder / "report247.html"),
+            "data": str(folder / "report247.json"),
+            "modelled": True,
+        },
         "prove": {
             "answer": 7,
             "back": back(),
             "forward": forward(),
             "answer_hours": [noon],
+            "evening": {
+                "answer": 9,
+                "back": back_by_night(),
+                "forward": forward(),
+                "answer_hours": [noon],
+                "used_hours": [night],
+            },
             "reading": {"register": "roof-001/export", "start": 10, "stop": 12},
             "reading_forward": Node("roof-001/export", Unit.WH, 10, 12, 2, state="claimed"),
             "bundle": {"file": str(folder / "bundle.json"), "bytes": 77_431, "verified": verified},

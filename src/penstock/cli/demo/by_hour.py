@@ -1,13 +1,14 @@
-"""The week by hour: Wh certified, Wh claimed, Wh the rack's own meter drew; and when the bad packets were planted."""
+"""The week by hour: what became of the roofs' certificates and of the battery's; what the rack's own meter drew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.cli.demo.battery import OWNER
 from penstock.cli.demo.play import Stagehand
 from penstock.energy.verdict import ReadingVerdict
 from penstock.journal.words import TITLE_STATES, Right, TitleState
@@ -19,13 +20,15 @@ Ints = NDArray[np.int64]
 
 
 def energy_by_hour(hand: Stagehand) -> list[dict[str, Any]]:
-    """One row an hour of the week, from the titles and from the rack's verified readings."""
-    certified, claimed = _titles_wh(hand)
-    drawn = _drawn_wh(hand)
-    return [
-        {"hour": iso(hour.start_us), "certified_wh": made, "claimed_wh": used, "drawn_wh": took}
-        for hour, made, used, took in zip(hand.week.steps(HOUR_US), certified, claimed, drawn, strict=True)
-    ]
+    """One row an hour of the week, from the titles and from the rack's verified readings [Wh].
+
+    Of the roofs' own, ``certified_wh``: ``claimed_wh`` by the rack, ``stored_wh`` for what the battery took,
+    ``retired_wh``. Of what it gave back, ``returned_wh``: ``evening_wh`` claimed by the rack. No Wh is in two of them.
+    """
+    columns = {**_titles_wh(hand), "drawn_wh": _drawn_wh(hand)}
+    hours = [iso(hour.start_us) for hour in hand.week.steps(HOUR_US)]
+    rows = zip(hours, *columns.values(), strict=True)
+    return [dict(zip(("hour", *columns), row, strict=True)) for row in rows]
 
 
 def planted_at(hand: Stagehand) -> list[dict[str, Any]]:
@@ -37,11 +40,27 @@ def planted_at(hand: Stagehand) -> list[dict[str, Any]]:
     ]
 
 
-def _titles_wh(hand: Stagehand) -> tuple[list[int], list[int]]:
-    titles = hand.workspace.read(lambda world: world.books.titles[Right.ATTRIBUTE].columns())
-    energy_wh = titles["stop"] - titles["start"]
-    claimed = titles["state"] == TITLE_STATES.index(TitleState.CLAIMED)
-    return _summed(hand, titles["interval_us"], energy_wh), _summed(hand, titles["interval_us"], energy_wh * claimed)
+def _titles_wh(hand: Stagehand) -> dict[str, list[int]]:
+    titles, is_stored, store = hand.workspace.read(_titles)
+    energy_wh, state = titles["stop"] - titles["start"], titles["state"]
+    claimed = state == TITLE_STATES.index(TitleState.CLAIMED)
+    retired = state == TITLE_STATES.index(TitleState.RETIRED)
+    by_store = titles["holder"] == store
+    kinds = {
+        "certified_wh": ~is_stored,
+        "claimed_wh": ~is_stored & claimed & ~by_store,
+        "stored_wh": ~is_stored & claimed & by_store,
+        "retired_wh": ~is_stored & retired,
+        "returned_wh": is_stored,
+        "evening_wh": is_stored & claimed,
+    }
+    return {name: _summed(hand, titles["interval_us"], energy_wh * rows) for name, rows in kinds.items()}
+
+
+def _titles(world: World) -> tuple[dict[str, Ints], NDArray[np.bool_], int]:
+    """All certificates, which of them came out of a storage, and the number of the storage's account."""
+    titles = world.books.titles[Right.ATTRIBUTE].columns()
+    return dict(titles), world.books.lots.column("stored")[titles["lot"]], world.books.accounts.id_of(OWNER)
 
 
 def _drawn_wh(hand: Stagehand) -> list[int]:
@@ -63,14 +82,19 @@ def _summed(hand: Stagehand, at_us: Ints, energy_wh: Ints) -> list[int]:
 
 def hours_behind(hand: Stagehand, node: Node) -> list[str]:
     """The hours in which the certified Wh at the ends of a lineage were generated."""
-    return hand.workspace.read(lambda world: sorted({hour for end in _ends(node) for hour in _hours(world, end)}))
+    return hours_of(hand, [one for one in nodes_of(node) if not one.children])
 
 
-def _ends(node: Node) -> Iterator[Node]:
-    if not node.children:
-        yield node
+def hours_of(hand: Stagehand, nodes: Iterable[Node]) -> list[str]:
+    """The hours that the certificates under these nodes say."""
+    return hand.workspace.read(lambda world: sorted({hour for node in nodes for hour in _hours(world, node)}))
+
+
+def nodes_of(node: Node) -> Iterator[Node]:
+    """A lineage's nodes, this one first."""
+    yield node
     for child in node.children:
-        yield from _ends(child)
+        yield from nodes_of(child)
 
 
 def _hours(world: World, node: Node) -> list[str]:

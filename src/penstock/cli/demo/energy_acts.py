@@ -101,14 +101,14 @@ def _meter_day(hand: Stagehand, number: int) -> None:
 
 
 def certificates(hand: Stagehand) -> dict[str, Any]:
-    """Every verified Wh gets its hourly certificate."""
+    """Every verified Wh gets its hourly certificate; what a battery gives back is not counted again."""
     with hand.bar("issuing hourly certificates", len(hand.days)) as step:
         for number in range(len(hand.days)):
             if not hand.recorded(f"certify:{number}"):
                 _certify_day(hand, number)
             step(1)
     facts = (row.recorded.fact for row in hand.workspace.facts())
-    issued = [fact for fact in facts if isinstance(fact, TitlesIssued) and fact.right is Right.ATTRIBUTE]
+    issued = [one for one in facts if isinstance(one, TitlesIssued) and one.right is Right.ATTRIBUTE and not one.stored]
     return {"titles": sum(fact.segment.rows for fact in issued), "issued_wh": sum(fact.quantity for fact in issued)}
 
 

@@ -14,6 +14,8 @@ from penstock.trace.tree_text import amount
 
 _HOPS: Final = {
     "/export": ("roofs", "certified, then claimed", "sun", "each roof's own meter (Ed25519)"),
+    "/charge": ("battery, charging", "certified, then claimed", "store", "the battery's own meter (Ed25519)"),
+    "/discharge": ("battery, giving back", "certified again, claimed", "store", "the battery's own meter (Ed25519)"),
     "/import": ("rack's meter", "same hour; draw modelled", "sun", "the rack's own meter (Ed25519)"),
     "/energy": ("share of the energy", "by tokens; modelled", "work", "the operator's signed journal"),
     "/calendar": ("accelerator time", "", "work", "the operator's signed journal"),
@@ -23,15 +25,26 @@ _HOPS: Final = {
     "/tariff": ("a roof's tariff", "", "sun", "the dollar contract, on chain"),
 }
 """By the ending of a register: plain word, note, style, who signs."""
+_NOON: Final = ("/export", "/charge")
+"""Where energy that went through the battery was before its evening."""
 _PAID: Final = ("paid", "by the waterfall", "money", "the deal contract, on chain")
 
 
-def hops(figures: dict[str, Any], quorum: str, holders: dict[str, int]) -> list[Hop]:
-    """The walk from the roofs to who was paid; ``quorum`` says who signed the report the waterfall ran on."""
-    when = ", ".join(clock(parse_iso(hour)) for hour in figures["answer_hours"])
-    up = [_hop(level, when, "") for level in reversed(list(_levels([figures["back"]])))]
-    down = [_hop(level, "", quorum) for level in list(_levels([figures["forward"]]))[1:]]
-    return [*up, *down, *_coupons(figures["forward"], holders)]
+def hops(traced: dict[str, Any], quorum: str, holders: dict[str, int]) -> list[Hop]:
+    """The walk from the roofs to who was paid, of an answer as traced; ``quorum`` says who signed the report."""
+    made, used = _clocks(traced["answer_hours"]), _clocks(traced.get("used_hours", traced["answer_hours"]))
+    back = reversed(list(_levels([traced["back"]])))
+    up = [_hop(level, made if _ending(level[0]) in _NOON else used, "") for level in back]
+    down = [_hop(level, "", quorum) for level in list(_levels([traced["forward"]]))[1:]]
+    return [*up, *down, *_coupons(traced["forward"], holders)]
+
+
+def _clocks(hours: Sequence[str]) -> str:
+    return ", ".join(clock(parse_iso(hour)) for hour in hours)
+
+
+def _ending(node: Node) -> str:
+    return "/" + node.register.rpartition("/")[2]
 
 
 def rows(figures: dict[str, Any]) -> list[tuple[int, str, str, str, str, str]]:
@@ -66,10 +79,10 @@ def _levels(nodes: Sequence[Node]) -> Iterator[list[Node]]:
 
 def _hop(level: Sequence[Node], when: str, quorum: str) -> Hop:
     first = level[0]
-    ending = "/" + first.register.rpartition("/")[2]
+    ending = _ending(first)
     word, note, style, signed = _PAID if "/paid/" in first.register else _HOPS.get(ending, (ending[1:], "", "work", ""))
     said = {_short(part): None for node in level for part in (node.state, *node.notes) if part}
-    if style == "sun" and when:
+    if style in ("sun", "store") and when:
         said = {when: None, **said}
     if "/paid/" in first.register and quorum:
         said = {quorum: None}

@@ -18,6 +18,7 @@ from penstock.cli.demo import (
     energy_acts,
     income_acts,
     proof_acts,
+    report_acts,
     spoken,
 )
 from penstock.cli.demo.fleet import Cloud
@@ -43,7 +44,8 @@ ACTS: Final[list[Act]] = [
     ("pay", "Answers are sold; each day the waterfall pays", capital_acts.periods),
     ("income", "Holders withdraw; the roofs are paid", income_acts.income),
     ("badge", "Certificates go on chain; some are retired for a badge", badge_acts.badge),
-    ("prove", "One answer is traced, proved and audited", proof_acts.proof),
+    ("report", "The rack's operator gets a 24/7 report", report_acts.report),
+    ("prove", "Answers are traced, proved and audited", proof_acts.proof),
 ]
 STORY: Final = "story.html"
 DEAL_FILE: Final = Path("examples/deals/first.yaml")
@@ -142,7 +144,7 @@ def _object(settings: Settings, stages: list[Stage], added: int, story: Path) ->
         "facts_added": added,
         "story": str(story),
         "measured": "shape of AC power, NREL SERF East array (pvanalytics, MIT)",
-        "modelled": ["roof sizes and planes", "requests", "the rack's draw", "prices"],
+        "modelled": ["roof sizes and planes", "the battery", "requests", "the rack's draw", "prices", "grid factors"],
         "stages": {stage.name: {"seconds": round(stage.seconds, 3), **stage.figures} for stage in stages},
     }
 

@@ -1,4 +1,4 @@
-"""The last stage: trace an answer both ways, write its bundle, verify it offline, audit the whole workspace."""
+"""The last stage: trace answers both ways, write its bundle, verify it offline, audit the whole workspace."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.cli.demo.by_hour import energy_by_hour, hours_behind, planted_at
-from penstock.cli.demo.play import DEAL, ORIGIN, RACK, Stagehand
+from penstock.cli.demo.battery import DISCHARGE, EVENING
+from penstock.cli.demo.by_hour import energy_by_hour, hours_behind, hours_of, nodes_of, planted_at
+from penstock.cli.demo.play import DEAL, RACK, Stagehand
+from penstock.journal.kinds.compute import AnswersServed
+from penstock.journal.words import LinkKind
+from penstock.period import HOUR_US
 from penstock.trace.lineage import Node
 from penstock.trace.totals import flows
-from penstock.usecases.anchor import anchor_checkpoint, sign_checkpoint
 from penstock.usecases.audit import audit_workspace
 from penstock.usecases.inspect import balances, chain
 from penstock.usecases.prove import trace_answer, trace_reading, verify_bundle_file, widest_answers, write_bundle
@@ -21,9 +24,7 @@ _TRIED: Final = 8
 
 
 def proof(hand: Stagehand) -> dict[str, Any]:
-    """From one sold answer back to the roofs and the checkpoint on chain; from one reading forward to coupons."""
-    checkpoint = sign_checkpoint(hand.workspace, "checkpoint:week", ORIGIN, hand.cast.log_key, hand.week.stop_us)
-    anchor_checkpoint(hand.workspace, hand.desk, checkpoint, hand.week.stop_us)
+    """From sold answers back to the roofs, by day and by night; from one reading forward to coupons."""
     number, origin, future = _an_answer(hand)
     roof, start, stop = _a_reading(hand, origin)
     became = trace_reading(hand.workspace, roof, start, stop)
@@ -44,6 +45,7 @@ def proof(hand: Stagehand) -> dict[str, Any]:
         "facts": audit.checked["facts"],
         "root": audit.root.hex(),
         "answer_hours": hours_behind(hand, origin),
+        "evening": _evening(hand),
         "hours": energy_by_hour(hand),
         "planted_at": planted_at(hand),
         "flows": hand.workspace.read(lambda world: [asdict(flow) for flow in flows(world.books)]),
@@ -59,6 +61,31 @@ def _an_answer(hand: Stagehand) -> tuple[int, Node, Node]:
         if _reaches(future, f"{DEAL}/paid/A"):
             return number, origin, future
     return numbers[0], *trace_answer(hand.workspace, RACK, numbers[0])
+
+
+def _evening(hand: Stagehand) -> dict[str, Any] | None:
+    """A large answer after sunset whose whole energy came out of the battery, with its trace; None without one."""
+    for number in _evening_numbers(hand)[:_TRIED]:
+        origin, future = trace_answer(hand.workspace, RACK, number)
+        given = [node for node in nodes_of(origin) if node.link is LinkKind.ALLOCATE and node.register == DISCHARGE]
+        bought = [node for node in nodes_of(origin) if node.link is LinkKind.CONVERT]
+        if given and sum(node.part for node in given) == sum(node.quantity for node in bought):
+            hours = {"answer_hours": hours_behind(hand, origin), "used_hours": hours_of(hand, given)}
+            return {"answer": number, "back": origin, "forward": future, **hours}
+    return None
+
+
+def _evening_numbers(hand: Stagehand) -> list[int]:
+    """Answers to requests of the evening, those of the most tokens first."""
+    found = []
+    for row in hand.workspace.facts():
+        columns = hand.workspace.columns(row) if isinstance(row.recorded.fact, AnswersServed) else None
+        if columns is not None:
+            local = (columns["arrived_us"] - hand.week.start_us) // HOUR_US % 24
+            late = np.isin(local, EVENING)
+            found.append((columns["number"][late], columns["tokens"][late]))
+    numbers, tokens = (np.concatenate(column) for column in zip(*found, strict=True))
+    return [int(number) for number in numbers[np.argsort(-tokens, kind="stable")]]
 
 
 def _reaches(node: Node, register: str) -> bool:

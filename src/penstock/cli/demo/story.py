@@ -22,9 +22,11 @@ from penstock.journal.words import LinkKind
 from penstock.period import iso, parse_iso
 from penstock.trace.tree_text import tree_lines
 from penstock.units import MJ_PER_WH
+from penstock.usecases.report_247.words import per_cent, tonnes, tonnes_down
 
 Figures = dict[str, dict[str, Any]]
 _TEMPLATES: Final = "penstock.cli.demo"
+_USES: Final = ("certified_wh", "claimed_wh", "stored_wh", "retired_wh", "returned_wh", "evening_wh")
 
 
 def write_story(file: Path, settings: Settings, stages: list[Stage]) -> None:
@@ -41,6 +43,7 @@ def render(settings: Settings, figures: Figures) -> str:
     """The page as HTML, from the figures of the stages alone."""
     environment = Environment(loader=PackageLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"usdc": usdc, "kwh": kwh, "count": _count, "local": _local}
+    environment.filters |= {"per_cent": per_cent, "tonnes": tonnes, "tonnes_down": tonnes_down}
     source, _, _ = PackageLoader(_TEMPLATES).get_source(environment, "story.css")
     style = Markup(source)  # noqa: S704 - our own style sheet, shipped in the package
     return environment.get_template("story.html").render(style=style, **view(settings, figures))
@@ -65,6 +68,7 @@ def view(settings: Settings, figures: Figures) -> dict[str, Any]:
         "shown_payees": paid_at_all(paid),
         "pictures": _pictures(settings, figures, paid, facts),
         "hop_rows": look_through.rows(figures["prove"]),
+        "evening_rows": look_through.rows(figures["prove"]["evening"]) if figures["prove"]["evening"] else [],
         "reading_lines": list(tree_lines(figures["prove"]["reading_forward"])),
     }
 
@@ -72,13 +76,14 @@ def view(settings: Settings, figures: Figures) -> dict[str, Any]:
 def _derived(figures: Figures, paid: list[Paid]) -> dict[str, Any]:
     """Sums and shares over the stages' figures."""
     hours, income = figures["prove"]["hours"], figures["income"]
-    claimed_wh = sum(row["claimed_wh"] for row in hours)
+    uses = {name: sum(row[name] for row in hours) for name in _USES}
     inflow = sum(day.inflow for day in paid)
     return {
         "inflow_usdc_micro": inflow,
-        "claimed_wh": claimed_wh,
-        "unsold_wh": sum(row["certified_wh"] for row in hours) - claimed_wh,
-        "short_hours": sum(1 for row in hours if row["drawn_wh"] > row["claimed_wh"]),
+        "uses": uses,
+        "matched_wh": uses["claimed_wh"] + uses["evening_wh"],
+        "unused_wh": uses["certified_wh"] - uses["claimed_wh"] - uses["stored_wh"] - uses["retired_wh"],
+        "short_hours": sum(1 for row in hours if row["drawn_wh"] > row["claimed_wh"] + row["evening_wh"]),
         "coupons_usdc_micro": sum(income["withdrawn_usdc_micro"].values()),
         "coupon_rows": [_coupon_row(name, taken) for name, taken in income["coupons_usdc_micro"].items()],
         "energy_percent": 100 * income["tariff_usdc_micro"] / inflow if inflow else 0.0,
@@ -115,15 +120,28 @@ def _pictures(settings: Settings, figures: Figures, paid: list[Paid], facts: dic
         "cover": days.cover(paid, figures["pay"]["floor"]),
         "coupons": [coupons.coupons(taken, name) for name, taken in figures["income"]["coupons_usdc_micro"].items()],
         "walk": walk.look_through(hops, f"Answer {proof['answer']}, from its roofs to its coupons"),
+        "evening": _evening(proof["evening"], quorum, figures["income"]["holders"]),
     }
+
+
+def _evening(traced: dict[str, Any] | None, quorum: str, holders: dict[str, int]) -> Markup:
+    """The walk of an answer whose energy came out of the battery, where one was found."""
+    if traced is None:
+        return Markup("")
+    label = f"Answer {traced['answer']}, from its roofs through the battery to its coupons"
+    return walk.look_through(look_through.hops(traced, quorum, holders), label)
 
 
 def _stream(figures: Figures, facts: dict[str, Any]) -> sankey.Stream:
     work = [flow for flow in figures["prove"]["flows"] if flow["link"] == LinkKind.WORK]
     answers_mj, idle_mj = (sum(f["quantity_in"] for f in work if f["is_loss"] == lost) for lost in (False, True))
     return sankey.Stream(
-        certified_wh=facts["claimed_wh"] + facts["unsold_wh"],
-        drawn_wh=facts["claimed_wh"],
+        certified_wh=facts["uses"]["certified_wh"],
+        direct_wh=facts["uses"]["claimed_wh"],
+        charged_wh=facts["uses"]["stored_wh"],
+        returned_wh=facts["uses"]["returned_wh"],
+        evening_wh=facts["uses"]["evening_wh"],
+        retired_wh=facts["uses"]["retired_wh"],
         answers_wh=answers_mj // MJ_PER_WH,
         idle_wh=idle_mj // MJ_PER_WH,
         roofs=figures["connect"]["rooftops"],

@@ -83,14 +83,23 @@ def _cross(x: float, y: float, title: str) -> Markup:
     return tag("g", tag("title", title), tag("circle", cx=x, cy=y, r=7, class_="hit"), tag("path", d=arms, class_="x"))
 
 
+USES: Final = (
+    ("claimed_wh", "sun", "of the roofs', claimed by the rack"),
+    ("evening_wh", "store", "given back by the battery, claimed by the rack"),
+    ("stored_wh", "charged", "of the roofs', claimed for the battery's charge"),
+    ("retired_wh", "retired", "of the roofs', retired for the badge"),
+)
+"""What certificates of an hour were used for, from the ground up: the row's figure, its style, and what it is."""
+
+
 def hours(week: Period, rows: Sequence[dict[str, Any]]) -> Markup:
-    """Each hour's certified energy, claimed below and unsold above, and what the rack's own meter drew [kWh]."""
-    marks = ticks(max((row["certified_wh"] for row in rows), default=0) / 1000)
+    """Each hour's certified energy by its use, what nobody used on top; what the rack's own meter drew [kWh]."""
+    marks = ticks(max((_whole_wh(row) for row in rows), default=0) / 1000)
     wide = at(week, week.start_us + HOUR_US) - LEFT
     bars = [_hour(week, row, wide, marks[-1]) for row in rows]
     return picture(
         _FOOT + 30,
-        "Energy by hour: certified, claimed by the rack, unsold",
+        "Energy by hour: certified, claimed by the rack, kept by the battery, unused",
         y_axis(marks, _TOP, _FOOT, "kWh"),
         day_axis(week, _TOP, _FOOT),
         *bars,
@@ -98,28 +107,21 @@ def hours(week: Period, rows: Sequence[dict[str, Any]]) -> Markup:
     )
 
 
+def _whole_wh(row: dict[str, Any]) -> int:
+    """What certificates of the hour there were: the roofs', and those of what the battery gave back."""
+    return int(row["certified_wh"] + row["returned_wh"])
+
+
 def _hour(week: Period, row: dict[str, Any], wide: float, most: float) -> Markup:
-    hour = parse_iso(row["hour"])
-    claimed, certified = row["claimed_wh"], row["certified_wh"]
-    x, mid, top = (
-        at(week, hour),
-        scaled(claimed / 1000, most, _FOOT, _TOP),
-        scaled(certified / 1000, most, _FOOT, _TOP),
-    )
-    when = clock(hour)
-    return joined(
-        [
-            bar(x + 0.3, mid, wide - 0.6 if claimed else 0, _FOOT - mid, "sun", f"{when}: {claimed:,} Wh claimed"),
-            bar(
-                x + 0.3,
-                top,
-                wide - 0.6 if certified > claimed else 0,
-                mid - top,
-                "unsold",
-                f"{when}: {certified - claimed:,} Wh unsold",
-            ),
-        ]
-    )
+    hour, used = parse_iso(row["hour"]), sum(row[name] for name, _, _ in USES)
+    parts = [(row[name], style, said) for name, style, said in USES]
+    x, foot, found = at(week, hour), _FOOT, []
+    for energy_wh, style, said in [*parts, (_whole_wh(row) - used, "unsold", "that nobody used")]:
+        if energy_wh:
+            high = scaled(energy_wh / 1000, most, 0, _FOOT - _TOP)
+            foot -= high
+            found.append(bar(x + 0.3, foot, wide - 0.6, high, style, f"{clock(hour)}: {energy_wh:,} Wh {said}"))
+    return joined(found)
 
 
 def _drawn(week: Period, rows: Sequence[dict[str, Any]], most: float) -> list[tuple[float, float]]:
