@@ -36,17 +36,16 @@ from penstock.usecases.registry.account import account, consent_on, say_on
 from penstock.usecases.registry.approve import (
     Propose,
     approve_on,
-    asked_of_json,
     drop_on,
     propose,
     propose_on,
-    read_asked,
 )
 from penstock.usecases.registry.certificate_life import life_of
 from penstock.usecases.registry.certificate_rows import certificate_id
 from penstock.usecases.registry.export_certificates import Export, export_on, exported_csv, read_named
 from penstock.usecases.registry.import_certificates import Import, import_on
 from penstock.usecases.registry.match_hours import Hours
+from penstock.usecases.registry.proposable import asked_of_json, read_asked
 from penstock.usecases.registry.recurring import end_order_on, order_rows, place_order_on, run_orders_on
 from penstock.usecases.registry.selection import Named, Selection
 from penstock.usecases.registry.transfer import Transfer
@@ -198,6 +197,7 @@ def test_an_act_in_json_leaves_out_what_is_as_by_default() -> None:
     [
         (b"", "proposal.json"),
         (b"[]", "proposal.json"),
+        (b'{"act": "Transfer", "asked": ' + b'{"selection": ' * 50_000, "proposal.json"),
         (b'{"act": "Transfer"}', "proposal.json"),
         (b'{"act": "Transfer", "asked": {"account": "roof-a"}}', "proposal.json"),
         (b'{"act": "Transfer", "asked": {"account": "a", "target": "b", "selection": {}, "more": 1}}', "proposal.json"),

@@ -146,7 +146,8 @@ def propose(
 ) -> None:
     """Propose an act that takes two members."""
     from penstock.period import DAY_US
-    from penstock.usecases.registry.approve import Propose, asked_of_json, propose_on
+    from penstock.usecases.registry.approve import Propose, propose_on
+    from penstock.usecases.registry.proposable import asked_of_json
     from penstock.usecases.workspace import Workspace as Opened
 
     now_us = time.time_ns() // 1_000

@@ -115,9 +115,7 @@ def offset(
     selection = selection_of(None, 0, 0, zone, since=start, until=stop)
     with Opened(workspace) as opened:
         name = key or f"offset:{opened.store.size()}"
-        done = offset_on(
-            opened, name, account, selection_of(None, 0, 0, zone, since=start, until=stop), asked, now_us()
-        ).to_json()
+        done = offset_on(opened, name, account, selection, asked, now_us()).to_json()
     _done(done, as_json, work.value)
 
 

@@ -6,23 +6,20 @@ that is another amount by then, it has to be proposed again.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, cast
 
 from penstock.energy.approval import Proposal, ProposalState, by_proposal
 from penstock.energy.membership import check
-from penstock.energy.roles import ADMINISTER
-from penstock.errors import Invalid, Refused
-from penstock.journal.canonical import dump, from_plain, load, to_plain
+from penstock.errors import Refused
+from penstock.journal.canonical import load
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.account import (
     ActApproved,
     ActProposed,
     ApprovalRuled,
     MemberPlaced,
-    OrderPlaced,
     ProposalDropped,
     WalletBound,
     WalletReleased,
@@ -31,50 +28,19 @@ from penstock.journal.kinds.account import (
 from penstock.journal.kinds.energy import TitlesMoved
 from penstock.journal.words import Right
 from penstock.period import iso
-from penstock.usecases.registry.account import say
 from penstock.usecases.registry.desk import Done, done
-from penstock.usecases.registry.export_certificates import Export, export
-from penstock.usecases.registry.match_hours import Hours, match_hours
-from penstock.usecases.registry.recurring import place_order
-from penstock.usecases.registry.reserve import Release, Reserve, release, reserve
-from penstock.usecases.registry.retire import Retirement, retire
-from penstock.usecases.registry.selection import Named, Selection
-from penstock.usecases.registry.transfer import Transfer, transfer
+from penstock.usecases.registry.match_hours import Hours
+from penstock.usecases.registry.proposable import act_of, read_asked, written
+from penstock.usecases.registry.reserve import Release
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 Row = dict[str, Any]
-Decide = Callable[[World, Any, int], list[Entry]]
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """An act that can be proposed: its name, the form it is asked in, and how it is decided."""
-
-    name: str
-    form: type[Any]
-    decide: Decide
-
-
-ACTS: Final = (
-    Act("transfer", Transfer, transfer),
-    Act("retire", Retirement, retire),
-    Act("reserve", Reserve, reserve),
-    Act("release", Release, release),
-    Act("claim", Hours, match_hours),
-    Act("export", Export, export),
-    Act("order", OrderPlaced, place_order),
-    *(
-        Act(ADMINISTER, form, say)
-        for form in (MemberPlaced, WhitelistStated, WalletBound, WalletReleased, ApprovalRuled)
-    ),
-)
-"""What can be proposed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """``by`` proposes an act (a form of `ACTS`), to be approved before ``expires_us``."""
+    """``by`` proposes an act (a form of `proposable.ACTS`), to be approved before ``expires_us``."""
 
     asked: Any
     expires_us: int
@@ -88,14 +54,14 @@ def propose(world: World, asked: Propose, at_us: int) -> list[Entry]:
         Invalid: ``proposal.act``, ``proposal.form``. Refused: ``proposal.organisation`` where it is about accounts of
         more than one. As `Participants.check_role` and the act itself.
     """
-    act = _act_of(type(asked.asked))
+    act = act_of(type(asked.asked))
     _check_one_organisation(world, asked.asked)
     entries = act.decide(world, replace(asked.asked, by=""), at_us)
     fact = ActProposed(
         proposal=len(world.participants.approvals.proposals) + 1,
         act=act.name,
         account=_concerns(world, asked.asked),
-        asked=_written(asked.asked),
+        asked=written(asked.asked),
         energy_wh=_energy_wh(entries),
         expires_us=asked.expires_us,
         by=asked.by,
@@ -115,7 +81,7 @@ def approve(world: World, fact: ActApproved, at_us: int) -> list[Entry]:
     proposed = world.participants.approvals.proposal(fact.proposal).proposed
     asked = read_asked(proposed)
     _check_one_organisation(world, asked)
-    entries = _act_of(type(asked)).decide(world, asked, at_us)
+    entries = act_of(type(asked)).decide(world, asked, at_us)
     if _energy_wh(entries) != proposed.energy_wh:
         hint = "Propose it again."
         raise Refused("proposal.changed", "It would do another amount by now.", hint=hint, proposal=fact.proposal)
@@ -130,7 +96,7 @@ def drop(world: World, fact: ProposalDropped, at_us: int) -> list[Entry]:
 
 def propose_on(workspace: Workspace, key: str, asked: Propose, at_us: int) -> Row:
     """Record a proposal and tell where it stands. Raises as `propose`."""
-    told = ActProposed(0, "", "", _written(asked.asked), 0, asked.expires_us, asked.by)
+    told = ActProposed(0, "", "", written(asked.asked), 0, asked.expires_us, asked.by)
     receipt = workspace.submit(key, told, at_us, lambda world: propose(world, asked, at_us))
     (row,) = workspace.facts(receipt.first_seq, receipt.first_seq + 1)
     number = cast(ActProposed, row.recorded.fact).proposal
@@ -170,66 +136,6 @@ def proposal_row(world: World, number: int, at_us: int) -> Row:
         "expires": iso(proposed.expires_us),
         "ended_by": found.ended_by,
     }
-
-
-def read_asked(proposed: ActProposed) -> Any:
-    """The act that a proposal asks for, in its form, asked by nobody yet. Raises Invalid ``proposal.act``."""
-    plain = load(proposed.asked.encode())
-    if isinstance(plain, dict) and plain.keys() == {"act", "asked"}:
-        for act in ACTS:
-            if act.form.__name__ == plain["act"]:
-                return replace(from_plain(act.form, plain["asked"]), by="")
-    raise Invalid("proposal.act", "This is not an act that can be proposed.")
-
-
-def asked_of_json(raw: bytes) -> Any:
-    """An act as people write it, ``{"act": "Transfer", "asked": {...}}``: what is left out is as by default.
-
-    Raises:
-        Invalid: ``proposal.act``, ``proposal.json``.
-    """
-    try:
-        said = json.loads(raw)
-        form = next(act.form for act in ACTS if act.form.__name__ == said["act"])
-        return from_plain(form, _completed(form, {**said["asked"], "by": ""}))
-    except StopIteration:
-        raise Invalid("proposal.act", "This is not an act that can be proposed.") from None
-    except (ValueError, TypeError, KeyError, AttributeError, Invalid):
-        hint = "Compare: penstock certificate account proposals --json"
-        raise Invalid("proposal.json", "This is not an act as it is written.", hint=hint) from None
-
-
-def _completed(form: type[Any], said: dict[str, Any]) -> Any:
-    """Plain values of every field, those that are not said as by default."""
-    plain: dict[str, Any] = {}
-    for field in fields(form):
-        default = field.default_factory() if field.default_factory is not MISSING else field.default
-        if field.name in said:
-            plain[field.name] = _plain(said[field.name], default)
-        elif default is not MISSING:
-            plain[field.name] = to_plain(default)
-    return plain | {name: value for name, value in said.items() if name not in plain}
-
-
-def _plain(value: Any, default: Any) -> Any:
-    if isinstance(value, dict):
-        form: Any = type(default) if is_dataclass(default) else Selection if "register" not in value else Named
-        return _completed(form, value)
-    if isinstance(value, list):
-        return [_plain(one, MISSING) for one in value]
-    return str(value) if type(value) is int else value
-
-
-def _written(asked: Any) -> str:
-    return dump({"act": type(asked).__name__, "asked": to_plain(replace(asked, by=""))}).decode()
-
-
-def _act_of(form: type[Any]) -> Act:
-    for act in ACTS:
-        if act.form is form:
-            return act
-    hint = f"Known are: {', '.join(dict.fromkeys(act.name for act in ACTS))}."
-    raise Invalid("proposal.act", "This is not an act that can be proposed.", hint=hint)
 
 
 def _concerns(world: World, asked: Any) -> str:
