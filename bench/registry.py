@@ -35,6 +35,8 @@ HOLDERS: Final = 5_000
 SIZES: Final = (10_000, 10_000_000, 100_000)
 SMALL_SIZES: Final = (1_000, 300_000, 5_000)
 """Registers, certificates, and how many of them are in a batch."""
+VALID_US: Final = 3 * 365 * 24 * HOUR_US
+"""Every certificate expires, as in a real registry, though none while the bench runs."""
 LOADED: Final = 1_000_000
 """Certificates issued by one command while the registry is filled."""
 
@@ -146,14 +148,15 @@ def issued(world: World, titles: Columns) -> Entry:
     world.books.check_issue(Right.ATTRIBUTE, titles)
     segment, quantity = Segment(TITLES, titles), int((titles["stop"] - titles["start"]).sum())
     fact = TitlesIssued(
-        segment.ref(), Right.ATTRIBUTE, "DK1", Technology.SOLAR_PV, Assurance.METER_SIGNED, HOUR_US, quantity
-    )
+        segment.ref(), Right.ATTRIBUTE, "DK1", Technology.SOLAR_PV, Assurance.METER_SIGNED, HOUR_US, quantity,
+        valid_us=VALID_US,
+    )  # fmt: skip
     return Entry(fact, segment)
 
 
 def moved(world: World, moves: Columns) -> Entry:
     """The fact that moves certificates, every row of which was checked."""
-    world.books.check_moves(Right.ATTRIBUTE, moves)
+    world.books.check_moves(Right.ATTRIBUTE, moves, START_US)
     segment, quantity = Segment(MOVES, moves), int((moves["stop"] - moves["start"]).sum())
     state = TITLE_STATES[int(moves["state"][0])]
     return Entry(TitlesMoved(segment.ref(), Right.ATTRIBUTE, state, "bench", "", quantity), segment)

@@ -98,8 +98,8 @@ def _move_titles(books: Books, fact: TitlesMoved, moves: Columns) -> None:
     _expect(fact.quantity, _units(moves, ""), "quantity")
     if (moves["state"] != TITLE_STATES.index(fact.state)).any():
         raise Invalid("titles.state", f"A fact that moves titles into {fact.state} moves all of them there.")
-    refuse_first(untimely(books, fact.right, moves, books.at_us), moves)
     plan = books.titles[fact.right].plan_moves(moves, len(books.accounts))
+    refuse_first(untimely(books, fact.right, moves, plan, books.at_us), moves)
     refuse_first(plan.verdicts, moves)
     if in_use(books, fact.right, moves).any():
         raise Refused("titles.not_active", "Somebody uses this claimed certificate: it is not withdrawn.")
@@ -124,7 +124,7 @@ def _touches_lifted(books: Books, fact: TitlesMoved, plan: MovePlan) -> bool:
     """Whether titles are lifted by a move, or moved that are."""
     if fact.state is TitleState.LIFTED:
         return True
-    return bool(books.vault.lifts) and bool((books.titles[fact.right].rows(plan.handles)["state"] == _LIFTED).any())
+    return bool(books.vault.lifts) and bool((books.titles[fact.right].take("state", plan.handles) == _LIFTED).any())
 
 
 def _lift_titles(books: Books, fact: TitlesLifted, rows: Columns) -> None:

@@ -56,6 +56,7 @@ class Lots:
         self._seq = np.zeros(16, dtype=np.int64)
         self._size = 0
         self._text_ids: dict[str, int] = {}
+        self.expire = False  # whether any is valid for a time only
         self.texts: list[str] = []
 
     def __len__(self) -> int:
@@ -76,6 +77,7 @@ class Lots:
             self._columns[name][number] = said[name] if name in said else getattr(fact, name)
         self._seq = grown(self._seq, self._size)
         self._seq[number] = seq
+        self.expire |= fact.valid_us > 0
         return number
 
     def column(self, name: str) -> NDArray[Any]:

@@ -124,10 +124,14 @@ class Books:
 
         Without an instant nothing is said of what has expired; the books ask when they apply the fact.
         """
-        verdicts = title_rules.untimely(self, right, moves, at_us)
-        verdicts[title_rules.by_vault(self, right, moves) | title_rules.in_use(self, right, moves)] = Verdict.NOT_ACTIVE
+        plan = self.titles[right].plan_moves(moves, len(self.accounts))
+        verdicts = title_rules.untimely(self, right, moves, plan, at_us)
+        barred = title_rules.by_vault(self, right, moves, plan) | title_rules.in_use(self, right, moves)
+        verdicts[barred] = Verdict.NOT_ACTIVE
+        if not verdicts.any():
+            return plan.verdicts.copy()
         rest = np.flatnonzero(verdicts == 0)
-        rows = moves if len(rest) == len(verdicts) else {name: column[rest] for name, column in moves.items()}
+        rows = {name: column[rest] for name, column in moves.items()}
         verdicts[rest] = self.titles[right].plan_moves(rows, len(self.accounts)).verdicts
         return verdicts
 

@@ -64,11 +64,12 @@ ALLOWED: Final = np.array([[after in CHANGES[before] for after in TITLE_STATES] 
 class MovePlan:
     """What a batch of moves would do: each row's verdict, what the titles touched and new ones would be.
 
-    ``heads`` are the new stop, holder and state of the titles at ``handles``, ``tails`` the titles cut off them, and
-    ``units`` what each (holder, state) would gain.
+    ``found`` is the title in which each row starts, -1 for none. ``heads`` are the new stop, holder and state of the
+    titles at ``handles``, ``tails`` the titles cut off them, and ``units`` what each (holder, state) would gain.
     """
 
     verdicts: Verdicts
+    found: Ints
     handles: Ints
     heads: Rows
     tails: Rows
@@ -116,7 +117,7 @@ def planned(titles: SpanIndex, moves: Columns, holders: int) -> MovePlan:
         title = np.searchsorted(touched, handle[together])
         verdict[together], others = _moved_together(titles, _picked(moves, together), touched, title)
         effect = _joined(effect, others)
-    return MovePlan(verdict, *effect, titles.version)
+    return MovePlan(verdict, handle, *effect, titles.version)
 
 
 def _moved_alone(book: SpanIndex, moves: Rows, handle: Ints) -> tuple[Verdicts, Effect]:

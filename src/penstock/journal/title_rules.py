@@ -16,7 +16,7 @@ from penstock.errors import Conflict
 from penstock.journal.correction import COUNTED_RIGHTS
 from penstock.journal.kinds.energy import TitlesIssued
 from penstock.journal.segment import Columns
-from penstock.journal.titles import Verdict
+from penstock.journal.titles import MovePlan, Verdict
 from penstock.journal.words import TITLE_STATES, Right, TitleState
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _HELD, _RESERVED, _LIFTED, _CLAIMED, _WITHDRAWN, _EXPIRED = map(
 )
 
 
-def expired(books: Books, lot: Ints, interval_us: Ints, at_us: int) -> Mask:
+def expired(books: Books, lot: Ints, interval_us: Ints, at_us: int | Ints) -> Mask:
     """Which titles, by their lot and the start of their interval [us], were valid no more at ``at_us``."""
     lots = books.lots
     valid_us = lots.column("valid_us")[lot]
@@ -42,29 +42,41 @@ def expired(books: Books, lot: Ints, interval_us: Ints, at_us: int) -> Mask:
     return late
 
 
-def untimely(books: Books, right: Right, moves: Columns, at_us: int | None) -> NDArray[np.uint8]:
-    """Rows that come too late, of what has expired, or that expire what is valid. Release and withdrawal may."""
+def late(books: Books, right: Right, plan: MovePlan, at_us: int | Ints) -> Mask:
+    """Rows that start in a title that was valid no more at ``at_us``, one instant or one for each row."""
+    rows = np.zeros(len(plan.found), dtype=np.bool_)
+    if books.lots.expire:
+        book, asked = books.titles[right], np.flatnonzero(plan.found >= 0)
+        lot, interval_us = (book.take(name, plan.found[asked]) for name in ("lot", "interval_us"))
+        rows[asked] = expired(books, lot, interval_us, np.broadcast_to(at_us, rows.shape)[asked])
+    return rows
+
+
+def untimely(books: Books, right: Right, moves: Columns, plan: MovePlan, at_us: int | None) -> NDArray[np.uint8]:
+    """Rows that come too late, of what has expired, or that expire what is valid. Release and withdrawal may.
+
+    ``plan`` is of these moves: it has found the titles.
+    """
     verdicts = np.zeros(len(moves["start"]), dtype=np.uint8)
-    expires = moves["state"] == _EXPIRED
-    if at_us is None or not (expires.any() or books.lots.column("valid_us").any()):
+    expires = (moves["state"] == _EXPIRED) & (plan.found >= 0)
+    if at_us is None or not (books.lots.expire or expires.any()):
         return verdicts
-    titles = books.titles[right].parts(moves["register"], moves["start"], moves["start"] + 1)
-    query, state = titles["query"], moves["state"][titles["query"]]
-    late = expired(books, titles["lot"], titles["interval_us"], at_us)
-    released = (titles["state"] == _RESERVED) & (state == _HELD)
-    released &= moves["source"][query] == moves["target"][query]
-    used = np.isin(titles["state"], (_HELD, _RESERVED)) & ~np.isin(state, (_EXPIRED, _WITHDRAWN)) & ~released
-    verdicts[query[late & used]] = Verdict.EXPIRED
-    verdicts[query[~late & (state == _EXPIRED)]] = Verdict.NOT_EXPIRED
+    too_late = late(books, right, plan, at_us)
+    verdicts[expires & ~too_late] = Verdict.NOT_EXPIRED
+    asked = np.flatnonzero(too_late & ~np.isin(moves["state"], (_EXPIRED, _WITHDRAWN)))
+    state = books.titles[right].take("state", plan.found[asked])
+    released = (state == _RESERVED) & (moves["state"][asked] == _HELD)
+    released &= moves["source"][asked] == moves["target"][asked]
+    verdicts[asked[np.isin(state, (_HELD, _RESERVED)) & ~released]] = Verdict.EXPIRED
     return verdicts
 
 
-def by_vault(books: Books, right: Right, moves: Columns) -> Mask:
+def by_vault(books: Books, right: Right, moves: Columns, plan: MovePlan) -> Mask:
     """Rows that lift titles or move lifted ones: only what the vault lets out or gives back moves so."""
     rows: Mask = moves["state"] == _LIFTED
     if books.vault.lifts and not rows.all():
-        query, state = _states(books, right, moves)
-        rows[query[state == _LIFTED]] = True
+        asked = np.flatnonzero((plan.found >= 0) & _whole(moves))
+        rows[asked[books.titles[right].take("state", plan.found[asked]) == _LIFTED]] = True
     return rows
 
 
@@ -79,14 +91,6 @@ def in_use(books: Books, right: Right, moves: Columns) -> Mask:
         undone = books.corrections.withdrawn.undone(parts) & (right is Right.ATTRIBUTE)
         rows[asked[parts["query"][~undone]]] = True
     return rows
-
-
-def _states(books: Books, right: Right, moves: Columns) -> tuple[Ints, Ints]:
-    """The rows that start in a title, and its state."""
-    asked = np.flatnonzero(_whole(moves))
-    start = moves["start"][asked]
-    titles = books.titles[right].parts(moves["register"][asked], start, start + 1)
-    return asked[titles["query"]], titles["state"]
 
 
 def _whole(moves: Columns) -> Mask:

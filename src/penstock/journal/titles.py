@@ -159,6 +159,10 @@ class TitleBook:
         """The titles at handles, as columns."""
         return self._titles.rows(handle)
 
+    def take(self, name: str, handle: Ints) -> Ints:
+        """Values of one column at handles."""
+        return self._titles.take(name, handle)
+
     def columns(self) -> Rows:
         """Every title, sorted by (register, start). Not copies: do not change them."""
         return self._titles.columns()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from device_kit import hours
@@ -13,6 +15,8 @@ from penstock.journal.fact import Entry
 from penstock.journal.formats import TITLES
 from penstock.journal.kinds.energy import TitlesIssued
 from penstock.journal.segment import Segment
+from penstock.journal.span_index import SpanIndex
+from penstock.journal.titles import Verdict
 from penstock.journal.words import Right, TitleState
 from penstock.period import HOUR_US, QUARTER_HOUR_US
 from penstock.usecases.certify import Terms, certify
@@ -190,6 +194,29 @@ def test_a_fact_that_expires_what_is_valid_does_not_apply(valid: Registry) -> No
     with pytest.raises(Corrupt) as caught:
         valid.moved(Right.ATTRIBUTE, 0, 1_000, TitleState.EXPIRED)
     assert caught.value.ids["cause"] == "titles.not_expired"
+
+
+def test_what_expires_is_looked_for_once_for_deciding_and_applying(
+    valid: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (entry,) = transfer(valid.world, Transfer("owner", "trader", named((0, 10), (1_000, 1_100))), hours(2))
+    assert entry.segment is not None
+    columns, books, searches = dict(entry.segment.columns), valid.world.books, list[str]()
+    columns["target"] = columns["target"] + 1  # rows that were not judged yet
+    for name in ("find", "join", "overlaps"):
+        monkeypatch.setattr(SpanIndex, name, counted(getattr(SpanIndex, name), searches))
+    books.check_moves(Right.ATTRIBUTE, columns)
+    assert books.judge_moves(Right.ATTRIBUTE, columns, hours(2.999)).tolist() == [0, 0]
+    assert searches == ["find"]
+    assert books.judge_moves(Right.ATTRIBUTE, columns, hours(3)).tolist() == [Verdict.EXPIRED, 0]
+
+
+def counted(search: Callable[..., Any], searches: list[str]) -> Callable[..., Any]:
+    def counting(*asked: Any) -> Any:
+        searches.append(search.__name__)
+        return search(*asked)
+
+    return counting
 
 
 def test_selection_by_name_says_what_has_expired(valid: Registry) -> None:
