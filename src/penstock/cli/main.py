@@ -28,7 +28,7 @@ from penstock.cli import (
     store,
     trace,
 )
-from penstock.cli.certificates import account, carbon, exchange, match, on_chain, order
+from penstock.cli.certificates import account, carbon, exchange, forward, match, on_chain, order, prove
 from penstock.cli.certificates import storage as certificate_storage
 from penstock.errors import PenstockError
 
@@ -58,6 +58,8 @@ certificate.app.add_typer(carbon.app, name="carbon")
 certificate.app.add_typer(account.app, name="account")
 certificate.app.add_typer(order.app, name="order")
 certificate.app.add_typer(exchange.app, name="exchange")
+certificate.app.add_typer(forward.app, name="forward")
+certificate.app.command("prove")(prove.prove)
 app.add_typer(deal.app, name="deal")
 app.add_typer(chain.app, name="chain")
 app.add_typer(trace.app, name="trace")

@@ -19,6 +19,7 @@ from penstock.journal.claim_rules import claims_hold
 from penstock.journal.correction import COUNTED_RIGHTS
 from penstock.journal.finding import Finding, finding
 from penstock.journal.links import SIDES, overlapping
+from penstock.journal.promise_laws import promises_hold
 from penstock.journal.span_index import Rows
 from penstock.journal.state import Books
 from penstock.journal.storage_laws import storages_conserve, storages_within_charge
@@ -55,8 +56,15 @@ def _tiling(books: Books, right: Right) -> Found:
 def law_2_sold_once(books: Books) -> tuple[Finding, ...]:
     """A right in a unit has one holder; within a kind of link a unit is linked once on each side; what is on chain is
     not here; what supplied something is claimed for it;
-    what became a carbon credit is retired for it."""
-    parts = (_titled_twice(books), _linked_twice(books), _lifted_twice(books), claims_hold(books), avoided_hold(books))
+    what became a carbon credit is retired for it; what a promise was filled with ends it."""
+    parts = (
+        _titled_twice(books),
+        _linked_twice(books),
+        _lifted_twice(books),
+        claims_hold(books),
+        avoided_hold(books),
+        promises_hold(books),
+    )
     return tuple(chain.from_iterable(parts))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from penstock.capital.deal_book import DealBook
 from penstock.compute.credit import Compute
@@ -18,6 +20,7 @@ from penstock.energy.reservation import Reservations
 from penstock.energy.revisable import Revisable
 from penstock.journal.fact import Recorded
 from penstock.journal.segment import Columns
+from penstock.journal.small_moves import right_moved, take_together
 from penstock.journal.state import Books
 from penstock.journal.storage_book import Storages
 
@@ -44,8 +47,8 @@ class World:
         self.energy = Devices(self.books.registers, self.books.enrolled.names)
         self.quarantine = Quarantine(self.books.registers)
         self.carbon = Carbon(self.books, self.energy)
-        self.forwards = Forwards(self.books, self.energy)
         self.participants = Participants(self.books.accounts)
+        self.forwards = Forwards(self.books, self.energy, self.participants)
         self.foreign = ForeignCertificates(self.books.registers)
 
     @property
@@ -56,6 +59,21 @@ class World:
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Fold one fact into every room that knows it."""
         self.books.apply(recorded, columns)
+        self._follow(recorded, columns)
+
+    def apply_all(self, told: Sequence[tuple[Recorded, Columns | None]]) -> None:
+        """Fold facts, as `apply` one after the other: moves that come in a row go into the books as one batch."""
+        for _, run in groupby(told, key=lambda one: right_moved(one[0])):
+            facts = list(run)
+            if take_together(self.books, facts):
+                for recorded, columns in facts:
+                    self._follow(recorded, columns)
+            else:
+                for recorded, columns in facts:
+                    self.apply(recorded, columns)
+
+    def _follow(self, recorded: Recorded, columns: Columns | None) -> None:
+        """Every room but the books. What a move does here does not rest on the state that titles are in by then."""
         self.energy.apply(recorded, columns)
         self.quarantine.apply(recorded, columns)
         self.revisable.apply(recorded, columns)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from penstock.energy.forward.book import Due, dues_of_delivery, ended_moves, promised_title
+from penstock.energy.forward.dues import Due, dues_of_delivery, ended_moves, promised_title
 from penstock.energy.forward.estimate import Estimate, estimate_days
 from penstock.energy.forward.promise import (
     Promise,
@@ -262,7 +262,7 @@ def _promise_of(asked: Offer, p50_wh: int) -> tuple[Form, dict[str, Column]]:
 
 
 def _promised(world: World, promise: Promise, sale: Sale) -> Entry:
-    columns = promised_title(world.books, promise, sale)
+    columns = promised_title(promise, sale, world.books.accounts.id_of(sale.sold.buyer))
     world.books.check_issue(Right.USE, columns)
     segment, terms = Segment(TITLES, columns), promise.offered
     device = world.energy.device_of[world.books.registers.id_of(terms.registers[0])]

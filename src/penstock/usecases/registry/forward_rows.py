@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Any
 
 from penstock.energy.forward.promise import Promise, Sale, collateral_account, escrow_account, promised_register
+from penstock.errors import Invalid
 from penstock.journal.words import Right
-from penstock.period import iso
+from penstock.period import iso, parse_iso
 from penstock.usecases.world import World
 
 Row = dict[str, Any]
@@ -66,3 +68,19 @@ def _sale_row(world: World, promise: Promise, sale: Sale) -> Row:
         "earned_usdc_micro": sale.released_usdc_micro,
         "collateral_usdc_micro": sale.sold.collateral_usdc_micro,
     }
+
+
+def read_shape(text: str) -> tuple[tuple[int, int, int], ...]:
+    """Periods of a shape from CSV with the columns from, to, energy_wh.
+
+    Raises:
+        Invalid: ``forward.shape_file`` with the line that cannot be read; ``period.malformed``, ``period.naive``.
+    """
+    found = []
+    for number, row in enumerate(csv.DictReader(text.splitlines()), 2):
+        said = [(row.get(name) or "").strip() for name in ("from", "to", "energy_wh")]
+        if not all(said) or not (said[2].isascii() and said[2].isdigit()) or len(said[2]) > 18:
+            hint = "Columns: from, to, energy_wh; whole Wh."
+            raise Invalid("forward.shape_file", f"Line {number} of the shape cannot be read.", hint=hint, line=number)
+        found.append((parse_iso(said[0]), parse_iso(said[1]), int(said[2])))
+    return tuple(found)
