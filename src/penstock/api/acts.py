@@ -38,7 +38,7 @@ def selection_of(form: SelectionForm) -> Selection:
         technology=form.technology,
         assurance=form.assurance,
         start_us=instant_us(form.start),
-        stop_us=_stop_us(form.start, form.stop),
+        stop_us=stop_us_of(form.start, form.stop),
     )
 
 
@@ -50,8 +50,12 @@ def instant_us(text: str | None) -> int:
     return at_us
 
 
-def _stop_us(start: str | None, stop: str | None) -> int:
-    """Where a time of production ends: as said, or never where only its start is."""
+def stop_us_of(start: str | None, stop: str | None) -> int:
+    """Where a time of production ends [us]: as said, or never where only its start is; 0 where neither is.
+
+    Raises:
+        Invalid: ``selection.period`` and as `instant_us`.
+    """
     if stop is None:
         return FOREVER_US if start else 0
     stop_us = instant_us(stop)

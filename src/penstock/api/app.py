@@ -16,6 +16,7 @@ from penstock.api import (
     answers,
     badges,
     bulk,
+    carbon,
     certificates,
     commands,
     fleet,
@@ -29,6 +30,7 @@ from penstock.api import (
     push,
     record,
     registry_pages,
+    reports,
     sign_in,
     state,
     webhooks,
@@ -62,6 +64,8 @@ ENERGYTAG: Final = "/energytag"
 BODY_BYTES_MAX: Final = 65_536
 BODY_S: Final = 10.0
 NESTING_MAX: Final = 16
+LARGE: Final = frozenset({push.PATH, issuer.IMPORT, bulk.BULK, carbon.FACTORS})
+"""Paths that read their own bodies, as they come."""
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -113,6 +117,8 @@ def _add_registry(app: FastAPI, workspace: Workspace, gate: Gate, trail: Trail, 
     app.include_router(certificates.acts(workspace, gate))
     app.include_router(issuer.routes(workspace, gate))
     app.include_router(bulk.routes(workspace, gate))
+    app.include_router(carbon.routes(workspace, gate))
+    app.include_router(reports.routes(workspace, gate))
     app.include_router(certificates.routes(workspace, trail))
     app.include_router(badges.routes(workspace, trail))
     app.include_router(ids.routes(workspace))
@@ -160,7 +166,7 @@ async def _unfit_body(request: Request) -> PenstockError | None:
 
 
 def _has_small_body(request: Request) -> bool:
-    return request.method not in ("GET", "HEAD") and request.url.path not in (push.PATH, issuer.IMPORT, bulk.BULK)
+    return request.method not in ("GET", "HEAD") and request.url.path not in LARGE
 
 
 def _host(request: Request) -> str:

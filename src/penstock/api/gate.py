@@ -84,11 +84,11 @@ class Gate:
 
     @contextmanager
     def slot(self, key: str) -> Iterator[None]:
-        """A place at the door while a body comes in. Raises Unavailable ``push.busy``."""
+        """A place at the door while a body comes in, or a report is made. Raises Unavailable ``push.busy``."""
         with self._lock:
             if self._inside.total() >= self.limits.at_once or self._inside[key] >= self.limits.at_once_per_key:
                 hint = "Wait as long as Retry-After says and send the same again."
-                raise Unavailable("push.busy", "Too many bodies are coming in just now.", hint=hint)
+                raise Unavailable("push.busy", "Too much is asked at once just now.", hint=hint)
             self._inside[key] += 1
         try:
             yield

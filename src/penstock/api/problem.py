@@ -95,6 +95,9 @@ WITH_A_KEY: Final = described(
 )
 """What a path that takes an API key may answer besides."""
 
+TOO_MANY: Final = described({429: "Too much at once: wait as long as Retry-After says."})
+"""What a path that takes a while may answer besides."""
+
 
 def install(app: FastAPI) -> None:
     """Answer every foreseen error of ``app`` as a problem, and describe that form."""

@@ -136,13 +136,9 @@ def offsets(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
 
 def named(text: str) -> FactorName:
     """A name and its version, written NAME@VERSION; raises Invalid ``factors.name``."""
-    from penstock.energy.carbon.factors import FactorName
-    from penstock.errors import Invalid
+    from penstock.energy.carbon.factors import parse_name
 
-    source, at, version = text.rpartition("@")
-    if not (source and at and version):
-        raise Invalid("factors.name", "A name and its version are written NAME@VERSION.", given=text)
-    return FactorName(source, version)
+    return parse_name(text)
 
 
 def _done(done: dict[str, Any], as_json: bool, title: str) -> None:

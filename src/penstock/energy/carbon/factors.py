@@ -36,6 +36,14 @@ class FactorName:
         return f"{self.source} {self.version}"
 
 
+def parse_name(text: str) -> FactorName:
+    """A name and its version, written NAME@VERSION; raises Invalid ``factors.name``."""
+    source, at, version = text.rpartition("@")
+    if not (source and at and version):
+        raise Invalid("factors.name", "A name and its version are written NAME@VERSION.", given=text)
+    return FactorName(source, version)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Factors:
     """Factors of one zone for a period's intervals, -1 where the source gives none.

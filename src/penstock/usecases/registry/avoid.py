@@ -149,11 +149,15 @@ def _titles(
 
 
 def avoid_on(workspace: Workspace, key: str, account: str, selection: Selection, asked: Crediting, at_us: int) -> Done:
-    """Credit certificates of ``account`` under a key; the same key again tells what it did. Raises as `avoid`."""
+    """Credit certificates of ``account`` under a key; the same key again tells what it did.
+
+    Raises as `avoid`; Refused ``account.not_whitelisted`` where their holder does not receive from ``account``.
+    """
 
     def decide(world: World) -> list[Entry]:
         parts = usable(world, account, selection, Use(TitleState.RETIRED, ""), at_us)
         world.participants.check_may(asked.by, account, "retire", quantity_of(parts))
+        world.participants.check_receives(account, asked.holder)
         return avoid(world, parts, asked)
 
     return done(workspace, key, Asked(account, selection, asked), at_us, decide)

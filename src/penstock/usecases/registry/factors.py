@@ -48,6 +48,8 @@ _METHOD: Final = (
     "buffer",
 )
 ROWS_MAX: Final = 5_000_000
+METHOD_CHARS_MAX: Final = 16_384
+METHOD_DEPTH_MAX: Final = 2
 _FIGURES: Final = dict(zip(HEADS[3:6], ("average", "residual", "marginal"), strict=True))
 
 
@@ -59,11 +61,16 @@ def publish(world: World, name: FactorName, basis: str, zones: tuple[str, ...], 
     return [Entry(fact, segment)]
 
 
-def publish_on(workspace: Workspace, name: FactorName, basis: str, text: str, at_us: int) -> dict[str, Any]:
-    """Publish the factors of a CSV text; the same text again is answered as the first time. Raises as `publish`."""
+def publish_on(
+    workspace: Workspace, name: FactorName, basis: str, text: str, at_us: int, key: str = ""
+) -> dict[str, Any]:
+    """Publish the factors of a CSV text under a key, or else the text's own: again, it is answered as the first time.
+
+    Raises as `publish`.
+    """
     zones, rows = factors_of_csv(text)
     asked = f"{name.source}\n{name.version}\n{basis}\n{text}".encode()
-    key = f"factors:{hashlib.sha256(asked).hexdigest()[:32]}"
+    key = key or f"factors:{hashlib.sha256(asked).hexdigest()[:32]}"
     receipt = workspace.submit(key, asked, at_us, lambda world: publish(world, name, basis, zones, rows))
     found = {"source": name.source, "version": name.version, "zones": list(zones), "rows": len(rows["zone"])}
     return {**found, "fact": receipt.first_seq, "repeated": receipt.repeated}
@@ -79,9 +86,12 @@ def adopt(world: World, method: MethodAdopted) -> list[Entry]:
 def adopt_on(workspace: Workspace, text: str, at_us: int) -> dict[str, Any]:
     """Adopt the method of a YAML text; the same text again is answered as the first time. Raises as `adopt`."""
     method = method_of_text(text)
-    asked = text.encode()
-    key = f"method:{hashlib.sha256(asked).hexdigest()[:32]}"
-    receipt = workspace.submit(key, asked, at_us, lambda world: adopt(world, method))
+    return adopt_method_on(workspace, f"method:{hashlib.sha256(text.encode()).hexdigest()[:32]}", method, at_us)
+
+
+def adopt_method_on(workspace: Workspace, key: str, method: MethodAdopted, at_us: int) -> dict[str, Any]:
+    """Adopt a method under a key. Raises as `adopt`."""
+    receipt = workspace.submit(key, method, at_us, lambda world: adopt(world, method))
     found = {"method": method.method, "version": method.version, "buffer": method.buffer}
     return {**found, "fact": receipt.first_seq + receipt.facts - 1, "repeated": receipt.repeated}
 
@@ -94,9 +104,11 @@ def method_of_text(text: str) -> MethodAdopted:
     """
     hint = f"Its fields: {', '.join(_METHOD)}."
     try:
-        said = yaml.safe_load(text)
+        said = _plain_yaml(text)
         if not isinstance(said, dict) or said.keys() != set(_METHOD):
             raise ValueError("fields")
+        if any(isinstance(one, list | dict) for name, one in said.items() if name != "technologies"):
+            raise ValueError("lists")
         whole = [said["crediting_years"], said["buffer_bp"]]
         if not all(type(one) is int for one in whole) or not isinstance(said["technologies"], list):
             raise ValueError("numbers")
@@ -118,6 +130,18 @@ def method_of_text(text: str) -> MethodAdopted:
         raise Invalid("method.malformed", "This is not a method of avoided emissions.", hint=hint) from error
 
 
+def _plain_yaml(text: str) -> Any:
+    """YAML of a few short lines: counted before it is built, so that nothing in it grows by being named again."""
+    depth = 0
+    if len(text) > METHOD_CHARS_MAX:
+        raise ValueError("long")
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > METHOD_DEPTH_MAX:
+            raise ValueError("alias or depth")
+    return yaml.safe_load(text)
+
+
 def factors_of_csv(text: str) -> tuple[tuple[str, ...], dict[str, Column]]:
     """Zones and columns of ``factor/1`` from a CSV text with the heads `HEADS`; an empty cell is a figure not given.
 
@@ -126,8 +150,8 @@ def factors_of_csv(text: str) -> tuple[tuple[str, ...], dict[str, Column]]:
     Raises:
         Invalid: ``factors.csv``, naming the line; ``factors.too_many``.
     """
-    lines = csv.DictReader(io.StringIO(text), strict=True)
-    if tuple(lines.fieldnames or ()) != HEADS:
+    lines = csv.DictReader(io.StringIO(text, newline=None), strict=True)
+    if _heads(lines) != HEADS:
         raise Invalid("factors.csv", "The first line is not the heads of factors.", hint=",".join(HEADS), line=1)
     zones: dict[str, int] = {}
     rows: list[tuple[int, ...]] = []
@@ -146,7 +170,16 @@ def factors_of_csv(text: str) -> tuple[tuple[str, ...], dict[str, Column]]:
     return tuple(zones), dict(zip(names, columns, strict=True))
 
 
+def _heads(lines: csv.DictReader[str]) -> tuple[str, ...]:
+    try:
+        return tuple(lines.fieldnames or ())
+    except csv.Error:
+        return ()
+
+
 def _row(line: Mapping[str, str], zones: dict[str, int]) -> tuple[int, ...]:
+    if len(line) > len(HEADS):
+        raise ValueError("more cells than heads")
     zone = zones.setdefault(line["zone"].strip(), len(zones))
     figures = [_whole(line[head], 1_000, ROUND_CEILING) for head in _FIGURES]
     free = _whole(line["carbon_free_percent"], 100, ROUND_FLOOR)
