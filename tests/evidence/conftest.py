@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 from small_world import SmallWorld
+from stored_world import DISCHARGE, StoredWorld
 
 from penstock.journal.words import LinkKind
-from penstock.trace.bundle import build_bundle
+from penstock.span import Span
+from penstock.trace.bundle import build_bundle, build_certificate_bundle
 from penstock.trace.lineage import answer_span
 from penstock.trace.walk import walk
+
+FATES = {"claimed": "stored", "withdrawn": "bare"}
+"""What a certificate of the battery is called in `lives`, by its state."""
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +44,28 @@ def number(small: SmallWorld) -> int:
 def bundle(small: SmallWorld, number: int) -> bytes:
     """The proof of that answer."""
     return build_bundle(small.record, small.world.books, "rack-1", number)
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredWorld]:
+    """A workspace with a battery, and certificates of every fate."""
+    stored = StoredWorld(Path(tmp_path_factory.mktemp("stored")))
+    yield stored
+    stored.store.close()
+
+
+@pytest.fixture(scope="session")
+def lives(stored: StoredWorld) -> dict[str, bytes]:
+    """Bundles of certificates by their fate, and of an answer whose energy was stored."""
+    spans = dict(stored.spans)
+    for register, start, stop, state, holder in stored.titles():
+        if state == "claimed" and holder == "roof-b" and stop - start > 1:
+            spans["home"] = (register, start, stop)
+        if register == DISCHARGE and state in FATES:
+            spans.setdefault(FATES[state], (register, start, stop))
+    books, record = stored.world.books, stored.record
+    found = {
+        name: build_certificate_bundle(record, books, register, Span(start, stop))
+        for name, (register, start, stop) in spans.items()
+    }
+    return found | {"answer": build_bundle(record, books, "rack-1", stored.evening)}

@@ -84,7 +84,7 @@ def _missing_key(plain: Plain) -> None:
 
 
 def _key_twice(plain: Plain) -> bytes:
-    return dump(plain).replace(b'{"answer":', b'{"format":"penstock.bundle/1","answer":', 1)
+    return dump(plain).replace(b',"answer":', b',"format":"penstock.bundle/1","answer":', 1)
 
 
 def _cut_short(plain: Plain) -> bytes:
@@ -101,7 +101,7 @@ def _upper_case(plain: Plain) -> None:
 
 
 def _other_version(plain: Plain) -> None:
-    plain["format"] = "penstock.bundle/3"
+    plain["format"] = "penstock.bundle/4"
 
 
 def _dangling(plain: Plain) -> None:

@@ -16,7 +16,10 @@ from small_world import DAY, LOG_KEY, ORIGIN, ROOFS, SmallWorld, StoredRecord, k
 from penstock.errors import NotFound, Unavailable
 from penstock.journal import checkpoint
 from penstock.journal.formats import FORMATS
-from penstock.journal.words import ASSURANCES, TITLE_STATES, LinkKind, TitleState
+from penstock.journal.kinds.lift import ReturnCause
+from penstock.journal.title_plan import CHANGES
+from penstock.journal.vault import INTO
+from penstock.journal.words import ASSURANCES, TITLE_STATES, LinkKind, Technology, TitleState
 from penstock.keys import KEY_KINDS
 from penstock.trace import verify as verifier
 from penstock.trace.bundle import FORMAT, build_bundle
@@ -96,7 +99,11 @@ def test_the_verifier_knows_the_journal_s_own_formats() -> None:
         assert struct.calcsize(layout) == fmt.row_bytes
     assert tuple(level.value for level in ASSURANCES) == verifier.ASSURANCE
     assert tuple(kind.value for kind in KEY_KINDS) == verifier.KEY_KINDS
-    assert TITLE_STATES[verifier.CLAIMED] is TitleState.CLAIMED
+    assert tuple(state.value for state in TITLE_STATES) == verifier.STATES
+    changes = {state.value: tuple(after.value for after in CHANGES[state]) for state in TitleState}
+    assert changes == verifier.CHANGES
+    back = {cause.value: INTO[cause][0].value for cause in ReturnCause}
+    assert (back, Technology.BATTERY.value) == (verifier.BACK, verifier.BATTERY)
     assert (verifier.FORMAT, verifier.MJ_PER_WH) == (FORMAT, MJ_PER_WH)
 
 

@@ -180,9 +180,14 @@ def test_a_damage_sealed_anew_is_refused(
     assert refusal.value.code == code, refusal.value.message
 
 
-def test_a_bundle_of_the_version_before_is_read(bundle: bytes) -> None:
+@pytest.mark.parametrize("form", verifier.FORMATS_BEFORE)
+def test_a_bundle_of_a_version_before_is_read(bundle: bytes, form: str) -> None:
     plain = forging.load(bundle)
-    assert plain["lives"] == plain["fleet"] == []
-    del plain["lives"], plain["fleet"]
-    plain["format"] = verifier.FORMAT_BEFORE
+    assert plain["lives"] == plain["fleet"] == plain["accounts"] == []
+    later = ["accounts", "lives", "fleet"] if form == verifier.FORMATS_BEFORE[0] else ["accounts"]
+    for name in later:
+        del plain[name]
+    for roof in plain["claims"]["allocate"]:
+        assert (roof.pop("stored"), roof.pop("foreign")) == ([], "")
+    plain["format"] = form
     assert verify(forging.dump(plain)).number == verify(bundle).number

@@ -1,4 +1,4 @@
-"""Bundles: an answer's evidence with every proof, as one JSON file that is checked offline (docs/bundle.md).
+"""Bundles: evidence of an answer or a certificate with every proof, as one JSON file, checked offline (docs/bundle.md).
 
 All values are strings: whole numbers in decimal, bytes in lower-case hex, bodies of facts as they were hashed.
 """
@@ -15,22 +15,46 @@ from penstock.journal.fact import Recorded
 from penstock.journal.sealed_rows import ProvedRow
 from penstock.journal.segment import Columns
 from penstock.journal.state import Books
-from penstock.trace.evidence import Allocated, Evidence, Part, Place, Seen, gather
+from penstock.span import Span
+from penstock.trace.answer_evidence import gather_answer
+from penstock.trace.certificate_evidence import gather_certificate
+from penstock.trace.evidence import (
+    AnswerEvidence,
+    CertificateEvidence,
+    Ground,
+    Issue,
+    Moved,
+    Part,
+    Place,
+    Seen,
+    Stored,
+    Supply,
+)
 from penstock.trace.record import Record
 
-FORMAT: Final = "penstock.bundle/2"
+FORMAT: Final = "penstock.bundle/3"
 
 
 def build_bundle(record: Record, books: Books, rack: str, number: int) -> bytes:
     """The proof of answer ``number`` of ``rack``, under the record's latest checkpoint.
 
     Raises:
-        As `gather`; Invalid ``checkpoint.malformed`` for a record whose checkpoint is none.
+        As `gather_answer`; Invalid ``checkpoint.malformed`` for a record whose checkpoint is none.
     """
     note = record.checkpoint()
     size = checkpoint.parse(note)[0].size
-    evidence = gather(record, books, rack, number, size)
-    return dump(_Writer(record, note, size).write(evidence))
+    return dump(_Writer(record, note, size).answer(gather_answer(record, books, rack, number, size)))
+
+
+def build_certificate_bundle(record: Record, books: Books, register: str, span: Span) -> bytes:
+    """The proof of units of one certificate and of all that became of them, under the record's latest checkpoint.
+
+    Raises:
+        As `gather_certificate`; Invalid ``checkpoint.malformed`` for a record whose checkpoint is none.
+    """
+    note = record.checkpoint()
+    size = checkpoint.parse(note)[0].size
+    return dump(_Writer(record, note, size).certificate(gather_certificate(record, books, register, span, size)))
 
 
 @dataclass(slots=True)
@@ -44,48 +68,78 @@ class _Writer:
     readings: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
     columns: dict[int, Columns] = field(default_factory=dict)
 
-    def write(self, found: Evidence) -> Plain:
-        claims = self._claims(found)
-        fleet: list[Plain] = [
-            {"row": self._row(place), "device": str(device), "register": str(register)}
-            for place, device, register in found.fleet
-        ]
-        facts = {seq for seq, _ in self.rows} | {*found.facts, *found.context}
-        facts |= {seq for _, seq in (*found.registers, *found.devices)} | set(found.lives)
-        return {
-            "format": FORMAT,
-            "checkpoint": self.note,
-            "answer": self._answer(found),
-            "facts": [self._fact(seq) for seq in sorted(facts)],
-            "rows": self._proved_rows(),
-            "readings": [{"packet": packet, "reading": reading} for _, reading, packet in self.readings.values()],
-            "registers": _numbered(found.registers),
-            "devices": _numbered(found.devices),
-            "fleet": fleet,
-            "lives": [str(seq) for seq in found.lives],
-            "claims": claims,
-            "context": [str(seq) for seq in found.context],
-        }
-
-    def _claims(self, found: Evidence) -> dict[str, Plain]:
-        return {
+    def answer(self, found: AnswerEvidence) -> Plain:
+        """The bundle of an answer."""
+        claims: dict[str, Plain] = {
             "request": self._row(found.request),
             "serve": self._row(found.serve),
             "work": self._row(found.work),
-            "bill": self._row(found.bill) if found.bill else "",
+            "bill": self._optional(found.bill),
             "convert": [self._part(part) for part in found.convert],
-            "allocate": [self._allocated(one) for one in found.allocate],
+            "allocate": [self._supply(one) for one in found.allocate],
             "meter": {"before": self._seen(found.meter_before), "after": self._seen(found.meter_after)},
             "pay": [self._part(part) for part in found.pay],
         }
+        return {"answer": self._summary(found), "claims": claims, **self._whole(found.ground)}
 
-    def _allocated(self, one: Allocated) -> dict[str, Plain]:
+    def certificate(self, found: CertificateEvidence) -> Plain:
+        """The bundle of a certificate."""
+        claims: dict[str, Plain] = {**self._issue(found.issue), "moves": [self._moved(one) for one in found.moves]}
+        named: Plain = {"register": found.register, "start": str(found.start), "stop": str(found.stop)}
+        return {"certificate": named, "claims": claims, **self._whole(found.ground)}
+
+    def _whole(self, ground: Ground) -> dict[str, Plain]:
+        """What every bundle has, once its claims have named the rows they need."""
+        fleet: list[Plain] = [
+            {"row": self._row(place), "device": str(device), "register": str(register)}
+            for place, device, register in ground.fleet
+        ]
+        numbered = (*ground.registers, *ground.accounts, *ground.devices)
+        facts = {seq for seq, _ in self.rows} | {*ground.facts, *ground.context, *ground.lives}
+        facts |= {seq for _, seq in numbered}
+        return {
+            "format": FORMAT,
+            "checkpoint": self.note,
+            "facts": [self._fact(seq) for seq in sorted(facts)],
+            "rows": self._proved_rows(),
+            "readings": [{"packet": packet, "reading": reading} for _, reading, packet in self.readings.values()],
+            "registers": _numbered(ground.registers),
+            "accounts": _numbered(ground.accounts),
+            "devices": _numbered(ground.devices),
+            "fleet": fleet,
+            "lives": [str(seq) for seq in ground.lives],
+            "context": [str(seq) for seq in ground.context],
+        }
+
+    def _issue(self, issue: Issue) -> dict[str, Plain]:
+        return {
+            "title": self._row(issue.title),
+            "before": self._seen(issue.before),
+            "after": self._seen(issue.after),
+            "foreign": self._optional(issue.foreign),
+            "stored": [self._stored(one) for one in issue.stored],
+        }
+
+    def _supply(self, one: Supply) -> dict[str, Plain]:
+        return {**self._part(one.part), **self._issue(one.issue), "claim": self._row(one.claim)}
+
+    def _stored(self, one: Stored) -> dict[str, Plain]:
         return {
             **self._part(one.part),
-            "title": self._row(one.title),
-            "claim": self._row(one.claim),
+            "loss": self._optional(one.loss),
+            "discharge": self._row(one.discharge),
+            "charge": self._row(one.charge),
             "before": self._seen(one.before),
             "after": self._seen(one.after),
+            "claims": [self._supply(claim) for claim in one.claims],
+        }
+
+    def _moved(self, one: Moved) -> dict[str, Plain]:
+        return {
+            **self._part(one.part),
+            "links": [self._part(link) for link in one.links],
+            "lift": self._optional(one.lift),
+            "back": str(one.back) if one.back >= 0 else "",
         }
 
     def _part(self, part: Part) -> dict[str, Plain]:
@@ -93,6 +147,9 @@ class _Writer:
 
     def _row(self, place: Place) -> str:
         return str(self.rows.setdefault(place, len(self.rows)))
+
+    def _optional(self, place: Place | None) -> str:
+        return self._row(place) if place else ""
 
     def _seen(self, seen: Seen | None) -> str:
         """The number of a reading in the bundle's list; empty where the meter stood at 0 since its commissioning."""
@@ -102,7 +159,7 @@ class _Writer:
             self.readings[seen.reading] = (str(len(self.readings)), self._row(seen.reading), self._row(seen.packet))
         return self.readings[seen.reading][0]
 
-    def _answer(self, found: Evidence) -> dict[str, Plain]:
+    def _summary(self, found: AnswerEvidence) -> dict[str, Plain]:
         """What the answer is said to be; the verifier adds it up again."""
         request = {name: self._value(found.request, name) for name in ("arrived_us", "tokens", "time_ms")}
         billed = self._length(found.bill, "target") if found.bill else 0

@@ -1,4 +1,4 @@
-"""Numbering: which fact gave a register or a device its dense number, and what became of the device since."""
+"""Numbering: which fact gave a register, an account or a device its dense number, and what became of the device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from penstock.journal.kinds.device import (
     MeterReplaced,
 )
 from penstock.journal.kinds.energy import DeviceEnrolled, DevicesEnrolled
-from penstock.journal.kinds.ledger import RegisterOpened
+from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
 
 LIVES = (KeyRotated, KeyRevoked, KeyReclaimed, MeterReplaced, EpochOpened, DeviceRetired)
 
@@ -50,6 +50,7 @@ class Numbering:
     """Numbers in the order the journal gave them."""
 
     registers: dict[int, int] = field(default_factory=dict)
+    accounts: list[int] = field(default_factory=list)
     devices: dict[str, tuple[int, int]] = field(default_factory=dict)
     device_of: dict[str, str] = field(default_factory=dict)
     predecessor: dict[str, str] = field(default_factory=dict)
@@ -64,6 +65,8 @@ class Numbering:
             case RegisterOpened():
                 self.registers[self.register_count] = recorded.seq
                 self.register_count += 1
+            case AccountOpened():
+                self.accounts.append(recorded.seq)
             case DeviceEnrolled() as fact:
                 self.devices[fact.device] = (self.device_count, recorded.seq)
                 self.device_count += 1
@@ -91,6 +94,10 @@ class Numbering:
     def opened(self, numbers: Iterable[int]) -> list[tuple[int, int]]:
         """Number and opening fact of those registers that a fact of their own opened."""
         return [(number, self.registers[number]) for number in sorted(numbers) if number in self.registers]
+
+    def holders(self, numbers: Iterable[int]) -> list[tuple[int, int]]:
+        """Number and opening fact of accounts."""
+        return [(number, self.accounts[number]) for number in sorted(set(numbers))]
 
     def counted_by(self, registers: Mapping[int, str]) -> Counted:
         """The devices that count ``registers`` (urn by number), and their lives."""

@@ -1,4 +1,5 @@
-"""Checks the proof bundle of one AI answer, offline: from signed meter readings to tokens and dollars.
+"""Checks a proof bundle offline: of one AI answer, from signed meter readings to tokens and dollars; or of one
+certificate, from the signed readings it was issued for, through whatever storage, to whom it was retired for.
 
 Copy this file, read it, run it: `python verify.py bundle.json [--log-key HEX]`. It needs Python and the `cryptography`
 package (for signatures) and no part of Penstock. Exit code 0: it holds, and the report says on what. 5: it does not.
@@ -33,15 +34,34 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-FORMAT = "penstock.bundle/2"
-FORMAT_BEFORE = "penstock.bundle/1"  # without lives and fleet, which are empty there
+FORMAT = "penstock.bundle/3"
+FORMATS_BEFORE = ("penstock.bundle/1", "penstock.bundle/2")  # answers without what came later, which is empty there
 BYTES_MAX = 64 << 20
 DEPTH_MAX = 100
 BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 COUNT_MAX = 2**63 - 1
 MJ_PER_WH = 3_600_000
 HOUR_US = 3_600_000_000
-CLAIMED = 3  # in the order held, reserved, lifted, claimed, retired, withdrawn, expired, exported
+STATES = ("held", "reserved", "lifted", "claimed", "retired", "withdrawn", "expired", "exported")
+"""By their number in ``move/1``."""
+CHANGES = {
+    "held": STATES,
+    "reserved": ("held", "claimed", "retired", "withdrawn", "expired"),
+    "lifted": ("held", "claimed", "retired"),
+    "claimed": ("withdrawn",),
+    "retired": (),
+    "withdrawn": (),
+    "expired": ("withdrawn",),
+    "exported": ("held",),
+}
+"""The states that may follow each one."""
+BACK = {"lowered": "held", "lapsed": "held", "retired": "retired", "claimed": "claimed"}
+"""The state that titles come back in from a chain, by the cause."""
+HELD = {"held": "transferred", "reserved": "released", "lifted": "returned", "exported": "returned"}
+"""What a move is called that ends in *held*, by the state before."""
+BATTERY = "battery"
+IMPORTED = "import/"
+SECOND_US = 1_000_000
 MALFORMED = ("bundle.malformed", "bundle.version")
 BILLED = "/billed"
 
@@ -57,10 +77,10 @@ class VerificationError(Exception):
 
 @dataclass(frozen=True)
 class Report:
-    """What was checked and what it rests on.
+    """What was checked of an answer and what it rests on.
 
-    ``roofs`` are (device, Wh touched, of which public key); ``counts`` are names with how many; ``ends`` is where the
-    answer's dollars are now [micro-dollars].
+    ``roofs`` are (device, Wh touched, of which public key); ``storages`` are (name, Wh it gave, Wh lost on the way);
+    ``counts`` are names with how many; ``ends`` is where the answer's dollars are now [micro-dollars].
     """
 
     rack: str
@@ -70,6 +90,7 @@ class Report:
     billed_usdc_micro: int
     collected_usdc_micro: int
     roofs: tuple[tuple[str, int, str], ...]
+    storages: tuple[tuple[str, int, int], ...]
     ends: tuple[tuple[str, int], ...]
     counts: tuple[tuple[str, int], ...]
     keys: tuple[str, ...]
@@ -82,24 +103,95 @@ class Report:
             f"Answer {self.number} of {self.rack} holds: {self.tokens:,} tokens from {self.energy_mj:,} mJ, "
             f"billed {self.billed_usdc_micro:,} micro-dollars, collected {self.collected_usdc_micro:,}."
         ]
-        said += [f"  from {device}: {wh:,} Wh (whole Wh touched)" for device, wh, _ in self.roofs]
+        said += _origin_lines(self.roofs, self.storages)
         said += [f"  paid to {register}: {amount:,} micro-dollars" for register, amount in self.ends]
-        said += ["Checked: " + ", ".join(f"{count} {name}" for name, count in self.counts) + "."]
-        said += ["Keys it rests on:", *(f"  {key}" for key in self.keys)]
-        said += ["Also recorded:", *(f"  {told}" for told in self.context)] if self.context else []
-        said += ["It assumes:", *(f"  {assumed}" for assumed in self.assumptions)]
-        return ["".join(char if char.isprintable() else "?" for char in line) for line in said]
+        return _printable(said + _ground_lines(self))
 
 
-def verify(raw: bytes, log_key: bytes | None = None) -> Report:
-    """Check a bundle. ``log_key`` pins the 32-byte public key that must have signed the checkpoint.
+@dataclass(frozen=True)
+class CertificateReport:
+    """What was checked of a certificate, what became of its units, and what that rests on.
+
+    ``issued`` says what was issued; ``events`` are (instant [us], what happened); ``states`` are (start, stop, state,
+    holder) of its units at the checkpoint, in order. The others are as in `Report`.
+    """
+
+    register: str
+    start: int
+    stop: int
+    issued: str
+    events: tuple[tuple[int, str], ...]
+    states: tuple[tuple[int, int, str, str], ...]
+    roofs: tuple[tuple[str, int, str], ...]
+    storages: tuple[tuple[str, int, int], ...]
+    counts: tuple[tuple[str, int], ...]
+    keys: tuple[str, ...]
+    context: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """The report as text."""
+        said = [f"Certificate {self.register} [{self.start}, {self.stop}) holds: {self.issued}"]
+        said += _origin_lines(self.roofs, self.storages)
+        said += [f"  {_utc(at_us)} {told}" for at_us, told in self.events]
+        said += [
+            f"Its {stop - start:,} Wh [{start}, {stop}) are {state}, with {holder}."
+            for start, stop, state, holder in self.states
+        ]
+        return _printable(said + _ground_lines(self))
+
+
+def _origin_lines(roofs: tuple[tuple[str, int, str], ...], storages: tuple[tuple[str, int, int], ...]) -> list[str]:
+    said = [f"  from {device}: {wh:,} Wh (whole Wh touched)" for device, wh, _ in roofs]
+    return said + [f"  through {name}: {given:,} Wh, {lost:,} Wh more were lost" for name, given, lost in storages]
+
+
+def _ground_lines(report: Report | CertificateReport) -> list[str]:
+    said = ["Checked: " + ", ".join(f"{count} {name}" for name, count in report.counts) + "."]
+    said += ["Keys it rests on:", *(f"  {key}" for key in report.keys)]
+    said += ["Also recorded:", *(f"  {told}" for told in report.context)] if report.context else []
+    return [*said, "It assumes:", *(f"  {assumed}" for assumed in report.assumptions)]
+
+
+def _printable(said: list[str]) -> list[str]:
+    return ["".join(char if char.isprintable() else "?" for char in line) for line in said]
+
+
+def _utc(at_us: int) -> str:
+    try:
+        return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except OverflowError:
+        return f"{at_us} us"
+
+
+def verify_any(raw: bytes, log_key: bytes | None = None) -> Report | CertificateReport:
+    """Check a bundle of either subject. ``log_key`` pins the 32-byte public key that must have signed the checkpoint.
 
     Raises:
         VerificationError: with the code of what failed first.
     """
-    bundle = _Bundle(_read(_load(raw), SHAPE, "bundle"))
+    plain = _load(raw)
+    is_answer = "certificate" not in plain
+    bundle = _Bundle(_read(plain, ANSWER if is_answer else CERTIFICATE, "bundle"))
     bundle.check_log(log_key)
-    return _Check(bundle).run(log_key is not None)
+    check: _AnswerCheck | _CertificateCheck = _AnswerCheck(bundle) if is_answer else _CertificateCheck(bundle)
+    return check.run(log_key is not None)
+
+
+def verify(raw: bytes, log_key: bytes | None = None) -> Report:
+    """Check the bundle of an answer; as `verify_any`. VerificationError ``bundle.subject`` where it is of none."""
+    report = verify_any(raw, log_key)
+    if not isinstance(report, Report):
+        raise VerificationError("bundle.subject", "This bundle is not of an answer.")
+    return report
+
+
+def verify_certificate(raw: bytes, log_key: bytes | None = None) -> CertificateReport:
+    """Check the bundle of a certificate; as `verify_any`. VerificationError ``bundle.subject`` where it is of none."""
+    report = verify_any(raw, log_key)
+    if not isinstance(report, CertificateReport):
+        raise VerificationError("bundle.subject", "This bundle is not of a certificate.")
+    return report
 
 
 # --- The form of the file ---------------------------------------------------------------------------------------------
@@ -142,28 +234,48 @@ PART: dict[str, Any] = {"row": _count, "start": _count, "stop": _count}
 SIDES: dict[str, Any] = {"before": _optional, "after": _count}
 NUMBERED: dict[str, Any] = {"number": _count, "fact": _count}
 AMOUNTS = ("number", "arrived_us", "tokens", "time_ms", "energy_mj", "billed_usdc_micro", "collected_usdc_micro")
-SHAPE: dict[str, Any] = {
+ISSUE: dict[str, Any] = {"title": _count, "before": _optional, "after": _optional, "foreign": _optional}
+SUPPLY: dict[str, Any] = {**PART, **ISSUE, "claim": _count}
+STORED: dict[str, Any] = {
+    **PART,
+    **SIDES,
+    "loss": _optional,
+    "discharge": _count,
+    "charge": _count,
+    "claims": [SUPPLY],
+}
+ISSUE["stored"] = SUPPLY["stored"] = [STORED]  # a storage may be charged from another
+WHOLE: dict[str, Any] = {
     "format": _text,
     "checkpoint": _text,
-    "answer": {"rack": _text, **dict.fromkeys(AMOUNTS, _count)},
     "facts": [{"seq": _count, "body": _text, "proof": [_hash]}],
     "rows": [{"fact": _count, "index": _count, "row": _hex, "proof": [_hash]}],
     "readings": [{"reading": _count, "packet": _count}],
     "registers": [NUMBERED],
+    "accounts": [NUMBERED],
     "devices": [NUMBERED],
     "fleet": [{"row": _count, "device": _count, "register": _count}],
     "lives": [_count],
+    "context": [_count],
+}
+ANSWER: dict[str, Any] = {
+    **WHOLE,
+    "answer": {"rack": _text, **dict.fromkeys(AMOUNTS, _count)},
     "claims": {
         "request": _count,
         "serve": _count,
         "work": _count,
         "bill": _optional,
         "convert": [PART],
-        "allocate": [{**PART, "title": _count, "claim": _count, **SIDES}],
+        "allocate": [SUPPLY],
         "meter": SIDES,
         "pay": [PART],
     },
-    "context": [_count],
+}
+CERTIFICATE: dict[str, Any] = {
+    **WHOLE,
+    "certificate": {"register": _text, "start": _count, "stop": _count},
+    "claims": {**ISSUE, "moves": [{**PART, "links": [PART], "lift": _optional, "back": _optional}]},
 }
 """Every key of a bundle, none optional; a list holds any number of the one thing in it."""
 
@@ -176,14 +288,23 @@ def _load(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise _malformed("The file is not JSON of strings.") from None
     form = plain.get("format") if isinstance(plain, dict) else None
-    if form == FORMAT_BEFORE:
-        plain = {"fleet": [], "lives": []} | plain | {"format": FORMAT}
-        form = FORMAT
+    if form in FORMATS_BEFORE:
+        plain, form = _brought_up(plain, form), FORMAT
     if isinstance(form, str) and form.startswith("penstock.bundle/") and form != FORMAT:
         raise VerificationError("bundle.version", f"This program reads {FORMAT}, not {form}.")
     if form != FORMAT:
         raise _malformed(f"The file does not say that it is a {FORMAT}.")
     return dict(plain)
+
+
+def _brought_up(plain: dict[str, Any], form: str) -> dict[str, Any]:
+    """An older bundle in today's form: without accounts, and nothing in it came from a storage or a registry."""
+    plain = ({"fleet": [], "lives": []} if form == FORMATS_BEFORE[0] else {}) | plain
+    claims = plain.get("claims")
+    if isinstance(claims, dict) and isinstance(claims.get("allocate"), list) and "answer" in plain:
+        found = [{"stored": [], "foreign": ""} | one if isinstance(one, dict) else one for one in claims["allocate"]]
+        plain = plain | {"claims": claims | {"allocate": found}}
+    return {"accounts": []} | plain | {"format": FORMAT}
 
 
 def _parse(text: str) -> Any:
@@ -260,11 +381,18 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "title/1": ("<iqqiq", ("register", "start", "stop", "holder", "interval_us")),
     "move/1": ("<iqqiiB", ("register", "start", "stop", "source", "target", "state")),
     "link/1": ("<iqqiqq", ("source", "source_start", "source_stop", "target", "target_start", "target_stop")),
+    "charge/1": ("<iqqqBi", ("register", "start", "stop", "interval_us", "assurance", "lot")),
+    "discharge/1": ("<iqqqBq", ("register", "start", "stop", "interval_us", "assurance", "charge")),
+    "lift/1": ("<iqq", ("register", "start", "stop")),
+    "foreign/1": (
+        "<iqqqqqqq",
+        ("register", "start", "stop", "first", "last", "face_wh", "interval_us", "interval_stop_us"),
+    ),
     "request/1": ("<qqiqq", ("number", "arrived_us", "buyer", "tokens", "time_ms")),
 }
-"""Packed rows by format: fixed fields, little-endian. Behind a packet and a device of a fleet stand bytes."""
+"""Packed rows by format: fixed fields, little-endian. Behind some of them stand bytes."""
 PACKETS = ("packet/1", "packet/2")
-WITH_BYTES = (*PACKETS, "device/1")
+WITH_BYTES = (*PACKETS, "device/1", "lift/1", "foreign/1")
 READINGS = ("reading/1", "reading/2")
 UNSIGNED = "no key: its readings were carried by somebody else, see their assurance"
 ASSURANCE = ("meter_signed", "gateway_signed", "vendor_attested", "declared")
@@ -300,6 +428,8 @@ class Fact:
     seq: int
     kind: str
     data: dict[str, Any]
+    at_us: int = 0
+    version: str = "1"
 
     def text(self, *path: str) -> str:
         """A field, or a field of a field. Raises ``bundle.fact_malformed``."""
@@ -316,6 +446,14 @@ class Fact:
             return _count(self.text(*path), path[-1])
         except VerificationError:
             raise VerificationError("bundle.fact_malformed", f"Fact {self.seq} misstates {'.'.join(path)}.") from None
+
+    def optional_count(self, name: str) -> int:
+        """A whole number, 0 where an older version does not say it."""
+        return self.count(name) if name in self.data else 0
+
+    def optional_text(self, name: str) -> str:
+        """A text, empty where an older version does not say it."""
+        return self.text(name) if name in self.data else ""
 
     def hash(self, *path: str) -> bytes:
         """32 bytes."""
@@ -441,14 +579,16 @@ class _Bundle:
 def _fact_of(item: dict[str, Any]) -> Fact:
     try:
         plain = _parse(item["body"])
-        kind, version, data = plain["kind"], plain["v"], plain["data"]
+        kind, version, data, at_us = plain["kind"], plain["v"], plain["data"], int(plain["at_us"])
         if json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False) != item["body"]:
             raise ValueError("not canonical")
+        if not -COUNT_MAX <= at_us <= COUNT_MAX:
+            raise ValueError("not an instant")
     except (ValueError, TypeError, KeyError, RecursionError):
         raise VerificationError("bundle.fact_malformed", f"Fact {item['seq']} is not a fact.") from None
     if type(kind) is not str or type(data) is not dict or version not in VERSIONS.get(kind, ("1",)):
         raise VerificationError("bundle.fact_malformed", f"Fact {item['seq']} is not a fact of a version read here.")
-    return Fact(item["seq"], kind, data)
+    return Fact(item["seq"], kind, data, at_us, version)
 
 
 def _row_of(fact: Fact, index: int, raw: bytes) -> Row:
@@ -942,12 +1082,33 @@ class Reading:
     assurance: int
 
 
+@dataclass(frozen=True)
+class Issued:
+    """A title as it was issued: its row, its interval [us], and how well assured it is."""
+
+    title: Row
+    hour: tuple[int, int]
+    level: int
+
+    @property
+    def properties(self) -> tuple[object, ...]:
+        """What a storage looks through to, beside the assurance."""
+        fact = self.title.fact
+        numbers = [fact.optional_count(name) for name in ("carbon_mg_per_kwh", "valid_us")]
+        return fact.text("zone"), fact.text("technology"), fact.optional_text("support"), *numbers
+
+
 @dataclass
 class _Check:
-    """The claims of one bundle, checked in the order of the chain, from the answer to the meters and to the money."""
+    """What the claims of any bundle rest on: numbers and names, signed readings, issues, storages."""
 
     bundle: _Bundle
     registers: dict[int, tuple[str, str]] = field(default_factory=dict)
+    accounts: dict[int, str] = field(default_factory=dict)
+    predecessors: dict[str, str] = field(default_factory=dict)
+    charges: dict[int, int] = field(default_factory=dict)
+    supplied: list[tuple[int, int, int]] = field(default_factory=list)
+    storages: dict[str, tuple[int, int]] = field(default_factory=dict)
     devices: dict[int, Meter] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     roofs: dict[str, int] = field(default_factory=dict)
@@ -955,23 +1116,16 @@ class _Check:
     levels: dict[str, str] = field(default_factory=dict)
     estimated: bool = False
 
-    def run(self, is_pinned: bool) -> Report:
+    def take_names(self) -> None:
+        """Registers, accounts and devices by their numbers, and what became of the devices."""
         opened = self._numbers("registers", "register.opened", "bundle.register_name")
         self.registers = {number: (fact.text("register"), fact.text("unit")) for number, fact in opened.items()}
+        holders = self._numbers("accounts", "account.opened", "bundle.account_name")
+        self.accounts = {number: fact.text("account") for number, fact in holders.items()}
         enrolled = self._numbers("devices", "device.enrolled", "bundle.device_name")
         self.devices = {number: _meter_of(fact) for number, fact in enrolled.items()}
         self._take_fleet()
         self._live()
-        claims, answer = self.bundle.plain["claims"], self.bundle.plain["answer"]
-        rack = self.bundle.named("rack.registered", "rack", answer["rack"])
-        request, serve, work = self._check_answer(claims, rack)
-        self._check_energy(claims, rack, request, work)
-        bill = self._check_bill(claims, serve)
-        ends, collected = self._check_pay(claims, bill)
-        self._check_sums(answer, request, work, bill, collected)
-        context = self._context()
-        self._check_unused()
-        return self._report(answer, request, ends, context, is_pinned)
 
     def _numbers(self, name: str, kind: str, code: str) -> dict[int, Fact]:
         """Facts by their dense number. Numbers are given in the log's order, one a fact of the kind."""
@@ -1015,6 +1169,8 @@ class _Check:
                 raise VerificationError("bundle.device_life", f"Fact {seq} is not of a device's life here.")
             self.bundle.used_facts.add(seq)
             meter.follow(fact, self.bundle.origin)
+            if fact.kind == "epoch.opened":
+                self.predecessors[fact.text("register")] = fact.text("predecessor")
 
     def _register(self, number: int, unit: str) -> str:
         """The name of a register that counts in ``unit``."""
@@ -1031,98 +1187,197 @@ class _Check:
     def _link(self, number: int, kind: str) -> Row:
         return self.bundle.row(number, "spans.linked", "link/1", link=kind)
 
-    def _check_answer(self, claims: dict[str, Any], rack: Fact) -> tuple[Row, Row, Row]:
-        """Request, accelerator time and energy: whole rows, side by side."""
-        request = self.bundle.row(claims["request"], "answers.served", "request/1", rack=rack.text("rack"))
-        serve, work = self._link(claims["serve"], "serve"), self._link(claims["work"], "work")
-        self._expect_register(serve["target"], "tokens", rack.text("token_register"))
-        self._expect_register(serve["source"], "ms", rack.text("calendar_register"))
-        self._expect_register(work["source"], "mJ", rack.text("energy_register"))
-        if (serve.fact.seq, serve.index) != (request.fact.seq + 2, request.index):
-            raise VerificationError("bundle.serve_span", "The time is not that of this request's own command and row.")
-        if _length(serve, "target") != request["tokens"] or _length(serve, "source") != request["time_ms"]:
-            raise VerificationError("bundle.serve_span", "Time or tokens are not those of the request.")
-        if not _length(work, "source"):
-            raise VerificationError("bundle.work_span", "The answer took no energy, so nothing leads back to a meter.")
-        if work.fact.seq != request.fact.seq + 1 or _span(work, "target") != _span(serve, "source"):
-            raise VerificationError("bundle.work_span", "The energy did not become the accelerator time of the answer.")
-        return request, serve, work
+    def _check_supply(
+        self, item: dict[str, Any], register: int, span: tuple[int, int], purpose: str
+    ) -> tuple[Issued, Row]:
+        """Title, what it was issued for, and the move that claimed it for a purpose."""
+        issued, name = self._check_issue(item, register, span), self._register(register, "Wh")
+        claim = self.bundle.row(
+            item["claim"], "titles.moved", "move/1", "bundle.claim_missing", right="attribute", state="claimed"
+        )
+        if claim.fact.text("purpose") != purpose or claim["state"] != STATES.index("claimed"):
+            raise VerificationError("bundle.claim_missing", f"The move does not claim {name} for this: {purpose}.")
+        if claim["register"] != register or not claim["start"] <= span[0] <= span[1] <= claim["stop"]:
+            raise VerificationError("bundle.claim_missing", f"The claim does not cover {span} of {name}.")
+        if claim.fact.seq <= issued.title.fact.seq:
+            raise VerificationError("bundle.claim_missing", f"The claim of {name} came before its title.")
+        if issued.title.fact.data.get("stored") is True and not item["stored"] and item["foreign"] is None:
+            raise VerificationError("bundle.origin", f"Nothing shows where {name} has its energy from.")
+        self.supplied.append((register, *span))
+        return issued, claim
 
-    def _check_energy(self, claims: dict[str, Any], rack: Fact, request: Row, work: Row) -> None:
-        """Energy back to whole Wh of the rack's meter, and those to the roofs."""
-        _, start, stop = _span(work, "source")
-        first, last = start // MJ_PER_WH, -(-stop // MJ_PER_WH)
-        meter = -1
-        for part in claims["convert"]:
-            row = self._link(part["row"], "convert")
-            meter = row["source"]
-            self._expect_register(meter, "Wh", rack.text("import_register"))
-            sides = zip(_span(row, "source")[1:], _span(row, "target")[1:], strict=True)
-            if row["target"] != work["source"] or any(mj != wh * MJ_PER_WH for wh, mj in sides):
-                raise VerificationError("bundle.conversion", "Wh and mJ do not stand at the same place of one scale.")
-            start = _next(part, row, "target", start, "bundle.conversion")
-        if start != stop:
-            raise VerificationError("bundle.conversion", "The conversions do not cover the answer's energy.")
-        hour = self._check_allocations(claims["allocate"], rack, request, (first, last))
-        self._check_meter(claims["meter"], meter, (first, last), hour)
-
-    def _check_allocations(
-        self, allocations: list[dict[str, Any]], rack: Fact, request: Row, import_wh: tuple[int, int]
-    ) -> tuple[int, int]:
-        """The roofs' Wh are the rack's, each once; returns the time that their titles span."""
-        links = [self._link(item["row"], "allocate") for item in allocations]
-        spans = [_identity(item, row, "target") for item, row in zip(allocations, links, strict=True)]
-        _refuse_twice([(row["source"], *span) for row, span in zip(links, spans, strict=True)])
-        start, stop = import_wh
-        hours = []
-        for item, row, span in zip(allocations, links, spans, strict=True):
-            self._expect_register(row["target"], "Wh", rack.text("import_register"))
-            start = _next(item, row, "target", start, "bundle.allocation_sum")
-            hours.append(self._check_roof(item, row["source"], span, rack, request))
-        if start != stop:
-            raise VerificationError("bundle.allocation_sum", "The roofs' Wh do not come to the answer's.")
-        return min(hour[0] for hour in hours), max(hour[1] for hour in hours)
-
-    def _check_roof(
-        self, item: dict[str, Any], register: int, span: tuple[int, int], rack: Fact, request: Row
-    ) -> tuple[int, int]:
-        """Title, claim and the signed readings that stand around the hour."""
+    def _check_issue(self, item: dict[str, Any], register: int, span: tuple[int, int]) -> Issued:
+        """A title over units, and the signed readings around its interval, or the registry that it came from."""
         name = self._register(register, "Wh")
         title = self.bundle.row(item["title"], "titles.issued", "title/1", "bundle.title_missing", right="attribute")
         if title["register"] != register or not title["start"] <= span[0] <= span[1] <= title["stop"]:
             raise VerificationError("bundle.title_span", f"The title does not cover {span} of {name}.")
-        claim = self.bundle.row(
-            item["claim"], "titles.moved", "move/1", "bundle.claim_missing", right="attribute", state="claimed"
-        )
-        if claim.fact.text("purpose") != f"consumption of {rack.text('rack')}" or claim["state"] != CLAIMED:
-            raise VerificationError("bundle.claim_missing", f"The move does not claim {name} for this rack.")
-        if claim["register"] != register or not claim["start"] <= span[0] <= span[1] <= claim["stop"]:
-            raise VerificationError("bundle.claim_missing", f"The claim does not cover {span} of {name}.")
-        hour = (title["interval_us"], title["interval_us"] + title.fact.count("interval_us"))
-        if not hour[0] <= request["arrived_us"] < hour[1] <= hour[0] + HOUR_US:
-            raise VerificationError("bundle.hour_mismatch", f"The energy of {name} is of another hour.")
-        before, after = self._around(item, register, hour)
         level = title.fact.text("assurance")
-        if _level(level) < max(before.assurance, after.assurance):
-            raise VerificationError("bundle.assurance", f"The title of {name} counts as better assured than it is.")
+        hour = (title["interval_us"], title["interval_us"] + title.fact.count("interval_us"))
+        issued = Issued(title, hour, _level(level))
+        device = self._check_foreign(item, issued, name) if item["foreign"] is not None else None
+        device = device or self._check_counted(item, issued, register)
         self.levels[name] = level
-        if not _fits((title["start"], title["stop"]), before, after, hour):
-            raise VerificationError("bundle.title_span", f"The title is not what the meter of {name} counted.")
-        self.estimated |= before.at_us != hour[0] or after.at_us != hour[1]
-        device = after.device.name
-        self.roofs[device] = self.roofs.get(device, 0) + span[1] - span[0]
-        return hour
+        if item["foreign"] is None and title.fact.data.get("stored") is True:
+            self._check_stored(item["stored"], issued, register, span)
+        elif item["stored"]:
+            raise VerificationError("bundle.origin", f"The title of {name} does not say that it left a storage.")
+        else:
+            self.roofs[device] = self.roofs.get(device, 0) + span[1] - span[0]
+        return issued
 
-    def _check_meter(
-        self, item: dict[str, Any], register: int, import_wh: tuple[int, int], hour: tuple[int, int]
+    def _check_counted(self, item: dict[str, Any], issued: Issued, register: int) -> str:
+        """That a meter counted a title's units in its interval; the device's name."""
+        before, after = self._around(item, register, issued.hour)
+        if issued.level < max(before.assurance, after.assurance):
+            name = self._register(register, "Wh")
+            raise VerificationError("bundle.assurance", f"The title of {name} counts as better assured than it is.")
+        self._check_between(issued.title, before, after, "bundle.title_span")
+        self.estimated |= before.at_us != issued.hour[0] or after.at_us != issued.hour[1]
+        return after.device.name
+
+    def _check_between(self, row: Row, before: Reading, after: Reading, code: str) -> None:
+        """That a row's units were counted between two readings."""
+        if not before.position_wh <= row["start"] < row["stop"] <= after.position_wh:
+            name = self._register(row["register"], "Wh")
+            raise VerificationError(code, f"The meter of {name} did not count these units then.")
+
+    def _check_foreign(self, item: dict[str, Any], issued: Issued, name: str) -> str:
+        """That another registry's certificate stands behind a title; the registry, which has no key here."""
+        row, title = self.bundle.row(item["foreign"], "certificates.imported", "foreign/1"), issued.title
+        spans = all(row[at] == title[at] for at in ("register", "start", "stop", "interval_us"))
+        if not spans or row["interval_stop_us"] != issued.hour[1] or not name.startswith(IMPORTED):
+            raise VerificationError("bundle.foreign", f"The title of {name} is not what the other registry said.")
+        if issued.level != _level(ASSURANCE[-1]) or item["before"] is not None or item["after"] is not None:
+            raise VerificationError("bundle.foreign", f"Nobody here saw a meter of {name}: it is declared.")
+        registry = f"registry {row.fact.text('registry')}"
+        self.keys[registry] = UNSIGNED
+        return registry
+
+    def _check_stored(self, pieces: list[dict[str, Any]], issued: Issued, register: int, span: tuple[int, int]) -> None:
+        """That charge, and certificates claimed for it, stand behind every unit that a storage gave."""
+        start, stop = span
+        if not pieces and issued.title.fact.text("technology") == BATTERY:
+            return  # without origin: such a title is withdrawn as it is issued, see `_CertificateCheck`
+        for piece in pieces:
+            row = self._link(piece["row"], "store")
+            if row["target"] != register:
+                raise VerificationError("bundle.stored_sum", "A link of storage leads to another register.")
+            start = _next(piece, row, "target", start, "bundle.stored_sum")
+            drawn = _identity(piece, row, "target", "bundle.stored_sum")
+            self._check_charge(piece, row, drawn, issued, self._storage(piece, row, issued))
+        if start != stop:
+            raise VerificationError("bundle.stored_sum", "What the storage took does not come to what it gave.")
+
+    def _storage(self, piece: dict[str, Any], row: Row, issued: Issued) -> Fact:
+        """The storage whose discharge record a title and a link are of."""
+        record = self.bundle.row(piece["discharge"], "storage.discharged", "discharge/1", "bundle.record")
+        storage = self.bundle.named("storage.registered", "storage", record.fact.text("storage"))
+        title, fact = issued.title, record.fact
+        alike = all(record[name] == title[name] for name in ("register", "start", "stop", "interval_us"))
+        if not alike or fact.count("interval_us") != title.fact.count("interval_us"):
+            raise VerificationError("bundle.record", "The title is not that of the discharge record.")
+        if record["assurance"] > issued.level or storage.text("zone") != title.fact.text("zone"):
+            raise VerificationError("bundle.origin", "The title says more than the discharge record.")
+        for register, side in ((row["source"], "charge_register"), (row["target"], "discharge_register")):
+            if storage.text(side) not in self._line(self._register(register, "Wh")):
+                raise VerificationError("bundle.register_name", f"Register {register} is not the storage's {side}.")
+        sums = [("drawn_wh", "quantity_in"), ("loss_wh", "loss")]
+        if row.fact.seq != fact.seq + 1 or any(fact.count(own) != row.fact.count(linked) for own, linked in sums):
+            raise VerificationError("bundle.loss", "The links are not what the discharge records call for.")
+        self._check_loss(piece, row, storage, issued.hour[0])
+        charge = self.bundle.row(piece["charge"], "storage.charged", "charge/1", "bundle.record")
+        first = record["charge"] - charge.index
+        if first < 0 or self.charges.setdefault(charge.fact.seq, first) != first:
+            raise VerificationError("bundle.record", "The discharge is of another charge record.")
+        return storage
+
+    def _line(self, name: str) -> list[str]:
+        """A register's name and those that it continues."""
+        line = [name]
+        while line[-1] in self.predecessors and len(line) <= len(self.predecessors):
+            line.append(self.predecessors[line[-1]])
+        return line
+
+    def _check_loss(self, piece: dict[str, Any], row: Row, storage: Fact, at_us: int) -> None:
+        """That what was lost behind a link is what the storage's stated efficiency makes of it, within one Wh."""
+        rate, given, lost = self._rate(storage.text("storage"), at_us), _length(row, "target"), 0
+        if piece["loss"] is not None:
+            loss = self._link(piece["loss"], "store")
+            self._expect_register(loss["target"], "Wh", storage.text("loss_register"))
+            behind = (row.fact.seq, row.index + 1, row["source"], row["source_stop"])
+            if (loss.fact.seq, loss.index, loss["source"], loss["source_start"]) != behind:
+                raise VerificationError("bundle.loss", "The loss does not stand right behind what was given.")
+            lost = _length(loss, "source")
+            if lost != _length(loss, "target") or lost < 0:
+                raise VerificationError("bundle.loss", "A loss has another quantity on each side.")
+        if abs(given * rate[1] - (given + lost) * rate[0]) >= rate[1]:
+            raise VerificationError("bundle.loss", "The loss is not what the stated efficiency makes of it.")
+        part = piece["stop"] - piece["start"]
+        before = self.storages.get(storage.text("storage"), (0, 0))
+        self.storages[storage.text("storage")] = before[0] + part, before[1] - (-part * lost // given)
+
+    def _rate(self, storage: str, at_us: int) -> tuple[int, int]:
+        """How many Wh are discharged of how many charged, as stated for an instant."""
+        facts = [fact for fact in self.bundle.facts.values() if fact.kind == "storage.efficiency"]
+        found = [
+            fact
+            for fact in facts
+            if fact.text("storage") == storage and _signed_count(fact, "start_us") <= at_us < fact.count("stop_us")
+        ]
+        if len(found) != 1:
+            raise VerificationError("bundle.fact_kind", f"{len(found)} efficiencies of {storage} hold here, not one.")
+        stated = self.bundle.fact(found[0].seq, "storage.efficiency")
+        num, den = stated.count("num"), stated.count("den")
+        if not 0 < num <= den:
+            raise VerificationError("bundle.loss", "No storage gives more than it was charged with.")
+        return num, den
+
+    def _check_charge(
+        self, piece: dict[str, Any], row: Row, drawn: tuple[int, int], issued: Issued, storage: Fact
     ) -> None:
-        """That the rack's own meter counted these Wh in the hour of the answer."""
-        before, after = self._around(item, register, hour)
-        if not before.position_wh <= import_wh[0] <= import_wh[1] <= after.position_wh:
-            raise VerificationError("bundle.meter_span", "The rack's meter did not count these Wh around the answer.")
+        """That a storage's meter counted the charge, and certificates of its interval were claimed for it."""
+        record, register, name = self.bundle.rows[piece["charge"]], row["source"], storage.text("storage")
+        hour = (record["interval_us"], record["interval_us"] + record.fact.count("interval_us"))
+        inside = record["start"] <= drawn[0] <= drawn[1] <= record["stop"]
+        if not inside or record["register"] != register or record.fact.text("storage") != name:
+            raise VerificationError("bundle.record", "The charge record is of other units.")
+        if hour[0] > issued.hour[0]:
+            raise VerificationError("bundle.hour_mismatch", "A storage gave what it was charged with later.")
+        before, after = self._around(piece, register, hour)
+        self._check_between(record, before, after, "bundle.meter_span")
+        if max(before.assurance, after.assurance) > record["assurance"] or record["assurance"] > issued.level:
+            raise VerificationError("bundle.assurance", "A charge counts as better assured than it is.")
+        start = drawn[0]
+        for item in piece["claims"]:
+            link = self._link(item["row"], "claim")
+            if link["target"] != register:
+                raise VerificationError("bundle.stored_sum", "Certificates were claimed for another charge.")
+            start = _next(item, link, "target", start, "bundle.stored_sum")
+            span = _identity(item, link, "target", "bundle.stored_sum")
+            origin, claim = self._check_supply(item, link["source"], span, f"charge of {name}")
+            self._check_origin(origin, issued, hour)
+            if self._account(claim["source"]) != storage.text("operator") or claim["source"] != claim["target"]:
+                raise VerificationError("bundle.claim_missing", f"The operator of {name} did not claim this.")
+        if start != drawn[1]:
+            raise VerificationError("bundle.stored_sum", "The certificates do not come to what was charged.")
+
+    def _check_origin(self, origin: Issued, issued: Issued, hour: tuple[int, int]) -> None:
+        if origin.hour != hour:
+            raise VerificationError("bundle.hour_mismatch", "A certificate is of another interval than the charge.")
+        if origin.properties != issued.properties or origin.level > issued.level:
+            raise VerificationError("bundle.origin", "A storage's title says otherwise than where it comes from.")
+
+    def _account(self, number: int) -> str:
+        """The name of an account."""
+        if number not in self.accounts:
+            raise VerificationError("bundle.account_name", f"Account {number} is not here.")
+        return self.accounts[number]
 
     def _around(self, item: dict[str, Any], register: int, hour: tuple[int, int]) -> tuple[Reading, Reading]:
         """The readings of a register at or before an hour's start and at or after its end, in the order of packets."""
+        if item["after"] is None:
+            raise _malformed("No reading stands behind an interval.")
         after = self._reading(item["after"], register)
         before = self._commissioned(after) if item["before"] is None else self._reading(item["before"], register)
         if not before.at_us <= hour[0] < hour[1] <= after.at_us:
@@ -1175,6 +1430,163 @@ class _Check:
         self.keys[packet.device] = key.key.hex()
         return packet, device
 
+    def _context(self) -> tuple[str, ...]:
+        """Facts told beside the proof: in the log, but not checked against anything else."""
+        told = []
+        for seq in self.bundle.plain["context"]:
+            if seq not in self.bundle.facts:
+                raise _malformed(f"There is no fact {seq}.")
+            self.bundle.used_facts.add(seq)
+            fact = self.bundle.facts[seq]
+            anchored = fact.kind == "checkpoint.anchored"
+            words = f": size {fact.text('size')}, root {fact.text('root')}" if anchored else ""
+            told.append(f"fact {seq}, {fact.kind}{words}")
+        return tuple(told)
+
+    def _roofs(self) -> tuple[tuple[str, int, str], ...]:
+        return tuple((device, wh, self.keys[device]) for device, wh in self.roofs.items())
+
+    def _storages(self) -> tuple[tuple[str, int, int], ...]:
+        return tuple((name, given, lost) for name, (given, lost) in self.storages.items())
+
+    def _counts(self) -> tuple[tuple[str, int], ...]:
+        return (
+            ("facts in the log", len(self.bundle.facts)),
+            ("rows in their segments", len(self.bundle.rows)),
+            ("meter signatures", len(self.packets)),
+        )
+
+    def _keys(self, is_pinned: bool) -> tuple[str, ...]:
+        pinned = "pinned by you" if is_pinned else "as the log names it: pin it with --log-key"
+        meters = [f"{_named(device)}: {key}" for device, key in sorted(self.keys.items())]
+        return (f"log {self.bundle.origin}: {self.bundle.log_key.hex()} ({pinned})", *meters)
+
+    def _shared(self) -> tuple[str, ...]:
+        return (
+            "The keys above are held by whom they name; the log's operator enrolled the meters' keys.",
+            f"The log showed everyone the same {self.bundle.size} facts: compare its checkpoint with one that is "
+            "anchored or cosigned.",
+        )
+
+    def _weaker(self) -> list[str]:
+        weaker = sorted(f"{name} ({level})" for name, level in self.levels.items() if level != ASSURANCE[0])
+        return [f"Not signed by the meter itself: {', '.join(weaker)}."] if weaker else []
+
+    def _estimates(self) -> list[str]:
+        return ["Even power between readings was assumed where none falls on the hour."] if self.estimated else []
+
+    def _check_unused(self) -> None:
+        """Nothing rides along unproved."""
+        rows = set(range(len(self.bundle.rows))) - self.bundle.used_rows
+        if rows or set(self.bundle.facts) - self.bundle.used_facts:
+            raise VerificationError("bundle.unused", "The bundle holds facts or rows that no claim leans on.")
+
+
+@dataclass
+class _AnswerCheck(_Check):
+    """The claims of an answer, in the order of the chain: back to the meters, ahead to the money."""
+
+    def run(self, is_pinned: bool) -> Report:
+        """Check all of it."""
+        self.take_names()
+        claims, answer = self.bundle.plain["claims"], self.bundle.plain["answer"]
+        rack = self.bundle.named("rack.registered", "rack", answer["rack"])
+        request, serve, work = self._check_answer(claims, rack)
+        self._check_energy(claims, rack, request, work)
+        bill = self._check_bill(claims, serve)
+        ends, collected = self._check_pay(claims, bill)
+        self._check_sums(answer, request, work, bill, collected)
+        context = self._context()
+        self._check_unused()
+        modelled = request.fact.data.get("modelled") is True
+        return Report(
+            rack=answer["rack"],
+            number=answer["number"],
+            tokens=answer["tokens"],
+            energy_mj=answer["energy_mj"],
+            billed_usdc_micro=answer["billed_usdc_micro"],
+            collected_usdc_micro=answer["collected_usdc_micro"],
+            roofs=self._roofs(),
+            storages=self._storages(),
+            ends=tuple(ends.items()),
+            counts=self._counts(),
+            keys=self._keys(is_pinned),
+            context=context,
+            assumptions=self._assumptions(modelled),
+        )
+
+    def _check_answer(self, claims: dict[str, Any], rack: Fact) -> tuple[Row, Row, Row]:
+        """Request, accelerator time and energy: whole rows, side by side."""
+        request = self.bundle.row(claims["request"], "answers.served", "request/1", rack=rack.text("rack"))
+        serve, work = self._link(claims["serve"], "serve"), self._link(claims["work"], "work")
+        self._expect_register(serve["target"], "tokens", rack.text("token_register"))
+        self._expect_register(serve["source"], "ms", rack.text("calendar_register"))
+        self._expect_register(work["source"], "mJ", rack.text("energy_register"))
+        if (serve.fact.seq, serve.index) != (request.fact.seq + 2, request.index):
+            raise VerificationError("bundle.serve_span", "The time is not that of this request's own command and row.")
+        if _length(serve, "target") != request["tokens"] or _length(serve, "source") != request["time_ms"]:
+            raise VerificationError("bundle.serve_span", "Time or tokens are not those of the request.")
+        if not _length(work, "source"):
+            raise VerificationError("bundle.work_span", "The answer took no energy, so nothing leads back to a meter.")
+        if work.fact.seq != request.fact.seq + 1 or _span(work, "target") != _span(serve, "source"):
+            raise VerificationError("bundle.work_span", "The energy did not become the accelerator time of the answer.")
+        return request, serve, work
+
+    def _check_energy(self, claims: dict[str, Any], rack: Fact, request: Row, work: Row) -> None:
+        """Energy back to whole Wh of the rack's meter, and those to the roofs."""
+        _, start, stop = _span(work, "source")
+        first, last = start // MJ_PER_WH, -(-stop // MJ_PER_WH)
+        meter = -1
+        for part in claims["convert"]:
+            row = self._link(part["row"], "convert")
+            meter = row["source"]
+            self._expect_register(meter, "Wh", rack.text("import_register"))
+            sides = zip(_span(row, "source")[1:], _span(row, "target")[1:], strict=True)
+            if row["target"] != work["source"] or any(mj != wh * MJ_PER_WH for wh, mj in sides):
+                raise VerificationError("bundle.conversion", "Wh and mJ do not stand at the same place of one scale.")
+            start = _next(part, row, "target", start, "bundle.conversion")
+        if start != stop:
+            raise VerificationError("bundle.conversion", "The conversions do not cover the answer's energy.")
+        hour = self._check_allocations(claims["allocate"], rack, request, (first, last))
+        self._check_meter(claims["meter"], meter, (first, last), hour)
+
+    def _check_allocations(
+        self, allocations: list[dict[str, Any]], rack: Fact, request: Row, import_wh: tuple[int, int]
+    ) -> tuple[int, int]:
+        """The roofs' Wh are the rack's, each once; returns the time that their titles span."""
+        links = [self._link(item["row"], "allocate") for item in allocations]
+        spans = [_identity(item, row, "target") for item, row in zip(allocations, links, strict=True)]
+        _refuse_twice([(row["source"], *span) for row, span in zip(links, spans, strict=True)])
+        start, stop = import_wh
+        hours = []
+        for item, row, span in zip(allocations, links, spans, strict=True):
+            self._expect_register(row["target"], "Wh", rack.text("import_register"))
+            start = _next(item, row, "target", start, "bundle.allocation_sum")
+            hours.append(self._check_roof(item, row["source"], span, rack, request))
+        if start != stop:
+            raise VerificationError("bundle.allocation_sum", "The roofs' Wh do not come to the answer's.")
+        _refuse_twice(self.supplied)
+        return min(hour[0] for hour in hours), max(hour[1] for hour in hours)
+
+    def _check_roof(
+        self, item: dict[str, Any], register: int, span: tuple[int, int], rack: Fact, request: Row
+    ) -> tuple[int, int]:
+        """Title, claim and readings of a part of the answer's energy, in the answer's own interval; which that is."""
+        issued, _ = self._check_supply(item, register, span, f"consumption of {rack.text('rack')}")
+        hour = issued.hour
+        if not hour[0] <= request["arrived_us"] < hour[1] <= hour[0] + HOUR_US:
+            name = self._register(register, "Wh")
+            raise VerificationError("bundle.hour_mismatch", f"The energy of {name} is of another hour.")
+        return hour
+
+    def _check_meter(
+        self, item: dict[str, Any], register: int, import_wh: tuple[int, int], hour: tuple[int, int]
+    ) -> None:
+        """That the rack's own meter counted these Wh in the hour of the answer."""
+        before, after = self._around(item, register, hour)
+        if not before.position_wh <= import_wh[0] <= import_wh[1] <= after.position_wh:
+            raise VerificationError("bundle.meter_span", "The rack's meter did not count these Wh around the answer.")
+
     def _check_bill(self, claims: dict[str, Any], serve: Row) -> Row | None:
         """Tokens to dollars at the price of the offer, cut at floors of cumulative tokens."""
         if claims["bill"] is None:
@@ -1218,65 +1630,239 @@ class _Check:
             if answer[name] != value:
                 raise VerificationError("bundle.answer_sum", f"The rows come to {name} {value}, not {answer[name]}.")
 
-    def _context(self) -> tuple[str, ...]:
-        """Facts told beside the proof: in the log, but not checked against anything else."""
-        told = []
-        for seq in self.bundle.plain["context"]:
-            if seq not in self.bundle.facts:
-                raise _malformed(f"There is no fact {seq}.")
-            self.bundle.used_facts.add(seq)
-            fact = self.bundle.facts[seq]
-            anchored = fact.kind == "checkpoint.anchored"
-            words = f": size {fact.text('size')}, root {fact.text('root')}" if anchored else ""
-            told.append(f"fact {seq}, {fact.kind}{words}")
-        return tuple(told)
-
-    def _check_unused(self) -> None:
-        """Nothing rides along unproved."""
-        rows = set(range(len(self.bundle.rows))) - self.bundle.used_rows
-        if rows or set(self.bundle.facts) - self.bundle.used_facts:
-            raise VerificationError("bundle.unused", "The bundle holds facts or rows that no claim leans on.")
-
-    def _report(
-        self, answer: dict[str, Any], request: Row, ends: dict[str, int], context: tuple[str, ...], is_pinned: bool
-    ) -> Report:
-        counts = {
-            "facts in the log": len(self.bundle.facts),
-            "rows in their segments": len(self.bundle.rows),
-            "meter signatures": len(self.packets),
-        }
-        pinned = "pinned by you" if is_pinned else "as the log names it: pin it with --log-key"
-        meters = [f"meter {device}: {key}" for device, key in sorted(self.keys.items())]
-        return Report(
-            rack=answer["rack"],
-            number=answer["number"],
-            tokens=answer["tokens"],
-            energy_mj=answer["energy_mj"],
-            billed_usdc_micro=answer["billed_usdc_micro"],
-            collected_usdc_micro=answer["collected_usdc_micro"],
-            roofs=tuple((device, wh, self.keys[device]) for device, wh in self.roofs.items()),
-            ends=tuple(ends.items()),
-            counts=tuple(counts.items()),
-            keys=(f"log {self.bundle.origin}: {self.bundle.log_key.hex()} ({pinned})", *meters),
-            context=context,
-            assumptions=self._assumptions(request),
-        )
-
-    def _assumptions(self, request: Row) -> tuple[str, ...]:
-        modelled = request.fact.data.get("modelled") is True
-        weaker = sorted(f"{name} ({level})" for name, level in self.levels.items() if level != ASSURANCE[0])
+    def _assumptions(self, modelled: bool) -> tuple[str, ...]:
         return (
-            "The keys above are held by whom they name; the log's operator enrolled the meters' keys.",
-            f"The log showed everyone the same {self.bundle.size} facts: compare its checkpoint with one that is "
-            "anchored or cosigned.",
+            *self._shared(),
             "Nobody else claimed these Wh elsewhere in the log, and each meter has one register: an audit of the whole "
             "journal shows that, one bundle cannot.",
             "Energy reached the rack by contract, hour by hour, over the grid; this proves statements, not electrons.",
             "The hour's energy is shared over its answers by tokens, after idle; whole Wh at an edge are shared with a "
             "neighbour.",
-            *([f"Not signed by the meter itself: {', '.join(weaker)}."] if weaker else []),
+            *self._weaker(),
             *(["The rack, its time and its energy are modelled."] if modelled else []),
-            *(["Even power between readings was assumed where none falls on the hour."] if self.estimated else []),
+            *self._estimates(),
+        )
+
+
+def _named(device: str) -> str:
+    return device if device.startswith("registry ") else f"meter {device}"
+
+
+def _burned(back: Fact) -> str:
+    """What brought units back from a chain, in words."""
+    if back.text("cause") == "lapsed":
+        return "- nobody minted them on chain in time"
+    badge = back.text("badge")
+    return f"- {back.text('cause')} on chain, burn {back.text('number')}" + (
+        f", badge {badge}" if badge != "-1" else ""
+    )
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Units of the certificate that have one holder and one state; ``chain`` is their id while they are lifted."""
+
+    start: int
+    stop: int
+    holder: int
+    state: str
+    chain: bytes = b""
+
+
+@dataclass
+class _CertificateCheck(_Check):
+    """The claims of a certificate: why it was issued, and every move of its units since."""
+
+    events: list[tuple[int, str]] = field(default_factory=list)
+    lifted: bool = False
+
+    def run(self, is_pinned: bool) -> CertificateReport:
+        """Check all of it."""
+        self.take_names()
+        claims, named = self.bundle.plain["claims"], self.bundle.plain["certificate"]
+        register, span = self._number(named["register"]), (named["start"], named["stop"])
+        if span[0] >= span[1]:
+            raise _malformed("A certificate has units.")
+        issued = self._check_issue(claims, register, span)
+        _refuse_twice(self.supplied)
+        pieces = self._check_moves(claims["moves"], issued, register, span)
+        self._check_bare(claims, issued, pieces)
+        context = self._context()
+        self._check_unused()
+        return CertificateReport(
+            register=named["register"],
+            start=span[0],
+            stop=span[1],
+            issued=self._issued(issued, span),
+            events=tuple(self.events),
+            states=tuple((one.start, one.stop, one.state, self._account(one.holder)) for one in pieces),
+            roofs=self._roofs(),
+            storages=self._storages(),
+            counts=self._counts(),
+            keys=self._keys(is_pinned),
+            context=context,
+            assumptions=self._assumptions(),
+        )
+
+    def _number(self, name: str) -> int:
+        for number, known in self.registers.items():
+            if known == (name, "Wh"):
+                return number
+        raise VerificationError("bundle.register_name", f"{name} is not here as a register of Wh.")
+
+    def _issued(self, issued: Issued, span: tuple[int, int]) -> str:
+        """What was issued, in words."""
+        fact = issued.title.fact
+        valid_us, support = fact.optional_count("valid_us"), fact.optional_text("support")
+        return (
+            f"{span[1] - span[0]:,} Wh of {fact.text('technology')} in {fact.text('zone')}, "
+            f"{_utc(issued.hour[0])} to {_utc(issued.hour[1])}, {fact.text('assurance')}, "
+            f"{fact.optional_count('carbon_mg_per_kwh'):,} mg CO2e per kWh"
+            + (", from a storage" if fact.data.get("stored") is True else "")
+            + (f", support: {support}" if support else "")
+            + (f", valid until {_utc(issued.hour[1] + valid_us)}" if valid_us else "")
+            + "."
+        )
+
+    def _check_bare(self, claims: dict[str, Any], issued: Issued, pieces: list[Piece]) -> None:
+        """What a storage gave without an origin is worth nothing: it was withdrawn."""
+        bare = issued.title.fact.data.get("stored") is True and not claims["stored"] and claims["foreign"] is None
+        if bare and any(piece.state != "withdrawn" for piece in pieces):
+            raise VerificationError("bundle.origin", "A storage's certificate has no origin, and was not withdrawn.")
+
+    def _check_moves(
+        self, moves: list[dict[str, Any]], issued: Issued, register: int, span: tuple[int, int]
+    ) -> list[Piece]:
+        """Live through every move, in the order of the log; what the units are in the end."""
+        title = issued.title
+        pieces, last = [Piece(*span, title["holder"], STATES[0])], (title.fact.seq, -1)
+        self.events.append((title.fact.at_us, f"issued to {self._account(title['holder'])}"))
+        for item in moves:
+            row = self.bundle.row(item["row"], "titles.moved", "move/1", "bundle.move_row", right="attribute")
+            if (row.fact.seq, row.index) <= last or row.fact.seq == title.fact.seq:
+                raise VerificationError("bundle.move_order", "The moves do not stand in the log's order, each once.")
+            last = (row.fact.seq, row.index)
+            touched = (max(row["start"], span[0]), min(row["stop"], span[1]))
+            if row["register"] != register or touched != (item["start"], item["stop"]) or touched[0] >= touched[1]:
+                raise VerificationError("bundle.move_span", "A move does not touch the units that are said.")
+            pieces = self._moved(pieces, item, row, issued)
+        return pieces
+
+    def _moved(self, pieces: list[Piece], item: dict[str, Any], row: Row, issued: Issued) -> list[Piece]:
+        """The pieces behind a move, which must find them as the moves before left them."""
+        state = row.fact.text("state")
+        if row["state"] >= len(STATES) or STATES[row["state"]] != state:
+            raise VerificationError("bundle.move_row", "A move's row and its fact say another state.")
+        after: list[Piece] = []
+        touched: list[Piece] = []
+        for piece in pieces:
+            start, stop = max(piece.start, item["start"]), min(piece.stop, item["stop"])
+            if start >= stop:
+                after.append(piece)
+                continue
+            if piece.holder != row["source"]:
+                raise VerificationError("bundle.move_holder", "A move comes from somebody who did not hold the units.")
+            if state not in CHANGES[piece.state]:
+                raise VerificationError("bundle.move_state", f"What is {piece.state} cannot become {state}.")
+            touched.append(piece)
+            cuts = [(piece.start, start), (stop, piece.stop)]
+            after += [Piece(low, high, piece.holder, piece.state, piece.chain) for low, high in cuts if low < high]
+            after.append(Piece(start, stop, row["target"], state, self._chain(item, row, issued, piece)))
+        self._check_links(item, row, issued)
+        self.events.append((row.fact.at_us, self._told(item, row, touched[0].state)))
+        return sorted(after, key=lambda piece: piece.start)
+
+    def _chain(self, item: dict[str, Any], row: Row, issued: Issued, piece: Piece) -> bytes:
+        """The id that units have on chain behind a move: what lifts them names it, what brings them back as well."""
+        if (row.fact.text("state") == "lifted") != (item["lift"] is not None) or (
+            (piece.state == "lifted") != (item["back"] is not None)
+        ):
+            raise VerificationError("bundle.lift", "Units are lifted to a chain, and come back, by facts that say so.")
+        if item["back"] is not None:
+            self._check_back(item["back"], row, piece.chain)
+        return self._check_lift(item, row, issued) if item["lift"] is not None else b""
+
+    def _check_lift(self, item: dict[str, Any], row: Row, issued: Issued) -> bytes:
+        lift = self.bundle.row(item["lift"], "titles.lifted", "lift/1", "bundle.lift")
+        inside = lift["start"] <= item["start"] < item["stop"] <= lift["stop"]
+        if lift.fact.seq != row.fact.seq - 1 or lift["register"] != row["register"] or not inside:
+            raise VerificationError("bundle.lift", "The batch did not lift these units.")
+        name, stored = self._register(row["register"], "Wh"), issued.title.fact.data.get("stored") is True
+        counting = [meter.commissioned_us for meter in self.devices.values() if name in meter.registers]
+        chain = _chain_id(issued, 0 if stored or not counting else counting[0])
+        if lift.fact.hash("certificate") != chain:
+            raise VerificationError("bundle.chain_id", "The id on chain is not that of what was issued.")
+        self.lifted = True
+        return chain
+
+    def _check_back(self, seq: int, row: Row, chain: bytes) -> None:
+        fact = self.bundle.fact(seq, "titles.returned")
+        if seq != row.fact.seq - 1 or BACK.get(fact.text("cause")) != row.fact.text("state"):
+            raise VerificationError("bundle.lift", "The units did not come back from the chain in this way.")
+        if fact.hash("certificate") != chain:
+            raise VerificationError("bundle.chain_id", "Another id came back from the chain than was lifted.")
+
+    def _check_links(self, item: dict[str, Any], row: Row, issued: Issued) -> None:
+        """That links say for what units were claimed; older claims, and those made on chain, have none."""
+        claimed = row.fact.text("state") == "claimed" and item["back"] is None
+        if not claimed or (row.fact.version == TWO[0] and not item["links"]):
+            if item["links"]:
+                raise VerificationError("bundle.claim_missing", "Links stand beside a move that claims nothing.")
+            return
+        start = item["start"]
+        for part in item["links"]:
+            link = self._link(part["row"], "claim")
+            if link["source"] != row["register"] or link.fact.at_us != row.fact.at_us:
+                raise VerificationError("bundle.claim_missing", "A link is of another claim.")
+            start = _next(part, link, "source", start, "bundle.claim_missing")
+            _identity(part, link, "source", "bundle.claim_missing")
+            began_us, ended_us = link.fact.count("start_us"), link.fact.count("stop_us")
+            if not (began_us < issued.hour[1] and issued.hour[0] < ended_us):
+                raise VerificationError("bundle.hour_mismatch", "The claim is for another time.")
+            self._register(link["target"], "Wh")
+        if start != item["stop"]:
+            raise VerificationError("bundle.claim_missing", "The links do not cover what was claimed.")
+
+    def _told(self, item: dict[str, Any], row: Row, before: str) -> str:
+        """A move in words."""
+        fact, energy = row.fact, f"{item['stop'] - item['start']:,} Wh"
+        source, target, state = self._account(row["source"]), self._account(row["target"]), fact.text("state")
+        moved = f"from {source} to {target}" if source != target else f"by {source}"
+        kept = state == before == STATES[0] and source == target
+        said = [f"{energy} {'kept' if kept else HELD[before] if state == STATES[0] else state} {moved}"]
+        said += [f"for {fact.text('beneficiary')}"] if fact.text("beneficiary") else []
+        said += [f"({fact.text('purpose')})"] if fact.text("purpose") else []
+        said += [f'"{fact.optional_text("statement")}"'] if fact.optional_text("statement") else []
+        for part in item["links"]:
+            link = self._link(part["row"], "claim")
+            start, stop = _identity(part, link, "source")
+            said.append(f"- for {self._register(link['target'], 'Wh')} [{start}, {stop})")
+        if item["lift"] is not None:
+            lift = self.bundle.rows[item["lift"]]
+            said.append(f"- as id {lift.fact.text('certificate')}, to 0x{lift.blob.hex()}")
+        if item["back"] is not None:
+            said.append(_burned(self.bundle.facts[item["back"]]))
+        return " ".join(said)
+
+    def _assumptions(self) -> tuple[str, ...]:
+        chain = (
+            "On chain all units of an id are alike: which of them came back follows from the order of all that was "
+            "lifted and burned, as an audit checks it."
+        )
+        stored = (
+            "Which charge a discharge rests on follows, first in, first out, from all of its records, as does its "
+            "loss to the last Wh: an audit shows that; here both are linked, and the loss fits what was stated."
+        )
+        return (
+            *self._shared(),
+            "No other move touched these units, neither since the last one shown nor between two that fit together, no "
+            "other claim leans on them, and each meter has one register: an audit of the whole journal shows that, one "
+            "bundle cannot. What came after the checkpoint is not here.",
+            "Energy goes by contract over the grid; this proves statements, not electrons.",
+            *([stored] if self.storages else []),
+            *([chain] if self.lifted else []),
+            *self._weaker(),
+            *self._estimates(),
         )
 
 
@@ -1374,23 +1960,47 @@ def _in_order(before: Packet, after: Packet) -> bool:
     return before.sequence < after.sequence and (chained or after.sequence > before.sequence + 1)
 
 
-def _fits(title: tuple[int, int], before: Reading, after: Reading, hour: tuple[int, int]) -> bool:
-    """Whether a title is the positions at both ends of its interval, as far as readings fall on them."""
-    start_fits = title[0] == before.position_wh if before.at_us == hour[0] else title[0] >= before.position_wh
-    stop_fits = title[1] == after.position_wh if after.at_us == hour[1] else title[1] <= after.position_wh
-    return start_fits and stop_fits
+def _chain_id(issued: Issued, commissioned_us: int) -> bytes:
+    """The id of a certificate on chain: keccak256 over the ABI words of all that moves its price (docs/lifting.md)."""
+    fact, start_us = issued.title.fact, issued.hour[0]
+    try:
+        words: list[int | bytes] = [
+            fact.text("zone").encode(),
+            start_us // SECOND_US,
+            (issued.hour[1] - start_us) // SECOND_US,
+            fact.text("technology").encode(),
+            issued.level,
+            _month(commissioned_us),
+            fact.optional_count("carbon_mg_per_kwh"),
+            fact.optional_text("support").encode(),
+            int(fact.data.get("stored") is True),
+        ]
+        return _keccak(b"".join(_word(one) for one in words))
+    except OverflowError:
+        raise VerificationError("bundle.chain_id", "What was issued has no id on chain.") from None
+
+
+def _month(at_us: int) -> int:
+    """yyyymm; 0 for 0."""
+    at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_us)
+    return at.year * 100 + at.month if at_us else 0
+
+
+def _word(value: int | bytes) -> bytes:
+    """A number right in its 32 bytes, a text left."""
+    return value.ljust(32, b"\0")[:32] if isinstance(value, bytes) else value.to_bytes(32, "big")
 
 
 def main(arguments: list[str]) -> int:
     """Check a file and print the report; 0 where it holds, 5 where it does not, 2 where it is no bundle."""
-    parser = argparse.ArgumentParser(description="Checks the proof bundle of one AI answer, offline.")
+    parser = argparse.ArgumentParser(description="Checks the proof bundle of an answer or a certificate, offline.")
     parser.add_argument("bundle", type=argparse.FileType("rb"), help="the bundle, or - for standard input")
     parser.add_argument("--log-key", type=bytes.fromhex, help="public key the log must have, in hex")
     options = parser.parse_args(arguments)
     with options.bundle as file:
         raw = file.read(BYTES_MAX + 1)
     try:
-        lines, code = verify(raw, options.log_key).lines(), 0
+        lines, code = verify_any(raw, options.log_key).lines(), 0
     except VerificationError as error:
         lines, code = [f"REFUSED {error.code}: {error.message}"], 2 if error.code in MALFORMED else 5
     sys.stdout.write("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""Prove: trace an answer or a reading through the books, write the bundle that proves it, check one offline."""
+"""Prove: trace an answer or a reading through the books, write the bundle of an answer or a certificate, check one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from penstock.journal.tree import Proof
 from penstock.journal.words import LinkKind
 from penstock.span import Span
 from penstock.trace import verify
-from penstock.trace.bundle import build_bundle
+from penstock.trace.bundle import build_bundle, build_certificate_bundle
 from penstock.trace.lineage import Node, answer_span, back, forward, notes_of
 from penstock.usecases.workspace import FactRow, Workspace
 from penstock.usecases.world import World
@@ -108,9 +108,21 @@ def widest_answers(workspace: Workspace, rack: str, within: int = 4_000) -> list
 
 
 def write_bundle(workspace: Workspace, rack: str, number: int, file: Path) -> int:
-    """Write the proof bundle of an answer; its size [bytes]. The file appears whole or not at all."""
+    """Write the proof bundle of an answer; its size [bytes]. The file appears whole or not at all.
+
+    Raises as `build_bundle`.
+    """
     record = JournalRecord(workspace)
-    raw = workspace.read(lambda world: build_bundle(record, world.books, rack, number))
+    return _write(workspace.read(lambda world: build_bundle(record, world.books, rack, number)), file)
+
+
+def write_certificate_bundle(workspace: Workspace, register: str, span: Span, file: Path) -> int:
+    """Write the proof bundle of a certificate, as `write_bundle`. Raises as `build_certificate_bundle`."""
+    record = JournalRecord(workspace)
+    return _write(workspace.read(lambda world: build_certificate_bundle(record, world.books, register, span)), file)
+
+
+def _write(raw: bytes, file: Path) -> int:
     draft = file.with_name(file.name + ".new")
     draft.write_bytes(raw)
     draft.replace(file)
@@ -128,9 +140,22 @@ def verify_bundle_file(file: Path, log_key: str = "") -> dict[str, Any]:
     except ValueError:
         raise Invalid("bundle.log_key_form", "A log key is 64 hex digits.") from None
     try:
-        report = verify.verify(file.read_bytes(), pinned)
+        report = verify.verify_any(file.read_bytes(), pinned)
     except verify.VerificationError as error:
         raise Unverified(error.code, error.message, hint="Do not rely on this bundle.", file=file.name) from None
+    subject = _answer(report) if isinstance(report, verify.Report) else _certificate(report)
+    return {
+        **subject,
+        "roofs": len(report.roofs),
+        "storages": [{"storage": name, "given_wh": given, "lost_wh": lost} for name, given, lost in report.storages],
+        "checked": dict(report.counts),
+        "keys": list(report.keys),
+        "assumptions": list(report.assumptions),
+        "text": report.lines(),
+    }
+
+
+def _answer(report: verify.Report) -> dict[str, Any]:
     return {
         "answer": report.number,
         "rack": report.rack,
@@ -138,9 +163,16 @@ def verify_bundle_file(file: Path, log_key: str = "") -> dict[str, Any]:
         "energy_mj": report.energy_mj,
         "billed_usdc_micro": report.billed_usdc_micro,
         "collected_usdc_micro": report.collected_usdc_micro,
-        "roofs": len(report.roofs),
-        "checked": dict(report.counts),
-        "keys": list(report.keys),
-        "assumptions": list(report.assumptions),
-        "text": report.lines(),
+    }
+
+
+def _certificate(report: verify.CertificateReport) -> dict[str, Any]:
+    names = ("start", "stop", "state", "holder")
+    return {
+        "certificate": report.register,
+        "start": report.start,
+        "stop": report.stop,
+        "issued": report.issued,
+        "states": [dict(zip(names, state, strict=True)) for state in report.states],
+        "events": [{"at_us": at_us, "what": told} for at_us, told in report.events],
     }
