@@ -33,7 +33,7 @@ def batch(
 
 def lifted(vault: Vault, seq: int, certificate: bytes, *spans: tuple[int, int, int]) -> None:
     fact, segment = batch(certificate, *spans)
-    vault.lift(fact, seq, segment.columns, np.arange(len(spans), dtype=np.int32))
+    vault.lift(fact, seq, segment.columns, np.arange(len(spans), dtype=np.int32), at_us=seq)
     vault.settle(segment.columns, TitleState.LIFTED)
 
 
@@ -110,20 +110,32 @@ def test_a_batch_lapses_once() -> None:
 def test_a_malformed_batch(spans: list[tuple[int, int, int]], quantity: int, code: str) -> None:
     fact, segment = batch(b"one", *spans, quantity=quantity)
     with pytest.raises(PenstockError) as refused:
-        Vault().lift(fact, 1, segment.columns, np.zeros(len(spans), dtype=np.int32))
+        Vault().lift(fact, 1, segment.columns, np.zeros(len(spans), dtype=np.int32), 1)
     assert refused.value.code == code
+
+
+def test_the_same_batch_leaves_once_at_an_instant() -> None:
+    """The chain tells batches apart by what their facts say: the second could never be minted, nor lapse."""
+    vault = Vault()
+    lifted(vault, 3, b"one", (0, 0, 10))
+    came_back(vault, burn(b"one", 10, 0))
+    fact, segment = batch(b"one", (0, 0, 10))
+    with pytest.raises(PenstockError) as refused:
+        vault.check_lift(fact, segment.columns, 3)
+    assert refused.value.code == "vault.same_batch"
+    lifted(vault, 4, b"one", (0, 0, 10))
 
 
 def test_only_the_move_that_is_due() -> None:
     vault = Vault()
     fact, segment = batch(b"one", (0, 0, 10))
-    vault.lift(fact, 1, segment.columns, np.zeros(1, dtype=np.int32))
+    vault.lift(fact, 1, segment.columns, np.zeros(1, dtype=np.int32), 1)
     for moves, state in ((batch(b"", (0, 0, 9))[1], TitleState.LIFTED), (segment, TitleState.RETIRED)):
         with pytest.raises(PenstockError) as refused:
             vault.settle(moves.columns, state)
         assert refused.value.code == "vault.other_move"
     with pytest.raises(PenstockError) as unmoved:
-        vault.lift(*(fact, 2, segment.columns, np.zeros(1, dtype=np.int32)))
+        vault.lift(*(fact, 2, segment.columns, np.zeros(1, dtype=np.int32), 2))
     assert unmoved.value.code == "vault.unmoved"
     vault.settle(batch(b"", (0, 4, 10), (0, 0, 4))[1].columns, TitleState.LIFTED)
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import hypothesis.strategies as st
 import numpy as np
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from acts import PICK, Acting, act
+from hypothesis.stateful import invariant
 from lifting import BatchTuple, Row
 from registry_scene import ACCOUNTS, ZONE, Scene
 from reorg_chain import Chain, Contract, minted_rows
@@ -51,7 +52,7 @@ class Template:
         return Scene(into)
 
 
-class ChainRules(RuleBasedStateMachine):
+class ChainRules(Acting):
     """A registry that counts and certifies, and a chain."""
 
     def __init__(self) -> None:
@@ -86,7 +87,7 @@ class ChainRules(RuleBasedStateMachine):
     def ask(self, decide: Any) -> str:
         return self.scene.ask(decide)
 
-    def act(self, decide: Any, expected: Units | None, name: str = "") -> str:
+    def expects(self, decide: Any, expected: Units | None, name: str = "") -> str:
         """An act changes exactly these units - or, None, is refused."""
         before = dict(self.scene.model.of())
         code = self.ask(decide)
@@ -161,19 +162,19 @@ class ChainRules(RuleBasedStateMachine):
 
     # Time goes on here, and what was counted is certified.
 
-    @rule(quarters=st.integers(1, 4), roof=st.integers(0, 20), turbine=st.integers(0, 9), home=st.integers(0, 15))
+    @act(quarters=st.integers(1, 4), roof=st.integers(0, 20), turbine=st.integers(0, 9), home=st.integers(0, 15))
     def count(self, quarters: int, roof: int, turbine: int, home: int) -> None:
         self.scene.meter(quarters, roof=roof, turbine=turbine, home=home)
         self.ask(lambda world: certify(world, self.scene.readings, ZONE, Terms(QUARTER_HOUR_US)))
 
-    @rule(length_us=LENGTHS, valid=st.integers(0, 3))
+    @act(length_us=LENGTHS, valid=st.integers(0, 3))
     def issue(self, length_us: int, valid: int) -> None:
         terms = Terms(length_us, valid_us=valid * HOUR_US)
         self.ask(lambda world: certify(world, self.scene.readings, ZONE, terms))
 
     # Certificates leave.
 
-    @rule(data=st.data(), to=HOLDER, seconds=st.sampled_from([36_000, 3_600, 900, 300, 0]))
+    @act(data=PICK, to=HOLDER, seconds=st.sampled_from([36_000, 3_600, 900, 300, 0]))
     def lift(self, data: st.DataObject, to: str, seconds: int) -> None:
         account, asked = self.drawn_asked(data, "held")
         deadline_s = self.at_us // SECOND_US + seconds
@@ -184,7 +185,9 @@ class ChainRules(RuleBasedStateMachine):
         places = self.chosen(account, asked) if asks.deadline_s * SECOND_US > at_us else None
         chain = self.number(ON_CHAIN)
         expected: Units | None = None if places is None else dict.fromkeys(places, ("lifted", chain))
-        self.act(lambda world: lift(world, select(world, account, asked, at_us=at_us), asks, at_us), expected, "lift")
+        self.expects(
+            lambda world: lift(world, select(world, account, asked, at_us=at_us), asks, at_us), expected, "lift"
+        )
 
     def batches(self) -> list[int]:
         return list(self.scene.model.lifts)
@@ -194,31 +197,28 @@ class ChainRules(RuleBasedStateMachine):
         assert isinstance(row.recorded.fact, TitlesLifted)
         return batch_words(row.recorded.fact, row.recorded.at_us)
 
-    @rule()
+    @act()
     def anchor(self) -> None:
         size = self.scene.workspace.store.size()
         root = self.scene.workspace.tree().root(size)
         self.anchored.append(size)
         self.chain.send(lambda contract, _: contract.twin.roots.__setitem__(size, root))
 
-    @precondition(lambda self: self.batches() and self.anchored)
-    @rule(data=st.data())
+    @act(lambda self: self.batches() and self.anchored, data=PICK)
     def open(self, data: st.DataObject) -> None:
         number, size = data.draw(st.sampled_from(self.batches())), data.draw(st.sampled_from(self.anchored))
         batch = self.batch(number)
         proof = list(self.scene.workspace.tree().inclusion_proof(number, size)) if number < size else []
         self.chain.send(lambda contract, at_s: contract.twin.open(at_s, batch, number, size, proof))
 
-    @precondition(lambda self: self.batches())
-    @rule(data=st.data(), forged=st.sampled_from([False, False, False, True]))
+    @act(lambda self: self.batches(), data=PICK, forged=st.sampled_from([False, False, False, True]))
     def mint(self, data: st.DataObject, forged: bool) -> None:
         number = data.draw(st.sampled_from(self.batches()))
         batch = self.batch(number)
         told = data.draw(st.sampled_from(list(proofs(self.scene.workspace, number))))
         self.send_row(batch, told["index"], told["row"], told["proof"], forged)
 
-    @precondition(lambda self: self.batches())
-    @rule(blocks=st.integers(0, 4))
+    @act(lambda self: self.batches(), blocks=st.integers(0, 4))
     def send_all(self, blocks: int) -> None:
         """What the operator's desk does: anchor, open every batch, mint every row."""
         self.anchor()
@@ -246,12 +246,12 @@ class ChainRules(RuleBasedStateMachine):
         (certificate, holder), amount = data.draw(st.sampled_from(there))
         return certificate, holder, data.draw(st.sampled_from([amount, max(amount // 2, 1), 1, amount + 1]))
 
-    @rule(data=st.data(), to=HOLDER)
+    @act(data=PICK, to=HOLDER)
     def pass_on(self, data: st.DataObject, to: str) -> None:
         certificate, holder, amount = self.on_chain(data)
         self.chain.send(lambda contract, _: contract.twin.transfer(holder, holder, to, [(certificate, amount)]))
 
-    @rule(data=st.data(), event=st.sampled_from(["Lowered", "Lowered", "Retired", "Claimed"]), account=LOWERED_TO)
+    @act(data=PICK, event=st.sampled_from(["Lowered", "Lowered", "Retired", "Claimed"]), account=LOWERED_TO)
     def burn(self, data: st.DataObject, event: str, account: str) -> None:
         self.burn_of(*self.on_chain(data), event, account)
         if data.draw(st.booleans()):
@@ -272,7 +272,7 @@ class ChainRules(RuleBasedStateMachine):
 
         self.chain.send(act)
 
-    @rule(seconds=st.sampled_from([12, 0, 600, 4_000]), blocks=st.sampled_from([1, 4, 2, 3]), data=st.data())
+    @act(seconds=st.sampled_from([12, 0, 600, 4_000]), blocks=st.sampled_from([1, 4, 2, 3]), data=PICK)
     def mine(self, seconds: int, blocks: int, data: st.DataObject) -> None:
         """Blocks: the first takes what waits, or some of it in another order."""
         waiting = self.chain.waiting
@@ -282,7 +282,7 @@ class ChainRules(RuleBasedStateMachine):
         for number in range(blocks):
             self.chain.mine(self.chain.head.at_s + seconds, taken if number == 0 else None)
 
-    @rule(depth=st.integers(1, 4), lost=st.booleans())
+    @act(depth=st.integers(1, 4), lost=st.booleans())
     def reorganise(self, depth: int, lost: bool) -> None:
         """The last blocks are gone; what they held waits again, or is lost."""
         before = self.chain.head.state
@@ -297,7 +297,7 @@ class ChainRules(RuleBasedStateMachine):
 
     # What is final comes back.
 
-    @rule()
+    @act()
     def collect(self) -> None:
         final = self.chain.final.state
         for burn in burns_of(final.burns)[self.scene.world.books.vault.next_number :]:
@@ -314,8 +314,7 @@ class ChainRules(RuleBasedStateMachine):
             assert self.ask(lambda world: lapsed(world, number, minted)) == ""
             REACHED["lapsed"] += 1
 
-    @precondition(lambda self: self.batches())
-    @rule(data=st.data())
+    @act(lambda self: self.batches(), data=PICK)
     def lapse_at_will(self, data: st.DataObject) -> None:
         """What lapsed does not lapse again."""
         number = data.draw(st.sampled_from(self.batches()))
@@ -323,8 +322,7 @@ class ChainRules(RuleBasedStateMachine):
             count = self.batch(number)[5]
             assert self.ask(lambda world: lapsed(world, number, np.zeros(count, dtype=bool))) != ""
 
-    @precondition(lambda self: self.chain.head.state.burns)
-    @rule(data=st.data())
+    @act(lambda self: self.chain.head.state.burns, data=PICK)
     def burn_out_of_turn(self, data: st.DataObject) -> None:
         """What was taken in is not taken in again, and none before its turn."""
         for burn in burns_of(self.chain.head.state.burns):

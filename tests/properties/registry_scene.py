@@ -70,7 +70,10 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.workspace = Workspace(folder)
-        self.model = Model(lambda urn: self.world.books.registers.id_of(urn))
+        self.model = Model(
+            lambda urn: self.world.books.registers.id_of(urn),
+            lambda register, right: bool(self.world.books.registers.issues(right)[register]),
+        )
         self.quarter, self.folded = 0, 0
         self.counts = dict.fromkeys(DEVICES, 0)
         self.readings: list[Columns] = []
@@ -79,6 +82,8 @@ class Scene:
     @property
     def world(self) -> World:
         return self.workspace.read(lambda world: world)
+
+    start_us = START_US
 
     @property
     def at_us(self) -> int:

@@ -59,10 +59,11 @@ class Made:
 class Model:
     """Every unit of every right; what it was made as, kept for, linked to; what is on chain; what issuers owe.
 
-    ``number`` is a register's number by its name.
+    ``number`` is a register's number by its name, ``issues`` whether it issues a right.
     """
 
     number: Callable[[str], int]
+    issues: Callable[[int, Right], bool]
     units: dict[Right, Units] = field(default_factory=lambda: {right: {} for right in Right})
     made: dict[Right, dict[Place, Made]] = field(default_factory=lambda: {right: {} for right in Right})
     starts: dict[Right, set[Place]] = field(default_factory=lambda: {right: set() for right in Right})
@@ -78,6 +79,9 @@ class Model:
     true_wh: dict[int, int] = field(default_factory=dict)
     taken_back: set[Place] = field(default_factory=set)
     undone: set[Place] = field(default_factory=set)
+    owed: Counter[tuple[Right, int]] = field(default_factory=Counter)
+    covers: set[tuple[Right, Place]] = field(default_factory=set)
+    above: dict[int, set[int]] = field(default_factory=dict)
 
     def of(self, right: Right = Right.ATTRIBUTE) -> Units:
         return self.units[right]
@@ -101,7 +105,7 @@ class Model:
             case RegisterCorrected() as fact:
                 self.true_wh[self.number(fact.register)] = fact.true_wh
             case EpochOpened() as fact:
-                self.follows[self.number(fact.predecessor)] = self.number(fact.register)
+                self._follow(fact)
 
     def _issue(self, fact: TitlesIssued, columns: Any) -> None:
         owned, told = self.units[fact.right], self.made[fact.right]
@@ -111,6 +115,9 @@ class Model:
             made = Made(interval_us, fact.interval_us, valid_until_us, fact.zone, fact.stored)
             for unit in range(start, stop):
                 owned[register, unit], told[register, unit] = ("held", holder), made
+                if self.owed[fact.right, register]:
+                    self.owed[fact.right, register] -= 1
+                    self.covers.add((fact.right, (register, unit)))
             self.starts[fact.right].add((register, start))
             self.heads[fact.right, register] = stop
 
@@ -201,8 +208,34 @@ class Model:
         """What is taken back of claimed units is what of storage's certificates is live behind them."""
         named = {(r, unit) for r, a, b in rows(columns, "register", *SPAN) for unit in range(a, b)}
         assert not named & self.taken_back
-        self.undone |= {place for place in self.reach(named) if self.of()[place][0] == "claimed"}
+        found = self.reach(named)
+        self.undone |= {place for place in found if self.of()[place][0] == "claimed"}
         self.taken_back |= named
+        for register, _ in named - found:
+            self.owed[Right.ATTRIBUTE, self.heir(register)] += 1
+
+    def _follow(self, fact: EpochOpened) -> None:
+        """Another register goes on. What of one that was corrected is used above its true position is owed."""
+        before, after = self.number(fact.predecessor), self.number(fact.register)
+        self.follows[before] = after
+        if before in self.true_wh:
+            self.above[before] = self._used_above(before)
+            assert fact.debt_wh == len(self.above[before])
+        for right in (Right.ATTRIBUTE, Right.ENERGY, Right.CONSUMPTION):
+            if self.issues(before, right):
+                self.owed[right, after] += self.owed.pop((right, before), 0) + fact.debt_wh
+
+    def _used_above(self, register: int) -> set[int]:
+        """Units above a true position that somebody used in any right, or that cover a debt."""
+        rights = (Right.ATTRIBUTE, Right.ENERGY, Right.CONSUMPTION)
+        head = max(self.heads[right, register] for right in rights)
+        above = [(register, unit) for unit in range(self.true_wh[register], head)]
+        return {
+            place[1]
+            for place in above
+            if any(self.of(right).get(place, ("", 0))[0] in USED or (right, place) in self.covers for right in rights)
+            or any(place in links for links in self.forward.values())
+        }
 
     def reach(self, named: set[Place]) -> set[Place]:
         """What of named units is withdrawn, and of storage's certificates that came of them."""
@@ -244,6 +277,7 @@ class Model:
         self._check_sums(world)
         self._check_chain()
         self._check_origins()
+        self._check_debts()
 
     def _check_sums(self, world: World) -> None:
         """What was issued is, state by state, what accounts have."""
@@ -267,6 +301,14 @@ class Model:
             if made.stored and state != "withdrawn":
                 origin = self.back[LinkKind.CLAIM][self.back[LinkKind.STORE][place]]
                 assert self.of()[origin][0] == "claimed"
+
+    def _check_debts(self) -> None:
+        """What covers a debt is withdrawn; above a true position nothing is live but what is used in another right."""
+        assert all(self.of(right)[place][0] == "withdrawn" for right, place in self.covers)
+        for owned in self.units.values():
+            for (register, unit), (state, _) in owned.items():
+                gone = register in self.true_wh and unit >= self.true_wh[register] and unit not in self.above[register]
+                assert not gone or state not in LIVE
 
 
 SPAN = ("start", "stop")

@@ -134,7 +134,7 @@ def _lift_titles(books: Books, fact: TitlesLifted, rows: Columns) -> None:
         raise NotFound("titles.none", "A row of a lift is not part of one title.")
     if (parts["state"] != _HELD).any():
         raise Refused("titles.not_active", "A certificate that is lifted is held.")
-    books.vault.lift(fact, books.size, rows, parts["holder"])
+    books.vault.lift(fact, books.size, rows, parts["holder"], books.at_us)
 
 
 def _return_titles(books: Books, fact: TitlesReturned, _: Columns) -> None:

@@ -75,6 +75,7 @@ class Vault:
     def __init__(self) -> None:
         self._queues: dict[bytes, _Queue] = {}
         self.lifts: dict[int, Lift] = {}
+        self._told: set[tuple[TitlesLifted, int]] = set()
         self.next_number = 0
         self.expected: Spans | None = None
         self.into: tuple[TitleState, ...] = ()
@@ -99,11 +100,13 @@ class Vault:
             raise NotFound("vault.no_batch", "No such batch was lifted here.", batch=batch)
         return self.lifts[batch]
 
-    def check_lift(self, fact: TitlesLifted, columns: Columns) -> None:
-        """That a batch is well formed.
+    def check_lift(self, fact: TitlesLifted, columns: Columns, at_us: int) -> None:
+        """That a batch is well formed, and another than any before it.
+
+        The chain knows a batch by what its fact says: of two that say the same at one instant it would mint one.
 
         Raises:
-            Refused: ``vault.sum``, ``vault.address``. Conflict: ``vault.twice``.
+            Refused: ``vault.sum``, ``vault.address``. Conflict: ``vault.twice``, ``vault.same_batch``.
         """
         spans = {name: np.asarray(columns[name], dtype=np.int64) for name in SPAN}
         units = spans["stop"] - spans["start"]
@@ -113,11 +116,15 @@ class Vault:
             raise Refused("vault.address", "A holder on chain is an address of 20 bytes.")
         if overlapping(*spans.values()).any():
             raise Conflict("vault.twice", "A unit stands in two rows of a lift.")
+        if (fact, at_us) in self._told:
+            hint = "Lift it again a moment later, or with another deadline."
+            raise Conflict("vault.same_batch", "The very same batch was lifted at this instant before.", hint=hint)
 
-    def lift(self, fact: TitlesLifted, seq: int, columns: Columns, accounts: Ints) -> None:
-        """A batch leaves; ``accounts`` held its rows. Raises as `check_lift`, `check_settled`."""
+    def lift(self, fact: TitlesLifted, seq: int, columns: Columns, accounts: Ints, at_us: int) -> None:
+        """A batch leaves at an instant; ``accounts`` held its rows. Raises as `check_lift`, `check_settled`."""
         self.check_settled()
-        self.check_lift(fact, columns)
+        self.check_lift(fact, columns, at_us)
+        self._told.add((fact, at_us))
         spans = {name: np.asarray(columns[name], dtype=np.int64) for name in SPAN}
         self.lifts[seq] = Lift(fact, seq, spans, accounts.copy())
         self._queues.setdefault(fact.certificate, _Queue()).push(spans)

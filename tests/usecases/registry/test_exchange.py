@@ -18,7 +18,8 @@ from penstock.journal.canonical import load
 from penstock.journal.fact import Entry
 from penstock.journal.laws import breaches
 from penstock.journal.words import TITLE_STATES, Assurance, Right, Technology
-from penstock.period import iso
+from penstock.period import HOUR_US, iso
+from penstock.usecases.certify import Terms, certify
 from penstock.usecases.registry.export_certificates import Export, certificates_csv, export
 from penstock.usecases.registry.import_certificates import Import, import_certificates
 from penstock.usecases.registry.retire import Retirement, retire
@@ -212,6 +213,20 @@ def test_an_irec_certificate_of_a_month(registry: Exchange) -> None:
     assert registry.took(written({"Production Device": "dam-2"} | short, base=IREC), form="irec") == ["quantity"]
 
 
+@pytest.mark.parametrize(
+    ("figure", "as_volume", "as_carbon"),
+    [
+        *((figure, "field", "field") for figure in ("1e999999999", "NaN", "-1", "Infinity")),
+        ("1e-999999999", "quantity", "accepted"),
+    ],
+)
+def test_no_exponent_is_written_out(registry: Exchange, figure: str, as_volume: str, as_carbon: str) -> None:
+    """A number of a gigabyte is never made."""
+    assert registry.took(written({"Number of Certificates": figure}, base=IREC), form="irec") == [as_volume]
+    carbon = {"CO2 produced kg per MWh": figure}
+    assert registry.took(written(carbon, base=IREC), form="irec") == [as_carbon]
+
+
 def test_irec_numbers_without_decimals_count_whole_certificates(registry: Exchange) -> None:
     row = {"From Certificate ID": "0000-0001", "To Certificate ID": "0000-0003", "Number of Certificates": "3"}
     assert registry.took(written(row, base=IREC), form="irec") == ["accepted"]
@@ -234,6 +249,17 @@ def test_an_exported_certificate_is_used_no_more_and_comes_back_once(registry: E
     assert registry.took(raw, 53) == ["returned"]
     assert registry.wh("buyer") == 600 and registry.wh("owner", "exported") == 0
     assert registry.took(raw, 54) == ["not_exported"]
+
+
+def test_what_is_valid_for_hours_comes_back_while_it_is(registry: Exchange) -> None:
+    """Only what would be new here has to be valid for a day."""
+    columns = registry.taken((1, 1_000), (2, 2_500))
+    registry.tell(certify(registry.world, [columns], "XX", Terms(valid_us=4 * HOUR_US)), hours(2))
+    (entry,) = registry.do(export, Export("owner", OTHER, named((0, 1_000), (1_000, 2_500))), 3)
+    assert entry.segment is not None
+    raw = certificates_csv(registry.world, entry.segment.columns).encode()
+    assert registry.took(raw, 5) == ["status", "returned"]
+    assert registry.took(written({"expiry_datestamp": iso(hours(3))}), 2.5) == ["status"]
 
 
 def test_what_never_left_cannot_come_back(registry: Exchange) -> None:

@@ -68,7 +68,7 @@ def judge(world: World, offered: Offered, at_us: int) -> tuple[Column, dict[str,
     verdict = columns["verdict"].copy()
     verdict[(verdict == 0) & (columns["stop"] > at_us)] = RowVerdict.INTERVAL
     expires = (verdict == 0) & (columns["expiry"] != NONE)
-    verdict[expires & (columns["expiry"] < np.maximum(at_us, columns["stop"] + DAY_US))] = RowVerdict.STATUS
+    verdict[expires & (columns["expiry"] <= at_us)] = RowVerdict.STATUS
     register, own = _registers(world, offered)
     start, stop = np.zeros((2, len(offered)), dtype=np.int64)
     start[own], stop[own] = columns["first"][own], columns["last"][own] + 1
@@ -191,7 +191,11 @@ def _left(world: World, register: Column, start: Column, stop: Column) -> Column
 
 
 def _judge_new(world: World, columns: Columns, register: Column, verdict: Column) -> None:
-    """Of what would be new here: numbers that live here or stand in the file before, intervals that overlap."""
+    """Of what would be new here: valid for less than a day, the unit that validity is kept in; numbers that live here
+    or stand in the file before; intervals that overlap.
+    """
+    brief = (columns["expiry"] != NONE) & (columns["expiry"] < columns["stop"] + DAY_US)
+    verdict[(verdict == 0) & brief] = RowVerdict.STATUS
     rows = np.flatnonzero(verdict == 0)
     first, stop = columns["first"][rows], columns["last"][rows] + 1
     twice = overlapping(register[rows], first, stop) | world.foreign.by_number.overlaps(register[rows], first, stop)

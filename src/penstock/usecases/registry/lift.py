@@ -67,17 +67,17 @@ def lift(world: World, parts: Columns, asked: Lifting, at_us: int) -> list[Entry
     entries = []
     for number, kind in enumerate(kinds):
         rows = {name: column[slot == number] for name, column in parts.items()}
-        entries += _batch(world, kind, rows, asked, chain)
+        entries += _batch(world, kind, rows, asked, chain, at_us)
     return entries
 
 
-def _batch(world: World, kind: Properties, rows: Columns, asked: Lifting, chain: int) -> list[Entry]:
+def _batch(world: World, kind: Properties, rows: Columns, asked: Lifting, chain: int, at_us: int) -> list[Entry]:
     holder = np.empty(len(rows["start"]), dtype=object)
     holder[:] = asked.holder
     segment = Segment(LIFTS, {**{name: rows[name] for name in ("register", "start", "stop")}, "holder": holder})
     quantity = int(np.sum(rows["stop"] - rows["start"]))
     fact = TitlesLifted(kind.certificate(), asked.deadline_s, quantity, segment.ref())
-    world.books.vault.check_lift(fact, segment.columns)
+    world.books.vault.check_lift(fact, segment.columns, at_us)
     target = np.full(len(holder), chain, dtype=np.int32)
     purpose = Claim("", f"lifted to 0x{asked.holder.hex()}", None, "", asked.by)
     return [Entry(fact, segment), move_entry(Right.ATTRIBUTE, rows, TitleState.LIFTED, purpose, target)]
