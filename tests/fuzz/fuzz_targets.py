@@ -16,6 +16,7 @@ import fuzz_kit as kit
 from fuzz_kit import Target, must
 from fuzz_targets_field import FIELD
 from fuzz_targets_record import RECORD
+from fuzz_targets_registry import REGISTRY
 
 from penstock.energy.forms import carried, cbor, cose, ocmf, pogg
 from penstock.energy.forms.csv_rows import read_csv
@@ -164,5 +165,6 @@ TARGETS: dict[str, Target] = {
     "fleet_csv": Target(fleets, fleet_csv),
     **FIELD,
     **RECORD,
+    **REGISTRY,
 }
 """By name; `run.py` runs them."""

@@ -133,12 +133,19 @@ def test_a_credit_is_made_and_used(folder: Path) -> None:
         ("north,2025-06-01T00:00:00Z,2025-06-01T01:00:00Z,1e400,1,1,1\n", 2),
         ("north,2025-06-01T00:00:00Z\n", 2),
         ("north,2025-06-01 00:00,2025-06-01T01:00:00Z,1,1,1,1\n", 2),
+        ("north,2025-06-01T00:00:00Z,2025-06-01T01:00:00Z,1,1,1,1,1\n", 2),
     ],
 )
 def test_lines_that_cannot_be_read_are_named(lines: str, said: int) -> None:
     with pytest.raises(Invalid) as found:
         factors_of_csv(HEADS + lines)
     assert (found.value.code, found.value.ids["line"]) == ("factors.csv", str(said))
+
+
+def test_a_bare_carriage_return_in_the_first_line_is_no_fault() -> None:
+    with pytest.raises(Invalid) as found:
+        factors_of_csv("zone\rstart,\n")
+    assert found.value.code == "factors.csv"
 
 
 def test_figures_are_rounded_to_the_safe_side() -> None:
@@ -165,8 +172,16 @@ def test_factors_that_do_not_stand(tmp_path: Path, lines: str, code: str) -> Non
     made.workspace.store.close()
 
 
+LAUGHS = "".join(f"x{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 9))
+
+
 @pytest.mark.parametrize(
-    "text", ["", "[]", "method: x", METHOD.replace("marginal", "best"), METHOD.replace("500", "5.5"), "a: ["]
+    "text",
+    [
+        *("", "[]", "method: x", METHOD.replace("marginal", "best"), METHOD.replace("500", "5.5"), "a: ["),
+        *("x0: &a0 [lol]\n" + LAUGHS, "[" * 10_000, "- " * 8_000, "#" * 100_000),
+        METHOD.replace("version:", "version: [a]\nfactors_version: b\n#", 1),
+    ],
 )
 def test_methods_that_cannot_be_read(text: str) -> None:
     with pytest.raises(Invalid) as found:

@@ -14,6 +14,7 @@ from typing import Final
 
 from penstock.journal.words import TECHNOLOGIES, Technology
 from penstock.period import DAY_US, parse_iso
+from penstock.units import INT64_MAX
 
 MWH_WH: Final = 1_000_000
 NONE: Final = -1
@@ -63,7 +64,7 @@ def _serial(text: str) -> int:
 
 
 def _mwh(text: str) -> int:
-    wh = Decimal(text) * MWH_WH
+    wh = _bounded(text, MWH_WH)
     if wh != int(wh):
         raise ValueError(text)
     return int(wh)
@@ -92,10 +93,15 @@ def source(text: str) -> int:
 
 def carbon(text: str) -> int:
     """kg per MWh as mg per kWh, rounded up."""
-    mg = Decimal(text) * 1_000
-    if mg < 0:
+    return int(_bounded(text, 1_000).to_integral_value(rounding=ROUND_CEILING))
+
+
+def _bounded(text: str, times: int) -> Decimal:
+    """So many times a figure from 0 up to what a column holds, before anything makes a whole number of its exponent."""
+    value = Decimal(text)
+    if not 0 <= value <= INT64_MAX // times:
         raise ValueError(text)
-    return int(mg.to_integral_value(rounding=ROUND_CEILING))
+    return value * times
 
 
 def yes(text: str) -> int:

@@ -15,7 +15,7 @@ from penstock.journal.laws import breaches
 from penstock.journal.words import Right, TitleState
 from penstock.period import DAY_US
 from penstock.usecases.enrol import open_accounts
-from penstock.usecases.registry.bulk import Act, BulkAct, bulk_on
+from penstock.usecases.registry.bulk import Act, BulkAct, bulk_on, read_table
 from penstock.usecases.registry.reserve import Reserve, reserve_on
 from penstock.usecases.registry.selection import Named, Selection
 
@@ -118,6 +118,16 @@ def test_every_act_has_its_file(plant: Plant, tmp_path: Path) -> None:
     assert told["acts"][0]["owed_wh"] == 2 + 1
     assert held(plant, "roof-a", TitleState.WITHDRAWN) == 3 + 3
     assert breaches(plant.world.books) == ()
+
+
+def test_names_in_parquet_are_text(tmp_path: Path) -> None:
+    bad = pa.array([b"roof-a/\xfc"], pa.binary())
+    names = pa.StringArray.from_buffers(1, bad.buffers()[1], bad.buffers()[2])
+    path = tmp_path / "rows.parquet"
+    pa.parquet.write_table(pa.table({"register": names, "position": [5]}), path)
+    with pytest.raises(PenstockError) as caught:
+        read_table(path, ("register", "position"))
+    assert caught.value.code == "bulk.file"
 
 
 def test_parquet_is_read_as_csv_is(plant: Plant, tmp_path: Path) -> None:

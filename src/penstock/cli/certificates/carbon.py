@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,16 +100,10 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a 24/7 report: its proofs offline; against its workspace, every figure."""
-    from penstock.errors import Invalid
-    from penstock.usecases.report_247.build import check_report
+    from penstock.usecases.report_247.build import check_report, read_report
     from penstock.usecases.workspace import Workspace as Opened
 
-    try:
-        said = json.loads(_text(file))
-    except ValueError as error:
-        raise Invalid("report.malformed", "This is not a 24/7 report.") from error
-    if not isinstance(said, dict):
-        raise Invalid("report.malformed", "This is not a 24/7 report.")
+    said = read_report(_text(file))
     if against is None:
         found = check_report(said)
     else:

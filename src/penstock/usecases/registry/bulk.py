@@ -125,6 +125,7 @@ def read_table(file: Path, names: Sequence[str]) -> pa.Table:
         else:
             options = pa.csv.ConvertOptions(column_types=types, include_columns=list(names))
             table = pa.csv.read_csv(file, convert_options=options)
+        table.validate(full=True)
     except (pa.ArrowException, OSError, KeyError) as error:
         said = str(error).partition("\n")[0][:200]
         hint = f"It needs the columns {', '.join(names)}."

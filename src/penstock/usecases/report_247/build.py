@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ from penstock.energy.carbon.factors import FactorName, Factors
 from penstock.energy.carbon.inventory import FORMULAS, METHOD, Inventory
 from penstock.errors import Invalid, PenstockError, Unverified
 from penstock.journal.kinds import KINDS
+from penstock.journal.nesting import deeper_than
 from penstock.journal.segment import Column
 from penstock.period import HOUR_US, Period, from_us, parse_iso
 from penstock.usecases.replay import replay
@@ -26,6 +28,7 @@ from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 REPORT: Final = "penstock-247/1"
+DEPTH_MAX: Final = 32
 Told = dict[str, Any]
 
 
@@ -162,6 +165,17 @@ def _told(workspace: Workspace, made: Report, hour: Column, lots: told.Lots) -> 
 
 def _hours(period: Period) -> range:
     return range(period.start_us, period.stop_us, HOUR_US)
+
+
+def read_report(text: str) -> Told:
+    """A report from its JSON, unchecked. Raises Invalid ``report.malformed``."""
+    try:
+        said = None if deeper_than(text, DEPTH_MAX) else json.loads(text)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise Invalid("report.malformed", "This is not a 24/7 report.")
+    return said
 
 
 def request_of(said: Mapping[str, Any]) -> Request:
