@@ -63,8 +63,10 @@ def offer(
     share: Annotated[int, typer.Option(help="Or so many basis points of each interval's output.", min=0)] = 0,
     shape: Annotated[Path | None, typer.Option(help="Or a CSV of periods: from, to, energy_wh.")] = None,
     energy: Annotated[bool, typer.Option("--energy", help="Deliver the energy with the certificates.")] = False,
-    p50_wh: Annotated[int, typer.Option(help="What the window yields with a probability of 50 %.", min=0)] = 0,
-    p90_wh: Annotated[int, typer.Option(help="And of 90 %.", min=0)] = 0,
+    p50_wh: Annotated[
+        int, typer.Option("--median-wh", help="P50: what the window yields with a probability of 50 %.", min=0)
+    ] = 0,
+    p90_wh: Annotated[int, typer.Option("--ninety-wh", help="P90: and of 90 %.", min=0)] = 0,
     method: Annotated[str, typer.Option(help="How these were found.")] = "",
     basis: Annotated[str, typer.Option(help="On what they rest.")] = "",
     basis_from: BasisFrom = "",
