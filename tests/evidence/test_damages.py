@@ -8,6 +8,7 @@ from pathlib import Path
 
 import forging
 import pytest
+from certificate_damages import DAMAGES as LIVES
 from damages import DAMAGES, Damage
 from small_world import LOG_KEY, ORIGIN
 from test_mixed import DAMAGES as MIXED
@@ -17,6 +18,7 @@ from penstock.trace.verify import VerificationError, verify
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| ([^|`]+?) \| ([^|]+?) \| (yes|no) \| `([^`]+)` \|$", re.MULTILINE)
+LIFE_ROW = re.compile(r"^\| ([a-z]+) \| ([^|]+?) \| ([^|]+?) \| (yes|no) \| `([^`]+)` \|$", re.MULTILINE)
 CODE_ROW = re.compile(r"^\| `(bundle\.[a-z_]+)` \| \S.* \|$", re.MULTILINE)
 
 
@@ -44,6 +46,8 @@ def test_the_page_lists_the_damages() -> None:
     page = (ROOT / "docs" / "bundle.md").read_text("utf-8")
     listed = [(name, how, sealed == "yes", code) for name, how, sealed, code in ROW.findall(page)]
     assert listed == [(one.name, one.how, one.sealed, one.code) for one in DAMAGES]
+    listed_of = [(*told, sealed == "yes", code) for *told, sealed, code in LIFE_ROW.findall(page)]
+    assert listed_of == [(one.of, one.name, one.how, one.sealed, one.code) for one in LIVES]
 
 
 def test_every_code_is_explained_and_tried(bundle: bytes) -> None:
@@ -52,4 +56,5 @@ def test_every_code_is_explained_and_tried(bundle: bytes) -> None:
     raised = {text for text in constants if re.fullmatch(r"bundle\.[a-z_]+", text)}
     page = (ROOT / "docs" / "bundle.md").read_text("utf-8")
     assert CODE_ROW.findall(page) == sorted(raised)
-    assert {damage.code for damage in DAMAGES} | {code for *_, code in MIXED} == raised
+    tried = {damage.code for damage in (*DAMAGES, *LIVES)} | {code for *_, code in MIXED}
+    assert tried | {"bundle.subject"} == raised
