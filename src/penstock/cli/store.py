@@ -1,15 +1,40 @@
-"""`penstock store`: what lies on the disk, files put together, old readings and people's readings erased."""
+"""`penstock store`: a journal begun, what lies on the disk, files put together, old and people's readings erased."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from penstock.cli.command import PassphraseFile
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table
 
-app = typer.Typer(help="Segments: files, retention, erasure.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Journals begun; segments kept.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def init(
+    origin: Annotated[str, typer.Option(help="What the log is called, as registry.example/certificates.")],
+    log_key: Annotated[
+        Path | None, typer.Option(help="The file of the key that signs its checkpoints; else keys/log.json here.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a journal: its name, and the key that signs its checkpoints, made and sealed if there is none yet."""
+    from penstock.cli.command import passphrase
+    from penstock.usecases.open_log import open_log
+    from penstock.usecases.workspace import KEYS_FOLDER
+    from penstock.usecases.workspace import Workspace as Opened
+
+    file = log_key or workspace / KEYS_FOLDER / "log.json"
+    given = passphrase(passphrase_file)
+    with Opened(workspace) as opened:
+        found = open_log(opened, origin, file, given, _now_us())
+    emit(found, as_json, lambda: table(origin, ("field", "value"), list(found.items())))
 
 
 @app.command()

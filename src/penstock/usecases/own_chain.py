@@ -47,7 +47,8 @@ def open_chain(workspace: Path) -> Node:
     """
     folder = workspace / CHAIN_FOLDER
     if not has_chain(workspace):
-        raise NotFound("chain.none_here", "This workspace has no chain of its own.", hint="Run: penstock demo")
+        hint = "Run: penstock certificate chain found"
+        raise NotFound("chain.none_here", "This workspace has no chain of its own.", hint=hint)
     return Node(_read(folder / GENESIS_FILE), chain_file(workspace))
 
 

@@ -1,4 +1,4 @@
-"""`penstock certificate chain`: certificates lifted to the chain, sent there, and taken back."""
+"""`penstock certificate chain`: a chain founded; certificates lifted to it, sent there, and taken back."""
 
 from __future__ import annotations
 
@@ -24,6 +24,32 @@ PassphraseFile = Annotated[
     Path | None, typer.Option(help=f"A file that holds the keys' passphrase; else {PASSPHRASE} is read.")
 ]
 ADDRESS_DIGITS: Final = 40
+
+
+@app.command()
+def found(
+    attester: Annotated[
+        list[str] | None, typer.Option(help="An attester's address; repeatable. Without, three keys are made here.")
+    ] = None,
+    base_uri: Annotated[str, typer.Option(help="Where badges and certificates are shown.")] = "http://127.0.0.1:8000",
+    keys: Keys = None,
+    passphrase_file: PassphraseFile = None,
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Give the workspace a chain of its own, with the contracts that certificates are lifted to."""
+    from penstock.connect.spool import now_us
+    from penstock.usecases.registry.found import Founding
+    from penstock.usecases.registry.found import found as begin
+    from penstock.usecases.workspace import KEYS_FOLDER
+    from penstock.usecases.workspace import Workspace as Opened
+
+    attesters = tuple(_address(one) for one in attester or ())
+    asked = Founding(keys or workspace / KEYS_FOLDER, passphrase(passphrase_file), attesters, base_uri)
+    with Opened(workspace) as opened:
+        done = begin(opened, asked, now_us())
+    title, rows = f"chain {done['chain_id']}", list(done["contracts"].items())
+    emit(done, as_json, lambda: table(title, ("contract", "address"), rows))
 
 
 @app.command("lift")

@@ -10,11 +10,12 @@ from penstock.chain.client import ChainClient
 from penstock.chain.provider import NodeProvider
 from penstock.errors import NotFound
 from penstock.journal.kinds.chain import ChainAdopted
-from penstock.journal.kinds.ledger import CheckpointSigned, WorkspaceOpened
+from penstock.journal.kinds.ledger import CheckpointSigned
 from penstock.keys import ChainKey, SigningKey
 from penstock.period import SECOND_US
 from penstock.usecases.anchor import anchor_checkpoint, sign_checkpoint
 from penstock.usecases.chain_desk import ChainDesk
+from penstock.usecases.open_log import opening
 from penstock.usecases.own_chain import open_chain
 from penstock.usecases.registry.lift import batches, found_certificates, mint, open_batch
 from penstock.usecases.registry.lower import lapse_on, take_in
@@ -44,7 +45,8 @@ def _adopted(workspace: Workspace) -> ChainAdopted:
     for row in workspace.facts():
         if isinstance(row.recorded.fact, ChainAdopted):
             return row.recorded.fact
-    raise NotFound("chain.none_here", "This workspace knows no chain yet.", hint="Launch a deal, or run the demo.")
+    hint = "Run: penstock certificate chain found"
+    raise NotFound("chain.none_here", "This workspace knows no chain yet.", hint=hint)
 
 
 def send(
@@ -99,7 +101,7 @@ def deadline_s(at_us: int, days: int) -> int:
 
 
 def _origin(workspace: Workspace) -> str:
-    for row in workspace.facts(0, 1):
-        if isinstance(row.recorded.fact, WorkspaceOpened):
-            return row.recorded.fact.origin
-    raise NotFound("chain.none_here", "This journal does not say what it is called.")
+    opened = opening(workspace)
+    if opened is None:
+        raise NotFound("chain.none_here", "This journal does not say what it is called.")
+    return opened.origin

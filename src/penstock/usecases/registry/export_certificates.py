@@ -72,7 +72,7 @@ def export(world: World, asked: Export, at_us: int) -> list[Entry]:
     if not (0 < len(asked.registry) <= NAME_CHARS_MAX and asked.registry.isprintable()):
         raise Invalid("export.registry", "An export names the registry that it goes to.")
     if not world.participants.origin:
-        hint = "Sign its log first: penstock demo does."
+        hint = "A log is named before anything is recorded: penstock store init --origin NAME"
         raise Refused("export.no_origin", "This registry has no name that others could know it by.", hint=hint)
     if asked.registry == world.participants.origin:
         raise Invalid("export.registry", "That is this registry.", registry=asked.registry)
