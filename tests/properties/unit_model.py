@@ -17,6 +17,7 @@ from penstock.journal.kinds.energy import SpansLinked, TitlesIssued, TitlesMoved
 from penstock.journal.kinds.lift import ReturnCause, TitlesLifted, TitlesReturned
 from penstock.journal.kinds.withdrawal import CertificatesWithdrawn
 from penstock.journal.words import TITLE_STATES, LinkKind, Right
+from penstock.usecases.registry.storage import UNCERTIFIED
 from penstock.usecases.world import World
 
 Place = tuple[int, int]  # register, unit
@@ -81,6 +82,8 @@ class Model:
     undone: set[Place] = field(default_factory=set)
     owed: Counter[tuple[Right, int]] = field(default_factory=Counter)
     covers: set[tuple[Right, Place]] = field(default_factory=set)
+    fresh: list[tuple[Right, Place]] = field(default_factory=list)
+    worthless: set[Place] = field(default_factory=set)
     above: dict[int, set[int]] = field(default_factory=dict)
 
     def of(self, right: Right = Right.ATTRIBUTE) -> Units:
@@ -115,9 +118,7 @@ class Model:
             made = Made(interval_us, fact.interval_us, valid_until_us, fact.zone, fact.stored)
             for unit in range(start, stop):
                 owned[register, unit], told[register, unit] = ("held", holder), made
-                if self.owed[fact.right, register]:
-                    self.owed[fact.right, register] -= 1
-                    self.covers.add((fact.right, (register, unit)))
+                self.fresh.append((fact.right, (register, unit)))
             self.starts[fact.right].add((register, start))
             self.heads[fact.right, register] = stop
 
@@ -137,6 +138,8 @@ class Model:
         state, holder = self.units[fact.right][place]
         into = fact.state.value
         assert holder == source and into in NEXT[state]
+        if fact.purpose == UNCERTIFIED:
+            self.worthless.add(place)
         if fact.right is Right.ATTRIBUTE:
             self._check_attribute(fact, place, (state, source != target), at_us)
         self.units[fact.right][place] = (into, target)
@@ -204,8 +207,18 @@ class Model:
         into = {ReturnCause.RETIRED: "retired", ReturnCause.CLAIMED: "claimed"}.get(fact.cause, "held")
         self.due = set(taken), into
 
+    def _cover(self) -> None:
+        """The next units that a register issues cover what it owes; those without a certificate behind them do not."""
+        for right, place in self.fresh:
+            bare = right is Right.ATTRIBUTE and place in self.worthless
+            if self.owed[right, place[0]] and not bare:
+                self.owed[right, place[0]] -= 1
+                self.covers.add((right, place))
+        self.fresh.clear()
+
     def _withdraw(self, columns: Any) -> None:
         """What is taken back of claimed units is what of storage's certificates is live behind them."""
+        self._cover()
         named = {(r, unit) for r, a, b in rows(columns, "register", *SPAN) for unit in range(a, b)}
         assert not named & self.taken_back
         found = self.reach(named)
@@ -216,6 +229,7 @@ class Model:
 
     def _follow(self, fact: EpochOpened) -> None:
         """Another register goes on. What of one that was corrected is used above its true position is owed."""
+        self._cover()
         before, after = self.number(fact.predecessor), self.number(fact.register)
         self.follows[before] = after
         if before in self.true_wh:
@@ -264,6 +278,7 @@ class Model:
 
     def check(self, world: World) -> None:
         """The books say of every unit what the model says."""
+        self._cover()
         for right in Right:
             owned: Units = {}
             starts: set[Place] = set()
@@ -278,6 +293,7 @@ class Model:
         self._check_chain()
         self._check_origins()
         self._check_debts()
+        self._check_owed(world)
 
     def _check_sums(self, world: World) -> None:
         """What was issued is, state by state, what accounts have."""
@@ -302,9 +318,17 @@ class Model:
                 origin = self.back[LinkKind.CLAIM][self.back[LinkKind.STORE][place]]
                 assert self.of()[origin][0] == "claimed"
 
+    def _check_owed(self, world: World) -> None:
+        """Each register owes what is used of what it gave and was taken back, or was never counted."""
+        owed: Counter[tuple[Right, int]] = Counter()
+        for right, register, start, stop in world.books.corrections.debts:
+            owed[right, register] += max(stop - max(start, self.heads[right, register]), 0)
+        assert +owed == +self.owed
+
     def _check_debts(self) -> None:
         """What covers a debt is withdrawn; above a true position nothing is live but what is used in another right."""
         assert all(self.of(right)[place][0] == "withdrawn" for right, place in self.covers)
+        assert all(self.of()[place][0] == "withdrawn" for place in self.worthless)
         for owned in self.units.values():
             for (register, unit), (state, _) in owned.items():
                 gone = register in self.true_wh and unit >= self.true_wh[register] and unit not in self.above[register]

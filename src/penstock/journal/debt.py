@@ -7,7 +7,7 @@ Each right has debts of its own: a correction owes all rights of a unit, a withd
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from penstock.journal.span_index import SpanIndex
 from penstock.journal.words import Right
 
 Ints = NDArray[Any]
+Row = tuple[int, int, bool]
+Piece = tuple[int, int, int]
 
 
 class Debts:
@@ -59,6 +61,27 @@ class Debts:
         start = np.maximum(issued["start"][row], found.take("start", handle))
         return row, start, np.minimum(issued["stop"][row], found.take("stop", handle))
 
+    def after(self, right: Right, register: int, rows: Iterable[Row]) -> tuple[list[Piece], list[tuple[int, int]]]:
+        """What of rows to be issued next covers, and what is owed then: a unit that is worth nothing covers nothing.
+
+        Args:
+            rows: start and stop in order, and whether the row counts. Where one does not, the debt waits behind it.
+        """
+        spans, pieces = list(self._owed[right].get(register, ())), list[Piece]()
+        for row, (start, stop, counts) in enumerate(rows):
+            inside = [(max(start, low), min(stop, high)) for low, high in spans if low < stop and high > start]
+            if counts:
+                pieces += [(row, low, high) for low, high in inside]
+            elif inside:
+                spans = _postponed(spans, start, stop)
+        return pieces, spans
+
+    def postpone(self, right: Right, register: int, rows: Iterable[Row]) -> None:
+        """Rows were issued, of which some do not count: see `after`."""
+        if register in self._owed[right]:
+            self._owed[right][register] = self.after(right, register, rows)[1]
+            self._found.pop(right, None)
+
     def __iter__(self) -> Iterator[tuple[Right, int, int, int]]:
         """Every owed span: right, register, start, stop."""
         for right, registers in self._owed.items():
@@ -68,6 +91,17 @@ class Debts:
     def digest(self) -> bytes:
         """sha256 over all of it."""
         return hashlib.sha256(repr([(str(right), *rest) for right, *rest in self]).encode()).digest()
+
+
+def _postponed(spans: list[tuple[int, int]], start: int, stop: int) -> list[tuple[int, int]]:
+    """Owed spans without ``[start, stop)``, and as much more behind them."""
+    cut = [piece for low, high in spans for piece in ((low, min(high, start)), (max(low, stop), high))]
+    left = [(low, high) for low, high in cut if low < high]
+    gone = sum(high - low for low, high in spans) - sum(high - low for low, high in left)
+    begin = max([stop, *(high for _, high in left)])
+    if left and left[-1][1] == begin:
+        return [*left[:-1], (left[-1][0], begin + gone)]
+    return [*left, (begin, begin + gone)]
 
 
 def _index(owed: dict[int, list[tuple[int, int]]]) -> SpanIndex:

@@ -28,6 +28,7 @@ from penstock.journal.kinds.withdrawal import CertificatesWithdrawn
 from penstock.journal.refusals import refuse_first
 from penstock.journal.segment import Columns
 from penstock.journal.storage_book import KINDS as STORAGE_FACTS
+from penstock.journal.storage_titles import backed
 from penstock.journal.storage_titles import check_issue as check_storage_issue
 from penstock.journal.title_rules import check_times, in_use, untimely
 from penstock.journal.titles import MovePlan
@@ -92,6 +93,19 @@ def _issue_titles(books: Books, fact: TitlesIssued, issue: Columns) -> None:
     check_times(books, fact, issue)
     lot = books.lots.add(books.size, fact)
     books.titles[fact.right].issue(issue, books.issue_limit(), len(books.accounts), lot)
+    if fact.stored and fact.right is Right.ATTRIBUTE:
+        _postpone_debts(books, issue)
+
+
+def _postpone_debts(books: Books, issue: Columns) -> None:
+    """What a storage gives without certificates behind it is withdrawn, and covers no debt."""
+    for register in np.unique(issue["register"]).tolist():
+        rows = {name: column[issue["register"] == register] for name, column in issue.items()}
+        if books.corrections.debts.of(Right.ATTRIBUTE, register):
+            told = zip(
+                rows["start"].tolist(), rows["stop"].tolist(), backed(books.storages, register, rows), strict=True
+            )
+            books.corrections.debts.postpone(Right.ATTRIBUTE, register, told)
 
 
 def _move_titles(books: Books, fact: TitlesMoved, moves: Columns) -> None:

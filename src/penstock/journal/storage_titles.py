@@ -76,6 +76,16 @@ def _bare(storages: Storages, assurance: Ints) -> Columns:
     return {"assurance": assurance} | {name: np.full(len(assurance), value) for name, value in said.items()}
 
 
+def backed(storages: Storages, register: int, rows: Columns) -> list[bool]:
+    """Of titles that a register issues, which have certificates behind them; all where no storage is discharged."""
+    if not storages.gives(len(storages.registers))[register]:
+        return [True] * len(rows["start"])
+    storage = storages.all[int(storages.storage_of(np.array([register]))[0])]
+    due = due_titles(storages, storage, register, Right.ATTRIBUTE, int(rows["start"][0]), int(rows["stop"][-1]))
+    found: list[bool] = (due["lot"][np.searchsorted(due["start"], rows["start"])] != NONE).tolist()
+    return found
+
+
 def check_issue(storages: Storages, fact: TitlesIssued, issue: Columns) -> None:
     """That what storages' discharge registers issue is what their records and origins call for.
 

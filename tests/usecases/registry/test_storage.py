@@ -17,6 +17,8 @@ from penstock.journal.words import Direction, LinkKind, Right, Technology, Title
 from penstock.period import HOUR_US, QUARTER_HOUR_US
 from penstock.span import Span
 from penstock.trace.lineage import back
+from penstock.usecases.correct import debts
+from penstock.usecases.registry.retire import Retirement, retire
 from penstock.usecases.registry.selection import Named
 from penstock.usecases.registry.storage import (
     close_storage,
@@ -511,3 +513,29 @@ def test_an_issuer_who_withdraws_what_was_stored_reaches_the_discharge(plant: Pl
     taken = sum(b - a for a, b, _, state in plant.certificates("roof/export") if a >= 600 and state == "withdrawn")
     assert sum(b - a for a, b in standing) == (20 if issued_before else 500)
     assert taken == (120 if issued_before else 600)
+
+
+def test_what_has_no_certificate_behind_it_covers_no_debt(plant: Plant) -> None:
+    """It would be withdrawn anyhow, so that the issuer would give nothing for what it owes."""
+    plant.charge(2)
+    plant.discharge(2)
+    plant.issue(2)
+    sold = named((0, 30), register=DISCHARGE)
+    plant.do(retire, Retirement("owner", sold, "buyer", "sport"), 2)
+    plant.do(withdraw, Withdrawal(sold, "a wrong meter"), 2)
+    plant.meter(3, battery=300)
+    plant.discharge(3)
+    (before,) = debts(plant.world)
+    plant.issue(3)
+    (after,) = debts(plant.world)
+    assert plant.certificates()[-1] == (720, 800, "battery", "withdrawn")
+    assert (before["owed_wh"], after["owed_wh"], after["covered_wh"]) == (30, 0, 30)
+    assert [(a, b) for a, b, _, state in plant.certificates() if state == "withdrawn"] == [(500, 530), (720, 800)]
+    plant.do(retire, Retirement("owner", named((530, 540), register=DISCHARGE), "buyer", "sport"), 3)
+    plant.do(withdraw, Withdrawal(named((530, 540), register=DISCHARGE), "a wrong meter"), 3)
+    plant.meter(4, inlet=100)
+    plant.charge(4, bare=True)
+    plant.meter(5, battery=50)
+    plant.discharge(5)
+    plant.issue(5)
+    assert plant.certificates()[-1][-1] == "withdrawn" and debts(plant.world)[0]["owed_wh"] == 10

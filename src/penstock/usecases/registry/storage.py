@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from penstock.errors import Refused
-from penstock.journal import storage_rules
+from penstock.journal import storage_pieces
 from penstock.journal.fact import Entry
 from penstock.journal.formats import TITLES
 from penstock.journal.kinds.energy import TitlesIssued
@@ -35,7 +35,7 @@ from penstock.journal.words import (
     Right,
     Unit,
 )
-from penstock.usecases.certify import covers, withdrawn
+from penstock.usecases.certify import COVER, covers, withdrawn
 from penstock.usecases.world import World
 
 UNCERTIFIED: Final = "discharged from charge without certificates"
@@ -106,8 +106,20 @@ def issue_stored(world: World, name: str, by: str = "") -> list[Entry]:
     bare = _pick(due[Right.ATTRIBUTE], due[Right.ATTRIBUTE]["lot"] == NONE)
     if len(bare["start"]):
         entries.append(withdrawn(Right.ATTRIBUTE, bare, UNCERTIFIED))
-    due[Right.ATTRIBUTE] = _pick(due[Right.ATTRIBUTE], due[Right.ATTRIBUTE]["lot"] != NONE)
-    return entries + [one for right in rights for one in covers(world, right, _titles(due[right]))]
+    return [*entries, *_covers(world, due[Right.ATTRIBUTE]), *covers(world, Right.ENERGY, _titles(due[Right.ENERGY]))]
+
+
+def _covers(world: World, due: Columns) -> list[Entry]:
+    """What of an issue covers a debt, withdrawn: of certificates alone, for what has none behind it covers nothing."""
+    found: list[dict[str, Column]] = []
+    for register in np.unique(due["register"]).tolist():
+        rows = _pick(due, due["register"] == register)
+        told = zip(rows["start"].tolist(), rows["stop"].tolist(), (rows["lot"] != NONE).tolist(), strict=True)
+        pieces, _ = world.books.corrections.debts.after(Right.ATTRIBUTE, register, told)
+        row, start, stop = np.array(pieces, dtype=np.int64).reshape(-1, 3).T
+        found.append({"register": rows["register"][row], "start": start, "stop": stop, "holder": rows["holder"][row]})
+    spans = storage_pieces.joined(found) if found else {"start": np.zeros(0)}
+    return [withdrawn(Right.ATTRIBUTE, spans, COVER)] if len(spans["start"]) else []
 
 
 def _due(world: World, storage: Storage, right: Right) -> dict[str, Column]:
@@ -118,7 +130,7 @@ def _due(world: World, storage: Storage, right: Right) -> dict[str, Column]:
         rows = due_titles(books.storages, storage, register, right)
         issues = bool(books.registers.issues(right)[register])
         parts.append(_pick(rows, (rows["start"] >= books.titles[right].head(register)) & issues))
-    return dict(storage_rules.joined(parts))
+    return dict(storage_pieces.joined(parts))
 
 
 def withdraw_records(world: World, fact: StorageRecordsWithdrawn) -> list[Entry]:
@@ -138,7 +150,7 @@ def _issued(right: Right, storage: Storage, texts: Sequence[str], rows: Columns)
     """One fact for each run of titles of one origin, in order of position."""
     said = np.column_stack([rows[name] for name in PROPERTIES])
     change = np.cumsum(np.r_[0, (np.diff(said, axis=0) != 0).any(axis=1)])
-    for first, stop in storage_rules.runs(change):
+    for first, stop in storage_pieces.runs(change):
         segment = Segment(TITLES, _titles(_pick(rows, slice(first, stop))))
         at = {name: int(rows[name][first]) for name in PROPERTIES}
         fact = TitlesIssued(
