@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from penstock.errors import Refused
-from penstock.journal import storage_pieces
+from penstock.journal import storage_rules
 from penstock.journal.fact import Entry
 from penstock.journal.formats import TITLES
 from penstock.journal.kinds.energy import TitlesIssued
@@ -118,7 +118,7 @@ def _covers(world: World, due: Columns) -> list[Entry]:
         pieces, _ = world.books.corrections.debts.after(Right.ATTRIBUTE, register, told)
         row, start, stop = np.array(pieces, dtype=np.int64).reshape(-1, 3).T
         found.append({"register": rows["register"][row], "start": start, "stop": stop, "holder": rows["holder"][row]})
-    spans = storage_pieces.joined(found) if found else {"start": np.zeros(0)}
+    spans = storage_rules.joined(found) if found else {"start": np.zeros(0)}
     return [withdrawn(Right.ATTRIBUTE, spans, COVER)] if len(spans["start"]) else []
 
 
@@ -130,7 +130,7 @@ def _due(world: World, storage: Storage, right: Right) -> dict[str, Column]:
         rows = due_titles(books.storages, storage, register, right)
         issues = bool(books.registers.issues(right)[register])
         parts.append(_pick(rows, (rows["start"] >= books.titles[right].head(register)) & issues))
-    return dict(storage_pieces.joined(parts))
+    return dict(storage_rules.joined(parts))
 
 
 def withdraw_records(world: World, fact: StorageRecordsWithdrawn) -> list[Entry]:
@@ -150,7 +150,7 @@ def _issued(right: Right, storage: Storage, texts: Sequence[str], rows: Columns)
     """One fact for each run of titles of one origin, in order of position."""
     said = np.column_stack([rows[name] for name in PROPERTIES])
     change = np.cumsum(np.r_[0, (np.diff(said, axis=0) != 0).any(axis=1)])
-    for first, stop in storage_pieces.runs(change):
+    for first, stop in storage_rules.runs(change):
         segment = Segment(TITLES, _titles(_pick(rows, slice(first, stop))))
         at = {name: int(rows[name][first]) for name in PROPERTIES}
         fact = TitlesIssued(
