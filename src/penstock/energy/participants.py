@@ -19,7 +19,7 @@ from penstock.errors import Refused
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.account import ActProposed, Role
 from penstock.journal.kinds.energy import TitlesMoved
-from penstock.journal.kinds.ledger import WorkspaceOpened
+from penstock.journal.kinds.ledger import AccountFunded, WorkspaceOpened
 from penstock.journal.register import Accounts
 from penstock.journal.segment import Columns
 from penstock.journal.words import TitleState
@@ -115,6 +115,8 @@ class Participants:
             self.origin = fact.origin
         elif isinstance(fact, TitlesMoved) and columns is not None:
             self._check_moved(fact, columns)
+        elif isinstance(fact, AccountFunded):
+            self._check_funded(fact)
         membership.fold(self, recorded)
         self.approvals.apply(recorded, membership.organisation_in(self, fact) if isinstance(fact, ActProposed) else "")
         self.orders.apply(recorded, columns)
@@ -141,6 +143,12 @@ class Participants:
         organisation = self.organisation_of.get(account, "")
         if not (self.orders.carries_out(by, account, act) or self.approvals.carries_out(by, organisation, act)):
             self.check_role(by, organisation, act)
+
+    def _check_funded(self, fact: AccountFunded) -> None:
+        """That dollars come from outside, and nobody's here are moved; raises Refused ``fund.not_external``."""
+        for one in fact.transfers:
+            if not self.accounts.is_external(self.accounts.id_of(one.source)):
+                raise Refused("fund.not_external", "Dollars come in through an external account.", account=one.source)
 
     def digest(self) -> bytes:
         """sha256 over all of it."""

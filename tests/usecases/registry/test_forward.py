@@ -13,9 +13,16 @@ from small_plant import DEAL_TEXT
 
 from penstock.errors import PenstockError
 from penstock.journal.fact import Entry
-from penstock.journal.kinds.account import AccountAssigned, OrganisationRegistered, WhitelistStated
+from penstock.journal.kinds.account import (
+    AccountAssigned,
+    OrderPlaced,
+    OrganisationRegistered,
+    Recurring,
+    WhitelistStated,
+)
 from penstock.journal.kinds.device import DeviceTransferred
 from penstock.journal.kinds.forward import ForwardIndexPublished, Remedy
+from penstock.journal.kinds.ledger import AccountFunded
 from penstock.journal.kinds.ledger import Transfer as Paid
 from penstock.journal.words import Right, TitleState
 from penstock.period import DAY_US, Period
@@ -33,8 +40,10 @@ from penstock.usecases.registry.forward import (
 )
 from penstock.usecases.registry.forward_rows import forward_row, forwards
 from penstock.usecases.registry.fund import Fund, fund
+from penstock.usecases.registry.recurring import place_order
+from penstock.usecases.registry.recurring_run import run_orders
 from penstock.usecases.registry.retire import Retirement, retire
-from penstock.usecases.registry.selection import Named
+from penstock.usecases.registry.selection import Named, Selection
 from penstock.usecases.registry.split import Split, split
 from penstock.usecases.registry.together import Together, together
 from penstock.usecases.registry.transfer import Transfer, transfer
@@ -151,6 +160,28 @@ def test_what_a_plant_issues_is_not_handed_on_in_the_same_act(made: Forwarded) -
     asked = Together("XX", "owner", "trader")
     assert made.refused(lambda w, one, at: together(w, made.taken_in, one, at), asked) == "forward.bound"
     made.do(lambda w, one, at: together(w, made.taken_in, one, at), replace(asked, target=""))
+
+
+def test_who_picks_by_quantity_passes_over_what_is_bound(made: Forwarded) -> None:
+    made.counted_hours(500, first=0)
+    made.sold(terms(), *both())
+    made.counted_hours(600, 700)
+    assert made.refused(transfer, Transfer("owner", "trader", Selection(quantity_wh=501))) == "selection.short"
+    made.do(transfer, Transfer("owner", "trader", Selection(quantity_wh=500)))
+    assert made.got_wh("trader") == 500 and made.got()[0] == (0, 500, "trader", "held")
+
+
+def test_standing_orders_pass_over_what_is_bound(made: Forwarded) -> None:
+    made.counted_hours(500, first=0)
+    made.sold(share(1_000), Sell(NAME, "buyer", 1, 0, 1_000))
+    made.do(place_order, OrderPlaced(1, "owner", Recurring.TRANSFER, "trader", 0, 10_000, hours(0)), 0.5)
+    made.counted_hours(600)
+    made.do(lambda world, _, at_us: run_orders(world, at_us), None)
+    assert made.got_wh("trader") == 0
+    made.counted_hours(700, first=2)
+    made.deliver()
+    made.do(lambda world, _, at_us: run_orders(world, at_us), None)
+    assert made.got_wh("trader") == 630  # deliver first, then run the orders
 
 
 def test_the_rest_is_free_once_an_interval_was_delivered(made: Forwarded) -> None:
@@ -436,6 +467,13 @@ def test_a_delivery_stands_whole_or_not_at_all(made: Forwarded, left_out: int) -
     with pytest.raises(PenstockError) as caught:
         made.tell([*kept, *made_fund(made)], hours(6))
     assert caught.value.code in ("forward.incomplete", "forward.bound", "forward.promise", "links.beyond_meter")
+
+
+def test_funds_that_are_somebodys_here_do_not_stand(made: Forwarded) -> None:
+    forged = AccountFunded("a payment", (Paid("buyer", "trader", 5, "funded"),))
+    with pytest.raises(PenstockError) as caught:
+        made.tell([Entry(forged)])
+    assert caught.value.code == "fund.not_external"
 
 
 def made_fund(made: Forwarded) -> list[Entry]:

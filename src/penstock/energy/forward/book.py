@@ -149,6 +149,16 @@ class Forwards:
             if promise.wants and right in rights_of(promise):
                 self._check_bound(promise, right, moves)
 
+    def spare(self, right: Right, titles: Columns) -> Column:
+        """Which titles (rows with their holders) no forward binds: whoever picks by quantity passes over the others."""
+        free = np.ones(len(titles["start"]), dtype=np.bool_)
+        for promise in self.promises.values():
+            if promise.wants and right in rights_of(promise):
+                mine = np.flatnonzero(titles["holder"] == promise.seller)
+                spans = {name: titles[name][mine] for name in ("register", "start", "stop")}
+                free[mine[self._plants.bound(promise, right, spans)]] = False
+        return free
+
     def check_issued(self, rows: Columns) -> None:
         """That what one act issues (columns of ``title/1``) and moves on is nobody's due.
 

@@ -158,7 +158,7 @@ def preview(world: World, asked: Hours, at_us: int) -> Row:
 
 
 def titles_held(world: World, accounts: tuple[str, ...], right: Right, period: Period, at_us: int) -> dict[str, Column]:
-    """Titles that accounts hold in a period and that have not expired, in order of issue."""
+    """Titles that accounts hold in a period, neither expired nor sold forward, in order of issue."""
     book, numbers = world.books.titles[right], [world.books.accounts.id_of(one) for one in dict.fromkeys(accounts)]
     rows = book.owned(numbers[0] if len(numbers) == 1 else None, (TitleState.HELD,))
     fits = (
@@ -167,6 +167,7 @@ def titles_held(world: World, accounts: tuple[str, ...], right: Right, period: P
         & (rows["interval_us"] < period.stop_us)
     )
     fits &= ~world.books.expired(rows["lot"], rows["interval_us"], at_us)
+    fits &= world.forwards.spare(right, rows)
     kept = np.flatnonzero(fits)
     kept = kept[np.lexsort((rows["start"][kept], rows["register"][kept], rows["lot"][kept]))]
     return {name: column[kept] for name, column in rows.items()}

@@ -88,7 +88,7 @@ class _Pool:
 
 def _rows(world: World, right: Right, at_us: int, lot: int) -> dict[str, Column]:
     rows = world.books.titles[right].since(lot, (TitleState.HELD,))
-    valid = ~world.books.expired(rows["lot"], rows["interval_us"], at_us)
+    valid = ~world.books.expired(rows["lot"], rows["interval_us"], at_us) & world.forwards.spare(right, rows)
     rows = {name: column[valid] for name, column in rows.items()}
     order = np.lexsort((rows["start"], rows["register"], rows["interval_us"], rows["holder"]))
     sorted_rows = {name: column[order] for name, column in rows.items()}

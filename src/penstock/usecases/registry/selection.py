@@ -73,8 +73,8 @@ def select(
 ) -> dict[str, Column]:
     """Parts of titles of ``account`` (None: anybody's) in one of ``states``: columns of `TitleBook.parts`.
 
-    ``query`` is the named span that a part lies in, 0 where none is named. With ``at_us`` what has expired by then is
-    passed over, or refused where it is named.
+    ``query`` is the named span that a part lies in, 0 where none is named. With ``at_us`` what has expired by then,
+    or is sold forward, is passed over, or refused where it is named.
 
     Raises:
         Invalid: ``selection.unclear``, ``selection.quantity``, ``selection.share``, ``selection.span``,
@@ -91,6 +91,7 @@ def select(
     rows = _pick(rows, suits(world, selection, rows))
     if at_us is not None:
         rows = _pick(rows, ~world.books.expired(rows["lot"], rows["interval_us"], at_us))
+        rows = _pick(rows, world.forwards.spare(right, rows))
     return _head_of(rows, selection)
 
 
