@@ -186,6 +186,11 @@ def points_of(workspace: Path) -> list[tuple[str, str]]:
         return [("fact", key) for key in keys] + [("outbox", row.id) for row in opened.store.outbox.rows()]
 
 
+def first_point(workspace: Path, like: Point) -> str:
+    """The first point of a finished play that begins like this one."""
+    return next(name for table, name in points_of(workspace) if table == like.table and name.startswith(like.name))
+
+
 # what was done on chain
 
 

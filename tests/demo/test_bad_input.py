@@ -18,6 +18,8 @@ from staging import penstock_here as penstock
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ROOT / "examples" / "deals" / "first.yaml"
+FULL = ("store.disk_full", "chain.store_io", "demo.attesters")
+"""A full disk, as whoever met it says: the record, the chain, or an attester process that could not write its vote."""
 NO_MOUNT = "a file system of a few hundred kilobytes needs mount, as root"
 
 
@@ -271,7 +273,7 @@ def test_a_full_disk_at_one_stage_after_the_other(disk: Callable[[int], Path], u
         workspace = disk(kilobytes) / "workspace"
         done = penstock_apart(*demo(workspace), "--json")
         error = json.loads(done.stdout)
-        assert (done.returncode, error["code"] in ("store.disk_full", "chain.store_io")) == (6, True), kilobytes
+        assert (done.returncode, error["code"] in FULL) == (6, True), kilobytes
         assert (error["error"], bool(error["hint"])) == ("Unavailable", True)
         audit = json.loads(penstock_apart("audit", "-w", workspace, "--json").stdout)
         assert audit["clean"] is True

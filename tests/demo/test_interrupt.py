@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from staging import SENTENCE, Played, Point, Underway, on_chain, penstock, play
+from staging import SENTENCE, Played, Point, Underway, first_point, on_chain, penstock, play
 
 
 @pytest.mark.parametrize(
     ("point", "whole_group"),
     [
         (Point("fact", "roofs", 0.1), False),
-        (Point("outbox", "anchor:126", 0.2), True),
+        (Point("outbox", "anchor:", 0.2), True),
     ],
     ids=["alone, while meters are read", "with its attesters, as a terminal does"],
 )
 def test_ctrl_c(point: Point, whole_group: bool, undisturbed: Played, tmp_path: Path) -> None:
+    point = replace(point, name=first_point(undisturbed.workspace, point))
     workspace = tmp_path / "workspace"
     underway = Underway.start(workspace)
     assert underway.wait_for(point.reached), underway.process.communicate()

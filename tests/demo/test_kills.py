@@ -12,14 +12,16 @@ from staging import Played, Point, Underway, on_chain, penstock, play, points_of
 STAGES = {
     "chain": Point("outbox", "deploy:Anchor"),
     "connect": Point("fact", "roofs"),
+    "forward": Point("fact", "forward sold"),
     "meter": Point("fact", "meter:0"),
     "certify": Point("fact", "certify:0"),
+    "settle": Point("fact", "delivered:1"),
     "store": Point("fact", "bought:0"),
     "serve": Point("fact", "match:0"),
     "launch": Point("outbox", "set_deal:first-light/A"),
     "pay": Point("outbox", "redeem:0"),
     "income": Point("fact", "withdraw:A"),
-    "badge": Point("outbox", "badge"),
+    "badge": Point("outbox", "retire:badge"),
     "report": Point("fact", "factors"),
     "prove": Point("fact", "checkpoint:week"),
 }
@@ -49,7 +51,7 @@ def assert_as_undisturbed(workspace: Path, undisturbed: Played) -> None:
 
 def test_one_workspace_killed_in_many_stages_ends_as_if_never_disturbed(undisturbed: Played, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
-    for stage in ("chain", "meter", "store", "launch", "pay", "badge", "report"):
+    for stage in ("chain", "forward", "certify", "settle", "store", "launch", "pay", "badge", "report"):
         kill_at(workspace, STAGES[stage])
     assert_as_undisturbed(workspace, undisturbed)
 

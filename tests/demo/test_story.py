@@ -108,6 +108,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
     changes: dict[str, dict[str, object]] = {
         "launch": {"deal": evil},
         "badge": {"purpose": evil},
+        "forward": {"seller": evil},
         "report": {"missing": [{"what": "x", "count": 1, "sentence": evil}]},
         "prove": {
             "back": told.back(evil),
@@ -118,7 +119,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
     }
     page = write(tmp_path, changes)
     assert "<script" not in page
-    assert page.count("&lt;script&gt;") >= 8
+    assert page.count("&lt;script&gt;") >= 9
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,9 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         "roof-003 signed well and lied: 1,234 of its readings wait in quarantine",
         "There is no hour in which it drew more than it claimed.",
         "it claimed 4.1 kWh, each certificate in the very hour",
-        "0.0 kWh were retired, and 0.5 kWh were used by nobody",
+        "0.0 kWh had been sold ahead, 0.0 kWh were retired, and 0.5 kWh were used by nobody",
+        "roof-001 had sold 25.00 % of its week to an offtaker: 1.5 kWh of the 6.0 kWh that were as likely as not",
+        "handed over in 2 deliveries, before the roof could sell them to anybody else; they earned $0.06.",
         "9 of 10 Wh come back",
         "The rack claimed 0.0 kWh of what came back; 0.0 kWh found no use.",
         "Answer 9 was given at night.",
@@ -247,7 +250,7 @@ def stream(**other: int) -> sankey.Stream:
     """1,000 Wh: 700 to the rack, 200 to the battery, which gives 180 back; the rack claims 150 of those."""
     energy_wh = {
         "certified_wh": 1_000, "direct_wh": 700, "charged_wh": 200, "returned_wh": 180, "evening_wh": 150,
-        "retired_wh": 12, "answers_wh": 600, "idle_wh": 250,
+        "retired_wh": 12, "forward_wh": 9, "answers_wh": 600, "idle_wh": 250,
     }  # fmt: skip
     return sankey.Stream(**(energy_wh | other), roofs=2, answers=20, tokens=60, billed="$1")
 
@@ -280,15 +283,16 @@ def test_a_week_without_a_battery_draws_none() -> None:
 def test_an_hours_bar_is_its_certificates_each_once() -> None:
     noon, night = told.hour(12), told.hour(20)
     (drawn_noon, drawn_night) = (week.hours(told.WEEK, [one]) for one in (noon, night))
-    assert [100 * one / sum(bars(drawn_noon)) for one in bars(drawn_noon)] == pytest.approx([70, 20, 3, 7], abs=0.02)
+    assert [100 * one / sum(bars(drawn_noon)) for one in bars(drawn_noon)] == pytest.approx([70, 20, 2, 3, 5], abs=0.02)
     assert [18 * one / sum(bars(drawn_night)) for one in bars(drawn_night)] == pytest.approx([16, 2], abs=0.02)
-    assert re.findall(r'class="(sun|store|charged|retired|unsold)"', drawn_noon) == [
+    assert re.findall(r'class="(sun|store|charged|forward|retired|unsold)"', drawn_noon) == [
         "sun",
         "charged",
+        "forward",
         "retired",
         "unsold",
     ]
-    assert re.findall(r'class="(sun|store|charged|retired|unsold)"', drawn_night) == ["store", "unsold"]
+    assert re.findall(r'class="(sun|store|charged|forward|retired|unsold)"', drawn_night) == ["store", "unsold"]
 
 
 def test_an_answer_by_night_says_noon_at_the_roofs_and_evening_at_the_rack() -> None:

@@ -117,13 +117,14 @@ def hour(number: int) -> dict[str, Any]:
     if of_day == 20:
         return _uses(number, certified_wh=0, returned_wh=18, evening_wh=16, drawn_wh=16)
     if of_day == 12:
-        return _uses(number, certified_wh=100, claimed_wh=70, stored_wh=20, retired_wh=3, drawn_wh=70)
+        return _uses(number, certified_wh=100, claimed_wh=70, stored_wh=20, retired_wh=3, forward_wh=2, drawn_wh=70)
     return _uses(number, certified_wh=100, claimed_wh=90, drawn_wh=90)
 
 
 def _uses(number: int, **energy_wh: int) -> dict[str, Any]:
-    names = ("certified_wh", "claimed_wh", "stored_wh", "retired_wh", "returned_wh", "evening_wh", "drawn_wh")
-    return {"hour": iso(WEEK.start_us + number * HOUR_US), **dict.fromkeys(names, 0), **energy_wh}
+    names = ("certified", "claimed", "stored", "retired", "forward", "returned", "evening", "drawn")
+    nothing = {f"{name}_wh": 0 for name in names}
+    return {"hour": iso(WEEK.start_us + number * HOUR_US), **nothing, **energy_wh}
 
 
 def forward() -> Node:
@@ -169,7 +170,31 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "refusals": [refusal],
             "liars": [{"device": "roof-003", "readings": 1_234, "verdict": "copied", "why": COPIED}],
         },
-        "certify": {"titles": 46, "issued_wh": 4_600},
+        "forward": {
+            "forward": "roof-001-week",
+            "seller": "roof-001",
+            "buyer": "offtaker",
+            "share_basis_points": 2_500,
+            "promised_wh": 1_500,
+            "p50_wh": 6_000,
+            "p90_wh": 3_000,
+            "price_usdc_micro_per_mwh": 60_000_000,
+            "cost_usdc_micro": 90_000,
+            "collateral_usdc_micro": 9_000,
+            "modelled": True,
+        },
+        "certify": {
+            "titles": 46,
+            "issued_wh": 4_600,
+            "forward": {
+                "deliveries": 2,
+                "delivered_wh": 1_150,
+                "earned_usdc_micro": 69_000,
+                "missing_wh": 0,
+                "price_back_usdc_micro": 21_000,
+                "collateral_back_usdc_micro": 9_000,
+            },
+        },
         "store": {
             "charged_wh": 40,
             "discharged_wh": 36,

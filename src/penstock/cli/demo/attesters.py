@@ -16,7 +16,7 @@ from penstock.cli.attest import PASSPHRASE as PASSPHRASE_VARIABLE
 from penstock.cli.demo.cast import ATTESTERS, PASSPHRASE
 from penstock.errors import Unavailable
 
-PATIENCE_S: Final = 120
+PATIENCE_S: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,10 @@ class Attesters:
         failed = [name for name, process in self.processes.items() if process.poll() not in (None, 0)]
         if len(failed) > 1:
             said = (self.folder / f"{failed[0]}.err").read_text().strip().splitlines()
-            raise Unavailable("demo.attesters", f"{failed} stopped: {said[-1] if said else 'no reason given'}")
+            hint = f"See {self.folder}, and whether the disk is full; then run the demo again."
+            raise Unavailable(
+                "demo.attesters", f"{failed} stopped: {said[-1] if said else 'no reason given'}", hint=hint
+            )
 
 
 @contextmanager
@@ -79,7 +82,7 @@ def _environment() -> dict[str, str]:
 
 
 def wait_until(done: Iterator[bool], running: Attesters) -> None:
-    """Poll until ``done`` yields True; Unavailable ``demo.no_quorum`` after two minutes, or as `Attesters.check`."""
+    """Poll until ``done`` yields True; Unavailable ``demo.no_quorum`` after five minutes, or as `Attesters.check`."""
     deadline = time.monotonic() + PATIENCE_S
     for ready in done:
         if ready:

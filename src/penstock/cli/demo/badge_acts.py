@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from penstock.cli.demo.forward_acts import OFFTAKER
 from penstock.cli.demo.play import EXPIRES_US, OPERATOR, RACK, Stagehand
 from penstock.journal.segment import Column
 from penstock.journal.words import TITLE_STATES, Right, TitleState
@@ -47,10 +48,11 @@ def badge(hand: Stagehand) -> dict[str, Any]:
 
 
 def _hour(world: World) -> dict[str, Column]:
-    """Roofs' certificates that are still held, of the hour that has most of them; on chain they are alike."""
+    """Certificates that roofs still hold themselves, of the hour that has most of them; on chain they are alike."""
     titles = world.books.titles[Right.ATTRIBUTE].columns()
     held = titles["state"] == TITLE_STATES.index(TitleState.HELD)
     held &= ~world.books.lots.column("stored")[titles["lot"]]
+    held &= titles["holder"] != world.books.accounts.id_of(OFFTAKER)
     hours, slot = np.unique(titles["interval_us"][held], return_inverse=True)
     units = np.bincount(slot, (titles["stop"] - titles["start"])[held])
     rows = held & (titles["interval_us"] == hours[np.argmax(units)])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.cli.demo.battery import OWNER
+from penstock.cli.demo.forward_acts import OFFTAKER
 from penstock.cli.demo.play import Stagehand
 from penstock.energy.verdict import ReadingVerdict
 from penstock.journal.words import TITLE_STATES, Right, TitleState
@@ -23,7 +24,8 @@ def energy_by_hour(hand: Stagehand) -> list[dict[str, Any]]:
     """One row an hour of the week, from the titles and from the rack's verified readings [Wh].
 
     Of the roofs' own, ``certified_wh``: ``claimed_wh`` by the rack, ``stored_wh`` for what the battery took,
-    ``retired_wh``. Of what it gave back, ``returned_wh``: ``evening_wh`` claimed by the rack. No Wh is in two of them.
+    ``retired_wh``, ``forward_wh`` with who bought them ahead. Of what it gave back, ``returned_wh``: ``evening_wh``
+    claimed by the rack. No Wh is in two of them.
     """
     columns = {**_titles_wh(hand), "drawn_wh": _drawn_wh(hand)}
     hours = [iso(hour.start_us) for hour in hand.week.steps(HOUR_US)]
@@ -41,7 +43,7 @@ def planted_at(hand: Stagehand) -> list[dict[str, Any]]:
 
 
 def _titles_wh(hand: Stagehand) -> dict[str, list[int]]:
-    titles, is_stored, store = hand.workspace.read(_titles)
+    titles, is_stored, store, offtaker = hand.workspace.read(_titles)
     energy_wh, state = titles["stop"] - titles["start"], titles["state"]
     claimed = state == TITLE_STATES.index(TitleState.CLAIMED)
     retired = state == TITLE_STATES.index(TitleState.RETIRED)
@@ -51,16 +53,18 @@ def _titles_wh(hand: Stagehand) -> dict[str, list[int]]:
         "claimed_wh": ~is_stored & claimed & ~by_store,
         "stored_wh": ~is_stored & claimed & by_store,
         "retired_wh": ~is_stored & retired,
+        "forward_wh": ~is_stored & (titles["holder"] == offtaker),
         "returned_wh": is_stored,
         "evening_wh": is_stored & claimed,
     }
     return {name: _summed(hand, titles["interval_us"], energy_wh * rows) for name, rows in kinds.items()}
 
 
-def _titles(world: World) -> tuple[dict[str, Ints], NDArray[np.bool_], int]:
-    """All certificates, which of them came out of a storage, and the number of the storage's account."""
-    titles = world.books.titles[Right.ATTRIBUTE].columns()
-    return dict(titles), world.books.lots.column("stored")[titles["lot"]], world.books.accounts.id_of(OWNER)
+def _titles(world: World) -> tuple[dict[str, Ints], NDArray[np.bool_], int, int]:
+    """All certificates, which of them came out of a storage; the storage's account and that of who bought ahead."""
+    titles, accounts = world.books.titles[Right.ATTRIBUTE].columns(), world.books.accounts
+    is_stored = world.books.lots.column("stored")[titles["lot"]]
+    return dict(titles), is_stored, accounts.id_of(OWNER), accounts.id_of(OFFTAKER)
 
 
 def _drawn_wh(hand: Stagehand) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from penstock.cli.demo import battery
+from penstock.cli.demo import battery, forward_acts
 from penstock.cli.demo.demand import RACK as RACK_MODEL
 from penstock.cli.demo.demand import RACK_W
 from penstock.cli.demo.fleet import ZONE
@@ -106,10 +106,15 @@ def certificates(hand: Stagehand) -> dict[str, Any]:
         for number in range(len(hand.days)):
             if not hand.recorded(f"certify:{number}"):
                 _certify_day(hand, number)
+            forward_acts.deliver_day(hand, number)
             step(1)
     facts = (row.recorded.fact for row in hand.workspace.facts())
     issued = [one for one in facts if isinstance(one, TitlesIssued) and one.right is Right.ATTRIBUTE and not one.stored]
-    return {"titles": sum(fact.segment.rows for fact in issued), "issued_wh": sum(fact.quantity for fact in issued)}
+    return {
+        "titles": sum(fact.segment.rows for fact in issued),
+        "issued_wh": sum(fact.quantity for fact in issued),
+        "forward": forward_acts.delivered(hand),
+    }
 
 
 def _certify_day(hand: Stagehand, number: int) -> None:

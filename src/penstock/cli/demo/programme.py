@@ -16,6 +16,7 @@ from penstock.cli.demo import (
     capital_acts,
     compute_acts,
     energy_acts,
+    forward_acts,
     income_acts,
     proof_acts,
     report_acts,
@@ -36,6 +37,7 @@ Act = tuple[str, str, Callable[[Stagehand], dict[str, Any]]]
 ACTS: Final[list[Act]] = [
     ("chain", "A chain starts", capital_acts.chain),
     ("connect", "Rooftops, a rack and investors connect", energy_acts.connect),
+    ("forward", "A roof sells a share of its week ahead", forward_acts.ahead),
     ("meter", "A week of signed readings is verified", energy_acts.meter),
     ("certify", "Every verified Wh gets its hourly certificate", energy_acts.certificates),
     ("store", "A battery keeps noon for the evening", battery.store),

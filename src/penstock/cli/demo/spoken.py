@@ -92,6 +92,18 @@ def _connect(figures: dict[str, Any]) -> None:
     line(f"{figures['holders']:,} investors")
 
 
+def _forward(figures: dict[str, Any]) -> None:
+    share, promised = per_cent(figures["share_basis_points"]), kwh(figures["promised_wh"])
+    line(
+        f"{figures['seller']} sells {share} of its week to an {figures['buyer']}: {promised} at P50, "
+        f"for {usdc(figures['price_usdc_micro_per_mwh'])} a MWh"
+    )
+    price, stake = usdc(figures["cost_usdc_micro"]), usdc(figures["collateral_usdc_micro"])
+    line(f"its price, {price}, waits in escrow, beside {stake} of the seller's collateral")
+    likely, sure = kwh(figures["p50_wh"]), kwh(figures["p90_wh"])
+    line(f"expected of the whole roof (modelled): {likely} as likely as not (P50), {sure} nine times of ten (P90)")
+
+
 def _meter(figures: dict[str, Any]) -> None:
     packets, readings, refused = figures["packets"], figures["readings"], figures["refusals"]
     line(f"{packets['accepted']:,} signed packets with {readings['accepted']:,} readings accepted")
@@ -109,6 +121,15 @@ def _meter(figures: dict[str, Any]) -> None:
 def _certify(figures: dict[str, Any]) -> None:
     issued = f"{figures['titles']:,} hourly certificates over {kwh(figures['issued_wh'])}"
     line(f"{issued}: every verified Wh of a whole hour, once")
+    sold = figures["forward"]
+    line(
+        f"{kwh(sold['delivered_wh'])} of them were sold ahead and went to their buyer in {sold['deliveries']} "
+        f"deliveries, which earned {usdc(sold['earned_usdc_micro'])}"
+    )
+    line(
+        f"settled: {sold['missing_wh']:,} Wh missing, {usdc(sold['price_back_usdc_micro'])} of the price back to the "
+        f"buyer, {usdc(sold['collateral_back_usdc_micro'])} of collateral back to the seller"
+    )
 
 
 def _store(figures: dict[str, Any]) -> None:
@@ -257,6 +278,7 @@ _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "meter": _meter,
     "certify": _certify,
     "store": _store,
+    "forward": _forward,
     "badge": _badge,
     "report": _report,
     "serve": _serve,

@@ -26,7 +26,10 @@ from penstock.usecases.report_247.words import per_cent, tonnes, tonnes_down
 
 Figures = dict[str, dict[str, Any]]
 _TEMPLATES: Final = "penstock.cli.demo"
-_USES: Final = ("certified_wh", "claimed_wh", "stored_wh", "retired_wh", "returned_wh", "evening_wh")
+_USES: Final = ("certified_wh", "claimed_wh", "stored_wh", "retired_wh", "forward_wh", "returned_wh", "evening_wh")
+
+_USED: Final = ("claimed_wh", "stored_wh", "retired_wh", "forward_wh")
+"""Of the roofs' own certificates; a sum over the week of each hour's."""
 
 
 def write_story(file: Path, settings: Settings, stages: list[Stage]) -> None:
@@ -82,7 +85,7 @@ def _derived(figures: Figures, paid: list[Paid]) -> dict[str, Any]:
         "inflow_usdc_micro": inflow,
         "uses": uses,
         "matched_wh": uses["claimed_wh"] + uses["evening_wh"],
-        "unused_wh": uses["certified_wh"] - uses["claimed_wh"] - uses["stored_wh"] - uses["retired_wh"],
+        "unused_wh": uses["certified_wh"] - sum(uses[name] for name in _USED),
         "short_hours": sum(1 for row in hours if row["drawn_wh"] > row["claimed_wh"] + row["evening_wh"]),
         "coupons_usdc_micro": sum(income["withdrawn_usdc_micro"].values()),
         "coupon_rows": [_coupon_row(name, taken) for name, taken in income["coupons_usdc_micro"].items()],
@@ -142,6 +145,7 @@ def _stream(figures: Figures, facts: dict[str, Any]) -> sankey.Stream:
         returned_wh=facts["uses"]["returned_wh"],
         evening_wh=facts["uses"]["evening_wh"],
         retired_wh=facts["uses"]["retired_wh"],
+        forward_wh=facts["uses"]["forward_wh"],
         answers_wh=answers_mj // MJ_PER_WH,
         idle_wh=idle_mj // MJ_PER_WH,
         roofs=figures["connect"]["rooftops"],

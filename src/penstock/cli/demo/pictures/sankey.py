@@ -22,8 +22,8 @@ class Stream:
     """The figures of the picture: energy [Wh], the rest in the units they name.
 
     The roofs' ``certified_wh`` go to the rack (``direct_wh``), to the battery (``charged_wh``), or to neither, of which
-    ``retired_wh`` are retired. The battery gives ``returned_wh`` back, of which the rack claims ``evening_wh``; the
-    rest of its charge is its loss.
+    ``retired_wh`` are retired and ``forward_wh`` were sold ahead. The battery gives ``returned_wh`` back, of which the
+    rack claims ``evening_wh``; the rest of its charge is its loss.
     """
 
     certified_wh: int
@@ -32,6 +32,7 @@ class Stream:
     returned_wh: int
     evening_wh: int
     retired_wh: int
+    forward_wh: int
     answers_wh: int
     idle_wh: int
     roofs: int
@@ -160,8 +161,8 @@ def _labels(of: Stream) -> Markup:
 
 
 def _unclaimed(of: Stream) -> str:
-    retired = f"; {kwh(of.retired_wh)} of it retired for a badge" if of.retired_wh else ""
-    return f"certified, claimed by nobody{retired}"
+    said = ((of.forward_wh, "sold ahead"), (of.retired_wh, "retired for a badge"))
+    return ", ".join(["claimed by nobody", *(f"{kwh(energy_wh)} {what}" for energy_wh, what in said if energy_wh)])
 
 
 def _battery_label(of: Stream) -> list[Markup]:

@@ -87,6 +87,7 @@ USES: Final = (
     ("claimed_wh", "sun", "of the roofs', claimed by the rack"),
     ("evening_wh", "store", "given back by the battery, claimed by the rack"),
     ("stored_wh", "charged", "of the roofs', claimed for the battery's charge"),
+    ("forward_wh", "forward", "of the roofs', sold ahead"),
     ("retired_wh", "retired", "of the roofs', retired for the badge"),
 )
 """What certificates of an hour were used for, from the ground up: the row's figure, its style, and what it is."""
