@@ -69,7 +69,7 @@ def routes(workspace: Workspace, trail: Trail) -> APIRouter:
         states = (TitleState(state),) if state else TITLE_STATES
         start_us, stop_us = instant_us(start), instant_us(stop) or (FOREVER_US if start else 0)
         asked = Selection(register=register, zone=zone, technology=technology, start_us=start_us, stop_us=stop_us)
-        total, found = workspace.read(lambda world: find(world, holder, asked, states, after, limit))
+        total, found = find(workspace, holder, asked, states, after, limit)
         rows = [CertificateRow(**row) for row in found]
         return CertificateRows(total=total, next_after=following(after, limit, total), certificates=rows)
 

@@ -6,15 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numpy as np
-
 from penstock.journal.laws import breaches
-from penstock.journal.words import Right
+from penstock.journal.words import TITLE_STATES
 from penstock.usecases import inspect
 from penstock.usecases.fleet import fleet
 from penstock.usecases.publish import Publication
+from penstock.usecases.registry.certificate_rows import find
+from penstock.usecases.registry.selection import Selection
 from penstock.usecases.workspace import Workspace
-from penstock.usecases.world import World
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -51,7 +50,7 @@ class Glimpse:
         Raises:
             NotFound: ``account.unknown``.
         """
-        return self.workspace.read(lambda world: _certificates(world, holder, after, limit))
+        return find(self.workspace, holder, Selection(), TITLE_STATES, after, limit)
 
     def certificate_totals(self) -> Row:
         """As `inspect.certificate_totals`."""
@@ -81,10 +80,3 @@ class Glimpse:
             if kept is None or kept[0] != size:
                 kept = self._kept[name] = (size, work())
             return cast(T, kept[1])
-
-
-def _certificates(world: World, holder: str, after: int, limit: int) -> tuple[int, list[Row]]:
-    titles = world.books.titles[Right.ATTRIBUTE].columns()
-    every = titles["holder"] == world.books.accounts.id_of(holder) if holder else np.ones(len(titles["start"]), bool)
-    rows = np.flatnonzero(every)
-    return len(rows), [inspect.certificate_row(world, titles, int(row)) for row in rows[after : after + limit]]

@@ -52,7 +52,7 @@ def portfolio_view(workspace: Workspace, account: str, after: int) -> Row:
         every = workspace.read(lambda world: holders(world, after, _ACCOUNTS))
         return shown | {"every": every, "more": following(after, _ACCOUNTS, every["holders"])}
     try:
-        found = workspace.read(lambda world: portfolio(world, account))
+        found = portfolio(workspace, account)
     except PenstockError as refused:
         return shown | {"error": refused.message}
     return shown | {"found": found, "bars": bars(found["by_month"][-_MONTHS:])}

@@ -20,6 +20,7 @@ from penstock.journal.formats import MOVES, TITLES
 from penstock.journal.register import grown
 from penstock.journal.segment import Columns
 from penstock.journal.span_index import Rows, SpanIndex
+from penstock.journal.stretches import Place, stretch
 from penstock.journal.title_plan import ALLOWED, CHANGES, Judged, MovePlan, Verdict, Verdicts, judged, planned
 from penstock.journal.words import TITLE_STATES, TitleState
 
@@ -217,6 +218,10 @@ class TitleBook:
         rows = self.rows(np.concatenate(found))
         order = np.lexsort((rows["start"], rows["register"]))[:n]
         return {name: column[order] for name, column in rows.items()}
+
+    def stretch(self, after: Place, n: int) -> tuple[Rows, Place | None]:
+        """The titles that come after a place (register, start), as `stretches.stretch`."""
+        return stretch([run for _, run in self._titles.runs], after, n)
 
     def balance(self, holder: int, state: TitleState = TitleState.HELD) -> int:
         """Units that a holder has in a state, over all registers."""

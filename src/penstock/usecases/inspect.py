@@ -152,14 +152,10 @@ def certificate_totals(workspace: Workspace) -> Row:
 
 
 def _certificate_totals(world: World) -> Row:
-    titles = world.books.titles[Right.ATTRIBUTE].columns()
-    energy_wh = titles["stop"] - titles["start"]
-    by_state = {
-        state.value: int(energy_wh[titles["state"] == code].sum())
-        for code, state in enumerate(TITLE_STATES)
-        if np.any(titles["state"] == code)
-    }
-    return {"titles": len(energy_wh), "issued_wh": int(energy_wh.sum()), "by_state_wh": by_state}
+    book = world.books.titles[Right.ATTRIBUTE]
+    held = book.balances(len(world.books.accounts)).sum(axis=0)
+    by_state = {state.value: int(energy_wh) for state, energy_wh in zip(TITLE_STATES, held, strict=True) if energy_wh}
+    return {"titles": len(book), "issued_wh": int(held.sum()), "by_state_wh": by_state}
 
 
 def deals(workspace: Workspace) -> list[Row]:

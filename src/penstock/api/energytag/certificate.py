@@ -62,7 +62,7 @@ def _add_reading(router: APIRouter, workspace: Workspace, gate: Gate, trail: Tra
         """The bundles of an account that suit."""
         who = own(workspace, gate, shown, READ, asked.source_id, asked.user_id, sees=True)
         states, selection = words.states_of(asked.certificate_status), of(workspace, asked)
-        return workspace.read(lambda world: _bundles(world, who, selection, states, asked))
+        return _bundles(workspace, who, selection, states, asked)
 
     @router.get("/{id:path}")
     def one(id: CertificateInPath, shown: Credentials) -> Bundle:
@@ -209,23 +209,24 @@ def _place(
     )
 
 
-def _bundles(world: Any, who: Asked, selection: Selection, states: Any, asked: QueryAsked) -> Bundles:
-    total, rows = _found(world, who, selection, states, asked)
-    bundles = [Bundle(**words.bundle_of(row, world)) for row in rows]
+def _bundles(workspace: Workspace, who: Asked, selection: Selection, states: Any, asked: QueryAsked) -> Bundles:
+    total, rows = _found(workspace, who, selection, states, asked)
+    said = workspace.read(lambda world: [words.bundle_of(row, world) for row in rows])
+    bundles = [Bundle(**one) for one in said]
     follows = following(asked.after, asked.limit, total)
     return Bundles(total=total, next_after=follows, granular_certificate_bundles=bundles)
 
 
 def _found(
-    world: Any, who: Asked, selection: Selection, states: Any, asked: QueryAsked
+    workspace: Workspace, who: Asked, selection: Selection, states: Any, asked: QueryAsked
 ) -> tuple[int, list[dict[str, Any]]]:
     if not selection.spans:
-        return find(world, who.account, selection, states, asked.after, asked.limit)
+        return find(workspace, who.account, selection, states, asked.after, asked.limit)
     named = {(one.register, one.start, one.stop) for one in selection.spans}
     rows: list[dict[str, Any]] = []
     for register in sorted({one.register for one in selection.spans}):
         try:
-            _, found = find(world, who.account, Selection(register=register), states, 0, FOREVER_US)
+            _, found = find(workspace, who.account, Selection(register=register), states, 0, FOREVER_US)
         except NotFound:
             continue
         rows += [row for row in found if _lies_in(row, named)]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from penstock.errors import Invalid
 from penstock.journal.lots import Lot
-from penstock.journal.segment import Columns
+from penstock.journal.segment import Column, Columns
 from penstock.journal.words import TITLE_STATES, Right, TitleState
 from penstock.period import HOUR_US, iso
 from penstock.usecases.registry.selection import Named, Selection, suits
+from penstock.usecases.registry.title_walk import walk
+from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 Row = dict[str, Any]
+_ASKED_OF: Final = ("register", "start", "interval_us", "lot", "state")
+_ROWS: Final = 64  # written out while writers wait
 _ID: Final = re.compile(r"(?P<register>.{1,200})@(?P<start>0|[1-9][0-9]{0,18})-(?P<stop>[1-9][0-9]{0,18})")
 
 
@@ -40,7 +46,7 @@ def rows_of(world: World, titles: Columns, lots: dict[int, Lot] | None = None) -
 
 
 def find(
-    world: World,
+    workspace: Workspace,
     account: str,
     asked: Selection,
     states: tuple[TitleState, ...],
@@ -50,18 +56,49 @@ def find(
 ) -> tuple[int, list[Row]]:
     """How many titles suit, of one account or of all (``""``), and ``limit`` of them after ``after`` others.
 
-    By register and position. Raises NotFound ``account.unknown``, ``register.unknown``.
+    By register and position. Writers pass meanwhile: what they change shows where it was not looked for yet.
+    Raises NotFound ``account.unknown``, ``register.unknown``.
     """
-    book = world.books.titles[right]
-    titles = book.owned(world.books.accounts.id_of(account), states) if account else book.columns()
-    fits = suits(world, asked, titles)
-    if not account and len(states) < len(TITLE_STATES):
-        fits &= np.isin(titles["state"], [TITLE_STATES.index(state) for state in states])
-    rows = np.flatnonzero(fits)
-    if account:
-        rows = rows[np.lexsort((titles["start"][rows], titles["register"][rows]))]
-    shown = rows[after : after + limit]
-    return len(rows), rows_of(world, {name: column[shown] for name, column in titles.items()})
+    holder, register = workspace.read(lambda world: _numbers(world, account, asked.register))
+    page = _Page(holder, asked, states, after, limit)
+    shown = list(walk(workspace, page.look, right, register))
+    titles = {name: np.concatenate([part[name] for part in shown]) for name in shown[0]}
+    rows, lots = list[Row](), dict[int, Lot]()
+    for first in range(0, len(titles["start"]), _ROWS):
+        some = {name: column[first : first + _ROWS] for name, column in titles.items()}
+        rows += workspace.read(partial(rows_of, titles=some, lots=lots))
+    return page.total, rows
+
+
+def _numbers(world: World, account: str, register: str) -> tuple[int, int]:
+    """An account's and a register's number, -1 for none asked for."""
+    holder = world.books.accounts.id_of(account) if account else -1
+    return holder, world.books.registers.id_of(register) if register else -1
+
+
+class _Page:
+    """Counts the titles that suit, stretch by stretch, and keeps those of one page."""
+
+    def __init__(self, holder: int, asked: Selection, states: tuple[TitleState, ...], after: int, limit: int) -> None:
+        self.total, self._asked, self._first, self._last = 0, asked, after, after + limit
+        self._holder, self._state = holder, np.isin(range(len(TITLE_STATES)), [TITLE_STATES.index(s) for s in states])
+
+    def look(self, world: World, titles: Columns) -> Columns:
+        """Copies of those of a stretch that stand on the page."""
+        rows = self._suiting(world, titles)
+        shown = rows[max(self._first - self.total, 0) : max(self._last - self.total, 0)]
+        self.total += len(rows)
+        return {name: column[shown] for name, column in titles.items()}
+
+    def _suiting(self, world: World, titles: Columns) -> Column:
+        if self._holder < 0:
+            return np.flatnonzero(self._mask(world, titles))
+        rows = np.flatnonzero(titles["holder"] == self._holder)
+        return rows[self._mask(world, {name: titles[name][rows] for name in _ASKED_OF})]
+
+    def _mask(self, world: World, titles: Columns) -> NDArray[np.bool_]:
+        fits: NDArray[np.bool_] = self._state[titles["state"]]
+        return fits if self._asked == Selection() else fits & suits(world, self._asked, titles)
 
 
 def _row(world: World, titles: Columns, at: int, lots: dict[int, Lot]) -> Row:
