@@ -84,7 +84,7 @@ def test_output_is_laid_along_promises_to_the_unit(data: st.DataObject) -> None:
     start = np.cumsum([0, *(size for _, size in rows)])[:-1] * 2
     spans = {"register": np.zeros(len(rows), np.int32), "start": start, "stop": start + ints([one for _, one in rows])}
     whole = [sum(size for one, size in rows if one == bucket) for bucket in range(buckets)]
-    give = ints([[a := data.draw(st.integers(0, wh)), data.draw(st.integers(0, wh - a))] for wh in whole])
+    give = np.array([[a := data.draw(st.integers(0, wh)), data.draw(st.integers(0, wh - a))] for wh in whole])
     laid = lay(spans, ints([one for one, _ in rows]), give.reshape(buckets, 2), ints([100, 1_000]))
     sizes_ = laid["stop"] - laid["start"]
     assert (sizes_ > 0).all()

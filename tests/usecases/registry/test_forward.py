@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from device_kit import OWNER, hours
+from device_kit import OWNER, column, hours
 from forward_kit import DOLLARS, MWH, NAME, PROMISE, ROOF, TURBINE, Forwarded, shape, share, terms
 from registry_kit import named
 from small_plant import DEAL_TEXT
@@ -24,7 +24,9 @@ from penstock.journal.kinds.device import DeviceTransferred
 from penstock.journal.kinds.forward import ForwardIndexPublished, Remedy
 from penstock.journal.kinds.ledger import AccountFunded
 from penstock.journal.kinds.ledger import Transfer as Paid
-from penstock.journal.words import Right, TitleState
+from penstock.journal.laws import breaches
+from penstock.journal.links import tile_links
+from penstock.journal.words import LinkKind, Right, TitleState
 from penstock.period import DAY_US, Period
 from penstock.usecases.originate import originate
 from penstock.usecases.registry.account import say
@@ -469,6 +471,15 @@ def test_a_delivery_stands_whole_or_not_at_all(made: Forwarded, left_out: int) -
     assert caught.value.code in ("forward.incomplete", "forward.bound", "forward.promise", "links.beyond_meter")
 
 
+def test_a_promise_that_was_filled_and_lives_breaks_law_2(made: Forwarded) -> None:
+    made.sold(terms(), *both())
+    made.counted_hours(600)
+    books = made.world.books
+    source, target = (books.registers.id_of(urn) for urn in (ROOF, PROMISE))
+    books.links[LinkKind.DELIVER].add(tile_links(source, column([0, 600]), target, column([0, 600])))
+    assert [one.code for one in breaches(books)] == ["law2.promise_live"]
+
+
 def test_funds_that_are_somebodys_here_do_not_stand(made: Forwarded) -> None:
     forged = AccountFunded("a payment", (Paid("buyer", "trader", 5, "funded"),))
     with pytest.raises(PenstockError) as caught:
@@ -486,7 +497,7 @@ def test_a_fact_that_says_more_than_is_due_does_not_stand(made: Forwarded) -> No
     (first, *_) = deliver(made.world, NAME, hours(6))
     paid = (Paid(f"{NAME}/escrow", "owner", 50_000, "output delivered"),)
     with pytest.raises(PenstockError) as caught:
-        made.tell([replace(first, fact=replace(first.fact, transfers=paid))], hours(6))  # type: ignore[type-var]
+        made.tell([replace(first, fact=replace(first.fact, transfers=paid))], hours(6))
     assert caught.value.code == "forward.changed"
 
 

@@ -30,13 +30,14 @@ GIVEN = ("--median-wh", "1000", "--ninety-wh", "800", "--method", "site study", 
 
 def read(opened: Workspace, sequence: int, previous: bytes, *rows: tuple[int, int]) -> bytes:
     """Readings (instant, Wh) of the roof, verified and certified."""
-    raw = sign(Packet("roof", sequence, previous, *map(tuple, zip(*rows, strict=True))), key_of("roof"))  # type: ignore[arg-type]
+    raw = sign(Packet("roof", sequence, previous, *map(tuple, zip(*rows, strict=True))), key_of("roof"))
     at_us = rows[-1][0] + HOUR_US // 10
     opened.submit(f"in:{sequence}", b"", at_us, lambda world: ingest(world, [raw], at_us))
     found = [opened.columns(row) for row in opened.facts() if isinstance(row.recorded.fact, ReadingsVerified)]
     readings = [one for one in found if one is not None]
     opened.submit(f"certify:{sequence}", b"", at_us, lambda world: certify(world, readings, "XX"))
-    return opened.read(lambda world: world.energy.head_hash[0].tobytes())
+    found: bytes = opened.read(lambda world: world.energy.head_hash[0].tobytes())
+    return found
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_whatever_happens_nothing_is_lost(offered: Offer, data: st.DataObject) -
     for buyer in data.draw(st.lists(st.sampled_from(["buyer", "trader"]), max_size=3)):
         amount, rank = data.draw(st.integers(1, 3_000)), data.draw(st.integers(1, 2))
         asked = Sell(NAME, buyer, rank, 0, amount) if offered.share_basis_points else Sell(NAME, buyer, rank, amount)
-        _try(made, lambda asked=asked: made.do(sell, asked, 0))  # type: ignore[misc]
+        _try(made, lambda asked=asked: made.do(sell, asked, 0))
     promise = made.world.forwards.named(NAME)
     if promise.sales:
         half = promise.sales[0].sold.quantity_wh // 2
@@ -53,8 +53,8 @@ def test_whatever_happens_nothing_is_lost(offered: Offer, data: st.DataObject) -
     for hour in range(2, 9):
         made.meter(hour, roof=data.draw(st.integers(0, 2_000)), turbine=data.draw(st.integers(0, 900)))
         if data.draw(st.booleans()) or hour == 8:
-            _try(made, lambda hour=hour: made.certify(hour))  # type: ignore[misc]
-            _try(made, lambda hour=hour: made.deliver(hour))  # type: ignore[misc]
+            _try(made, lambda hour=hour: made.certify(hour))
+            _try(made, lambda hour=hour: made.deliver(hour))
             _sound(made)
     index = ForwardIndexPublished("hub", hours(1), hours(5), data.draw(st.integers(0, 200)) * MWH, "the exchange")
     made.do(lambda world, fact, _: publish_index(world, fact), index)
