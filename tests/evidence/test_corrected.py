@@ -10,10 +10,12 @@ import pytest
 from corrected_world import ROOF, TOO_MUCH_WH, USED_WH, CorrectedWorld
 from small_world import LOG_KEY, ROOF_W
 
+from penstock.errors import NotFound
 from penstock.journal.laws import breaches
 from penstock.journal.words import TITLE_STATES, LinkKind, Right, TitleState
-from penstock.trace.bundle import build_bundle
-from penstock.trace.verify import verify
+from penstock.span import Span
+from penstock.trace.bundle import build_bundle, build_certificate_bundle
+from penstock.trace.verify import verify, verify_certificate
 from penstock.usecases.correct import debts
 
 
@@ -32,6 +34,20 @@ def test_answers_over_both_registers_verify(corrected: CorrectedWorld) -> None:
         after = str(later) in {item["number"] for item in forging.load(bundle)["registers"]}
         seen[after] |= {device for device, _, _ in verify(bundle, LOG_KEY.public).roofs}
     assert all(ROOF in roofs for roofs in seen.values())
+
+
+def test_what_covered_the_debt_proves_that_it_was_withdrawn(corrected: CorrectedWorld) -> None:
+    books, urn = corrected.world.books, f"{ROOF}/export#2"
+    report = verify_certificate(build_certificate_bundle(corrected.record, books, urn, Span(0, USED_WH)))
+    assert [(start, stop, state) for start, stop, state, _ in report.states] == [(0, USED_WH, "withdrawn")]
+
+
+def test_a_claim_that_does_not_say_for_what_is_not_proved(corrected: CorrectedWorld) -> None:
+    books, urn = corrected.world.books, f"{ROOF}/export"
+    head = books.titles[Right.ATTRIBUTE].head(books.registers.id_of(urn))
+    with pytest.raises(NotFound) as refusal:
+        build_certificate_bundle(corrected.record, books, urn, Span(head - USED_WH, head))
+    assert refusal.value.code == "bundle.evidence_missing"
 
 
 def test_what_stands_is_what_was_truly_counted(corrected: CorrectedWorld) -> None:

@@ -13,10 +13,11 @@ from forging import Plain, edit_fact, edit_row
 from mixed_world import FLEET_START_WH, MINER, MINER_KEY, NEW_KEY, OLD_KEY, MixedWorld
 from small_world import LOG_KEY, ORIGIN
 
-from penstock.journal.words import LinkKind
+from penstock.journal.words import LinkKind, Right
+from penstock.span import Span
 from penstock.trace import verify as verifier
-from penstock.trace.bundle import build_bundle
-from penstock.trace.verify import UNSIGNED, VerificationError, verify
+from penstock.trace.bundle import build_bundle, build_certificate_bundle
+from penstock.trace.verify import UNSIGNED, VerificationError, verify, verify_certificate
 
 Bundles = dict[str, bytes]
 MORNING = "roof-b, by its old key"
@@ -53,6 +54,19 @@ def test_every_roof_proves_itself_in_its_own_way(bundles: Bundles) -> None:
 def test_the_report_says_what_no_meter_signed(bundles: Bundles) -> None:
     assert any("roof-c/export (vendor_attested)" in line for line in verify(bundles["roof-c"]).assumptions)
     assert not any("Not signed" in line for line in verify(bundles["roof-b"]).assumptions)
+
+
+def test_every_certificate_proves_itself_in_whatever_form_it_was_read(mixed: MixedWorld) -> None:
+    books, devices = mixed.world.books, set[str]()
+    titles = books.titles[Right.ATTRIBUTE].columns()
+    spans = zip(*(titles[name].tolist() for name in ("register", "start", "stop")), strict=True)
+    for register, start, stop in spans:
+        urn = books.registers.urn(register)
+        report = verify_certificate(build_certificate_bundle(mixed.record, books, urn, Span(start, stop)))
+        ((device, energy_wh, _),) = report.roofs
+        assert energy_wh == stop - start
+        devices.add(device)
+    assert devices == set(MixedWorld.roofs)
 
 
 def _seq(plain: Plain, kind: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from penstock.trace.evidence import CertificateEvidence, Moved, Part, Place, mis
 from penstock.trace.record import Record
 from penstock.trace.search import Search
 from penstock.trace.supply import issue_of, links_of, operators_of, storage_facts
+
+FIRST_VERSION: Final = b'"v":"1"}'
+"""How the body of a fact of the first version ends."""
 
 
 def gather_certificate(record: Record, books: Books, register: str, span: Span, size: int) -> CertificateEvidence:
@@ -80,8 +84,18 @@ def _moved(search: Search, place: Place, fact: TitlesMoved, register: int, span:
     lift = _lift(search, place[0] - 1, register, part) if fact.state is TitleState.LIFTED else None
     links: tuple[Part, ...] = ()
     if fact.state is TitleState.CLAIMED and back < 0:
-        links = tuple(search.linked(LinkKind.CLAIM, register, Span(part.start, part.stop), "source"))
+        links = _links(search, place[0], register, part)
     return Moved(part, links, lift, back)
+
+
+def _links(search: Search, seq: int, register: int, part: Part) -> tuple[Part, ...]:
+    """What units were claimed for; a claim of the first version need not say."""
+    links = tuple(search.linked(LinkKind.CLAIM, register, Span(part.start, part.stop), "source"))
+    said = sum(link.stop - link.start for link in links)
+    body = next(one.body for one in search.by_kind[TitlesMoved] if one.seq == seq)
+    if said != part.stop - part.start and (links or not body.endswith(FIRST_VERSION)):
+        raise missing(f"links of what [{part.start}, {part.stop}) of register {register} was claimed for")
+    return links
 
 
 def _follows(search: Search, seq: int, kind: type) -> bool:
