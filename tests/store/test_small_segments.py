@@ -12,7 +12,7 @@ from record_kit import AT_US, account, bulk, failing, titles
 
 from penstock.errors import Corrupt, Refused, Unavailable
 from penstock.journal.fact import encode
-from penstock.journal.formats import MOVES
+from penstock.journal.formats import MOVES, TITLES
 from penstock.journal.kinds.energy import TitlesMoved
 from penstock.journal.segment import Column, Segment, root_of_columns
 from penstock.journal.words import Right, TitleState
@@ -97,6 +97,24 @@ def test_put_together_they_leave_sql(engine: Engine, tmp_path: Path) -> None:
         assert [root_of_columns(MOVES, store.columns(each, MOVES)) for each in named] == [
             moves(n).ref().root for n in (1, 2)
         ]
+
+
+def test_many_are_read_at_once_wherever_they_lie(engine: Engine, tmp_path: Path) -> None:
+    with engine.open(tmp_path) as store:
+        large = titles(3)
+        store.commit([write("k", moves(1)), write("l", moves(2)), Write("m", b"i" * 32, [bulk(large)])])
+        one, two, three = digests(store)
+        places = store.rows.move([(one, store.rows.unsalted(one, MOVES))])
+        store.commit([Write("compact", b"i" * 32, account("compact").facts, (), Upkeep(places))])
+        named = [(two, MOVES), (three, TITLES), (one, MOVES), (two, MOVES)]
+        found = store.columns_of(named)
+        assert [root_of_columns(fmt, columns) for (_, fmt), columns in zip(named, found, strict=True)] == [
+            segment.ref().root for segment in (moves(2), large, moves(1), moves(2))
+        ]
+        assert store.columns_of([]) == []
+    engine.execute(tmp_path, "UPDATE small_segment SET data = substr(data, 1, 50)")
+    with engine.open(tmp_path) as store, pytest.raises(Corrupt, match=r"store\.segment_torn"):
+        store.columns_of(named)
 
 
 def test_a_workspace_of_the_schema_before_has_none_and_gets_the_table(engine: Engine, tmp_path: Path) -> None:

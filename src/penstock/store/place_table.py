@@ -33,6 +33,12 @@ class PlaceTable:
         row = self._sql.read(look)
         return Place(*row) if row else None
 
+    def among(self, segments: Sequence[str]) -> dict[str, Place]:
+        """The places of segments that have one."""
+        query = select(PLACE).where(PLACE.c.segment.in_(segments))
+        rows = self._sql.read(lambda connection: connection.execute(query).all() if self._made(connection) else [])
+        return {place.segment: place for place in (Place(*row) for row in rows)}
+
     def all(self) -> list[Place]:
         """Every segment's place that has one."""
         query = select(PLACE).order_by(PLACE.c.segment)

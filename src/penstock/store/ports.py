@@ -184,6 +184,9 @@ class Store(Protocol):
     def columns(self, digest: str, fmt: SegmentFormat) -> Columns:
         """A segment's columns, its file's digest checked; erased rows are blank."""
 
+    def columns_of(self, named: Sequence[tuple[str, SegmentFormat]]) -> list[Columns]:
+        """`columns` of many segments."""
+
     def sealed(self, digest: str, fmt: SegmentFormat) -> SealedRows:
         """A segment's rows with all that proves them."""
 

@@ -47,6 +47,17 @@ class RowStore:
         """
         return self.unsalted(digest, fmt).columns
 
+    def columns_of(self, named: Sequence[tuple[str, SegmentFormat]]) -> list[Columns]:
+        """`columns` of many segments, asked of SQL at once."""
+        places = self.places.among([digest for digest, _ in named])
+        small = self.small.among([digest for digest, fmt in named if digest not in places and fmt in SMALL_FORMATS])
+        return [
+            from_parquet(small[digest], fmt, digest)
+            if digest in small
+            else self._found(digest, places.get(digest), fmt).columns
+            for digest, fmt in named
+        ]
+
     def sealed(self, digest: str, fmt: SegmentFormat) -> SealedRows:
         """A segment's rows with the salts of those that are left. Raises as `columns`; ``store.seed_missing``."""
         found = self.unsalted(digest, fmt)
@@ -165,7 +176,9 @@ class RowStore:
 
         Read anew where a file went between looking where it is and opening it.
         """
-        place = self.places.of(digest)
+        return self._found(digest, self.places.of(digest), fmt)
+
+    def _found(self, digest: str, place: Place | None, fmt: SegmentFormat) -> SealedRows:
         for _ in range(_TRIES):
             try:
                 return self._read(digest, place, fmt)

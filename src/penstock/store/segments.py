@@ -205,7 +205,7 @@ def written(
 
 def from_parquet(raw: pa.Buffer, fmt: SegmentFormat, digest: str) -> Columns:
     """The columns of Parquet bytes that hold this format. Raises Corrupt ``store.segment_format``."""
-    file = pq.ParquetFile(pa.BufferReader(raw))
+    file = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False)  # it is in memory already
     return columns_in(file.read(use_threads=file.metadata.num_rows > ROW_GROUP), fmt, digest)
 
 

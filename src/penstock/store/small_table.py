@@ -43,12 +43,13 @@ class SmallTable:
             return driver(connection).execute(self._one, (digest,)).fetchone() if self._made(connection) else None
 
         row = self._sql.read(look)
-        if row is None:
-            return None
-        if hashlib.sha256(row[0]).hexdigest() != digest:
-            sentence, hint = "A segment's bytes are not those that were sealed.", "Restore the SQL from a backup."
-            raise Corrupt("store.segment_torn", sentence, hint=hint, segment=digest)
-        return pa.py_buffer(row[0])
+        return None if row is None else _checked(digest, row[0])
+
+    def among(self, digests: Sequence[str]) -> dict[str, pa.Buffer]:
+        """The bytes of the segments that lie here, of many. Raises as `raw`."""
+        query = select(SMALL.c.segment, SMALL.c.data).where(SMALL.c.segment.in_(digests))
+        rows = self._sql.read(lambda found: found.execute(query).all() if self._made(found) else [])
+        return {digest: _checked(digest, data) for digest, data in rows}
 
     def digests(self) -> set[str]:
         """All segments that lie here."""
@@ -69,3 +70,10 @@ class SmallTable:
         """Whether the table is there: an older workspace gets it from the first writer that opens it."""
         self._is_made = self._is_made or inspect(connection).has_table(SMALL.name)
         return self._is_made
+
+
+def _checked(digest: str, data: bytes) -> pa.Buffer:
+    if hashlib.sha256(data).hexdigest() != digest:
+        sentence, hint = "A segment's bytes are not those that were sealed.", "Restore the SQL from a backup."
+        raise Corrupt("store.segment_torn", sentence, hint=hint, segment=digest)
+    return pa.py_buffer(data)

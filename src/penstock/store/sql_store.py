@@ -99,6 +99,11 @@ class SqlStore:
         with disk_errors():
             return self.rows.columns(digest, fmt)
 
+    def columns_of(self, named: Sequence[tuple[str, SegmentFormat]]) -> list[Columns]:
+        """`columns` of many segments, small ones above all."""
+        with disk_errors():
+            return self.rows.columns_of(named)
+
     def sealed(self, digest: str, fmt: SegmentFormat) -> SealedRows:
         """A segment's rows with all that proves them; raises as `RowStore.sealed`, ``store.disk_failed``."""
         with disk_errors():
