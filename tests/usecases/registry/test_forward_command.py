@@ -36,8 +36,8 @@ def read(opened: Workspace, sequence: int, previous: bytes, *rows: tuple[int, in
     found = [opened.columns(row) for row in opened.facts() if isinstance(row.recorded.fact, ReadingsVerified)]
     readings = [one for one in found if one is not None]
     opened.submit(f"certify:{sequence}", b"", at_us, lambda world: certify(world, readings, "XX"))
-    found: bytes = opened.read(lambda world: world.energy.head_hash[0].tobytes())
-    return found
+    head: bytes = opened.read(lambda world: world.energy.head_hash[0].tobytes())
+    return head
 
 
 @pytest.fixture
