@@ -50,7 +50,7 @@ def run(examples: int, steps: int) -> None:
 
 
 def test_one_attribute_is_never_live_in_both_places() -> None:
-    run(15, 40)
+    run(10, 40)
 
 
 @pytest.mark.nightly

@@ -25,7 +25,7 @@ def run(examples: int, steps: int) -> None:
 
 
 def test_the_whole_life_of_certificates() -> None:
-    run(12, 30)
+    run(8, 30)
 
 
 @pytest.mark.nightly

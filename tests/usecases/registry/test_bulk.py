@@ -16,6 +16,7 @@ from penstock.journal.words import Right, TitleState
 from penstock.period import DAY_US
 from penstock.usecases.enrol import open_accounts
 from penstock.usecases.registry.bulk import Act, BulkAct, bulk_on, read_table
+from penstock.usecases.registry.export_certificates import Export, export
 from penstock.usecases.registry.reserve import Reserve, reserve_on
 from penstock.usecases.registry.selection import Named, Selection
 
@@ -165,3 +166,22 @@ def test_no_file(plant: Plant, tmp_path: Path) -> None:
     with pytest.raises(PenstockError) as caught:
         bulk_on(plant.workspace, "b", tmp_path / "no.csv", TRANSFER, AT_US)
     assert caught.value.code == "file.missing"
+
+
+@pytest.mark.parametrize("act", [Act.TRANSFER, Act.RELEASE, Act.RESERVE, Act.RETIRE])
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_lives_in_another_registry_does_not_come_back_by_bulk(
+    plant: Plant, tmp_path: Path, act: Act, whole: bool
+) -> None:
+    """Its state may become held again, by import alone."""
+    plant.world.participants.origin = "here.example"
+    away = Export("roof-a", "other.example", Selection((Named(ROOF, 0, 10),)))
+    plant.do("export", lambda world: export(world, away, AT_US), AT_US)
+    asked = BulkAct(act, "roof-a", whole, beneficiary="trader", reason="x")
+    file = sheet(tmp_path, f"{ROOF},0,10,trader")
+    if whole:
+        with pytest.raises(PenstockError, match="not_active"):
+            bulk_on(plant.workspace, "bulk", file, asked, AT_US)
+    else:
+        assert bulk_on(plant.workspace, "bulk", file, asked, AT_US)["refused"] == {"not_active": 1}
+    assert (held(plant, "roof-a", TitleState.EXPORTED), held(plant, "trader")) == (10, 0)

@@ -23,7 +23,7 @@ import pyarrow.parquet
 from penstock.errors import Invalid, NotFound, PenstockError, Refused
 from penstock.journal.segment import Column, Columns
 from penstock.journal.titles import Verdict
-from penstock.journal.words import TitleState
+from penstock.journal.words import TITLE_STATES, Right, TitleState
 from penstock.period import Period
 from penstock.usecases.claim import Claim
 from penstock.usecases.registry.chunks import Bulk, move_in_chunks
@@ -60,6 +60,13 @@ _STATE: Final = {
     Act.RELEASE: TitleState.HELD,
     Act.RETIRE: TitleState.RETIRED,
 }
+_FROM: Final = {
+    Act.TRANSFER: (TitleState.HELD, TitleState.RESERVED),
+    Act.RESERVE: (TitleState.HELD,),
+    Act.RELEASE: (TitleState.RESERVED,),
+    Act.RETIRE: (TitleState.HELD, TitleState.RESERVED),
+}
+"""What each act may be about, as one by one: what was exported comes back by import alone."""
 _COLUMNS: Final = {Act.TRANSFER: ("register", "start", "stop", "target"), Act.SPLIT: ("register", "position")}
 _TYPES: Final = {
     "register": pa.string(),
@@ -168,6 +175,7 @@ def _moves(world: World, table: pa.Table, asked: BulkAct, at_us: int) -> tuple[d
         "target": target,
     }
     reasons[_reserved(world, moves, asked, at_us)] = "reserved_for_another"
+    reasons[_unfit(world, moves, asked.act)] = "not_active"
     reasons[(moves["start"] < 0) | (moves["stop"] <= moves["start"])] = "malformed"
     reasons[register < 0] = "unknown_register"
     return moves, reasons
@@ -209,11 +217,21 @@ def _reserved(world: World, moves: Columns, asked: BulkAct, at_us: int) -> Colum
     return barred
 
 
+def _unfit(world: World, moves: Columns, act: Act) -> Column:
+    """Rows with units in a state that the act is not for."""
+    parts = world.books.titles[Right.ATTRIBUTE].parts(*(moves[name] for name in ("register", "start", "stop")))
+    unfit = np.zeros(len(moves["start"]), dtype=bool)
+    unfit[parts["query"][~np.isin(parts["state"], [TITLE_STATES.index(one) for one in _FROM[act]])]] = True
+    return unfit
+
+
 def _check_in_turn(asked: BulkAct, energy_wh: int, at_us: int) -> Callable[[World, Columns], None]:
     def check(world: World, part: Columns) -> None:
         who = asked.beneficiary if asked.act is Act.RELEASE and asked.beneficiary else asked.account
         world.participants.check_may(asked.by, who, asked.act.value, energy_wh)
         world.reservations.check(part, _STATE[asked.act], asked.beneficiary, at_us)
+        if _unfit(world, part, asked.act).any():
+            raise Refused("titles.not_active", "A certificate in this state cannot be used so.")
         if asked.act is Act.TRANSFER:
             for number in np.unique(part["target"]).tolist():
                 world.participants.check_receives(asked.account, world.books.accounts.name(number))
