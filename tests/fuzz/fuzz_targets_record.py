@@ -112,7 +112,7 @@ def key_files() -> list[bytes]:
 
 def bundle(raw: bytes) -> bool:
     try:
-        verify.verify(raw)
+        verify.verify_any(raw)
     except verify.VerificationError as error:
         must(error.code.startswith("bundle.") and error.message, error.code)
         return error.code not in verify.MALFORMED
@@ -120,18 +120,21 @@ def bundle(raw: bytes) -> bool:
 
 
 def bundles() -> list[bytes]:
-    """A bundle of the right form with one fact, signed; the rest is missing."""
+    """Bundles of an answer and of a certificate, of the right form with one fact, signed; the rest is missing."""
     body = OPENED % LOG_KEY.public.hex()
     root = verify._leaf(body.encode())
     signed = checkpoint.sign(checkpoint.Checkpoint("example.org/log", 1, root), "example.org/log", LOG_KEY)
-    said: dict[str, Any] = {name: [] for name in verify.SHAPE}
-    said["format"], said["checkpoint"] = verify.FORMAT, signed
-    said["answer"] = {"rack": "rack-1", **dict.fromkeys(verify.AMOUNTS, "0")}
-    said["facts"] = [{"seq": "0", "body": body, "proof": []}]
-    said["claims"] = {name: [] if isinstance(shape, list) else "0" for name, shape in verify.SHAPE["claims"].items()}
-    said["claims"]["meter"] = {"before": "", "after": "0"}
     row = {"fact": "0", "index": "0", "row": "00" * 41, "proof": []}
-    return [json.dumps(said).encode(), json.dumps(said | {"rows": [row]}).encode()]
+    told = {"format": verify.FORMAT, "checkpoint": signed, "facts": [{"seq": "0", "body": body, "proof": []}]}
+    found = [_nothing(shape) | told for shape in (verify.ANSWER, verify.CERTIFICATE)]
+    return [json.dumps(said | more).encode() for said in found for more in ({}, {"rows": [row]})]
+
+
+def _nothing(shape: Any) -> Any:
+    """The least that has a shape: empty lists, and zeros."""
+    if isinstance(shape, dict):
+        return {name: _nothing(one) for name, one in shape.items()}
+    return [] if isinstance(shape, list) else "0"
 
 
 def offline(raw: bytes) -> bool:

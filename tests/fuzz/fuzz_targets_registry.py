@@ -115,8 +115,14 @@ def bulk_parquet() -> list[bytes]:
     ]
 
 
+def under(head: bytes, raw: bytes) -> bytes:
+    """Rows under a first line that names the fields well; the whole file where it begins with ``!``."""
+    return raw[1:] if raw[:1] == b"!" else head + raw
+
+
 def foreign(form: str, raw: bytes) -> bool:
     """Certificates of another registry: every row has a verdict, and what is offered adds up."""
+    raw = under((ENERGYTAG if form == "energytag" else IREC).splitlines(keepends=True)[0], raw)
     offered = accepted(lambda: read_foreign(raw, form, "other.example"), "import.file", "import.header", "import.form")
     if offered is None:
         return False
@@ -133,8 +139,13 @@ def foreign(form: str, raw: bytes) -> bool:
     return bool(fine.any())
 
 
+def rows_and_file(file: bytes) -> list[bytes]:
+    return [file.split(b"\n", 1)[1], b"!" + file]
+
+
 def factors(raw: bytes) -> bool:
-    found = accepted(lambda: factors_of_csv(raw.decode("utf-8", "replace")), "factors.csv", "factors.too_many")
+    text = under(",".join(HEADS).encode() + b"\n", raw).decode("utf-8", "replace")
+    found = accepted(lambda: factors_of_csv(text), "factors.csv", "factors.too_many")
     if found is None:
         return False
     zones, columns = found
@@ -147,7 +158,7 @@ def factors(raw: bytes) -> bool:
 def factor_files() -> list[bytes]:
     head = ",".join(HEADS).encode()
     row = b"north,2025-01-01T00:00:00Z,2025-01-01T01:00:00+00:00,100.0005,,4e2,55.555\n"
-    return [head + b"\n" + row, head + b'\r\n"so,uth",2025-01-01T00:00:00Z,2026-01-01T00:00:00Z,,,,\r\n']
+    return [row, b"!" + head + b'\r\n"so,uth",2025-01-01T00:00:00Z,2026-01-01T00:00:00Z,,,,\r\n']
 
 
 def method(raw: bytes) -> bool:
@@ -263,8 +274,8 @@ def reports() -> list[bytes]:
 REGISTRY: dict[str, Target] = {
     "bulk_csv": Target(bulk_csv, functools.partial(bulk_rows, ".csv")),
     "bulk_parquet": Target(bulk_parquet, functools.partial(bulk_rows, ".parquet"), share=0.5),
-    "import_energytag": Target(lambda: [ENERGYTAG], functools.partial(foreign, "energytag"), share=0.5),
-    "import_irec": Target(lambda: [IREC], functools.partial(foreign, "irec"), share=0.5),
+    "import_energytag": Target(lambda: rows_and_file(ENERGYTAG), functools.partial(foreign, "energytag"), share=0.5),
+    "import_irec": Target(lambda: rows_and_file(IREC), functools.partial(foreign, "irec"), share=0.5),
     "factors": Target(factor_files, factors),
     "method": Target(lambda: [METHOD], method, share=0.5),
     "sign_in": Target(lambda: [WALLET.encode()], signing_in),

@@ -20,6 +20,7 @@ from penstock.period import Period, parse_iso
 from penstock.usecases.registry.factors import factors_of_csv, publish
 from penstock.usecases.report_247.build import check_report, report_247
 from penstock.usecases.report_247.claims import claim_facts
+from penstock.usecases.report_247.evidence import check_evidence
 from penstock.usecases.report_247.request import Request
 
 PERIOD = Period(START_US, hour(4))
@@ -166,6 +167,14 @@ def test_forged_evidence_is_found(told: dict[str, Any], change: str) -> None:
         fact[change] = {"body": fact["body"] + " ", "seq": fact["seq"] + 1, "proof": fact["proof"][1:]}[change]
     with pytest.raises(Unverified) as found:
         check_report(forged)
+    assert found.value.code == "report.evidence"
+
+
+@pytest.mark.parametrize(("seq", "size"), [("1", 1), ("-1", 1), ("0", float("inf")), ("0", 0), ("x", 1)])
+def test_a_proof_outside_its_tree_is_a_reports_refusal(seq: str, size: float) -> None:
+    fact = {"seq": seq, "body": "{}", "proof": []}
+    with pytest.raises(Unverified) as found:
+        check_evidence({"root": "00" * 32, "size": size, "facts": [fact]})
     assert found.value.code == "report.evidence"
 
 

@@ -204,7 +204,10 @@ def check_report(said: Mapping[str, Any], workspace: Workspace | None = None) ->
     answer: Told = {"facts_proven": proven, "root": said["evidence"]["root"], "reckoned_again": False}
     if workspace is None:
         return answer
-    again = _as_of(workspace, asked, int(said["facts"]))
+    size = said.get("facts")
+    if type(size) is not int or not 0 < size <= workspace.store.size():
+        raise Invalid("report.malformed", "The report says it is of facts that this workspace does not have.")
+    again = _as_of(workspace, asked, size)
     wrong = [name for name in again if again[name] != said.get(name)]
     if wrong:
         sentence = f"Made again, the report differs in: {', '.join(wrong)}."

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.errors import Unverified
+from penstock.errors import Invalid, Unverified
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.chain import CheckpointAnchored
 from penstock.journal.kinds.ledger import CheckpointSigned
@@ -98,7 +98,7 @@ def check_evidence(told: Mapping[str, Any]) -> int:
         for fact in told["facts"]:
             proof = [bytes.fromhex(one) for one in fact["proof"]]
             verify_inclusion(leaf_hash(fact["body"].encode()), int(fact["seq"]), size, proof, root)
-    except (KeyError, TypeError, ValueError, AttributeError, Unverified) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, Invalid, Unverified) as error:
         hint = "Do not rely on this report."
         raise Unverified(
             "report.evidence", "A fact does not stand in the tree that the report names.", hint=hint
