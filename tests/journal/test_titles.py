@@ -188,3 +188,23 @@ def test_nothing_is_moved_by_no_moves() -> None:
     assert not book.issue(table(TITLES, []), np.zeros(0, dtype=np.int64), 0).any()
     assert move(book, (0, 0, 1, 0, 0, HELD)) == [Verdict.NO_TITLE]
     assert (len(book), book.at(0, 0)) == (0, None)
+
+
+def test_titles_are_found_by_time_and_paged_without_rewriting_the_book() -> None:
+    book = TitleBook()
+    rows = [(register, 0, 10, register % 3, register) for register in range(8)]
+    book.issue(table(TITLES, rows), np.full(8, 30), 3)
+    move(book, (2, 0, 4, 2, 1, HELD))
+    version = book._titles.version
+    begun = book.begun(2, 5, (TitleState.HELD,))
+    assert sorted(zip(begun["register"].tolist(), begun["start"].tolist(), strict=True)) == [
+        (2, 0),
+        (2, 4),
+        (3, 0),
+        (4, 0),
+    ]
+    assert book.begun(2, 5, (TitleState.RETIRED,))["start"].tolist() == []
+    page = book.page(None, (2, 0), n=3)
+    assert list(zip(page["register"].tolist(), page["start"].tolist(), strict=True)) == [(2, 4), (3, 0), (4, 0)]
+    assert book.page(None, (7, 0))["start"].tolist() == []
+    assert book._titles.version == version

@@ -8,7 +8,7 @@ without changing anything; only what was judged sound is applied.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -182,21 +182,28 @@ class TitleBook:
 
     def owned(self, holder: int | None, states: Sequence[TitleState]) -> Rows:
         """Every title of a holder (None: anybody's) in one of ``states``, in no order."""
-        wanted = np.zeros(len(TITLE_STATES), dtype=bool)
-        wanted[[TITLE_STATES.index(state) for state in states]] = True
-        found = []
-        for offset, run in self._titles.runs:
-            rows = np.arange(len(run)) if holder is None else np.flatnonzero(run.columns["holder"] == holder)
-            found.append(rows[wanted[run.columns["state"][rows]]] + offset)
-        return self.rows(np.concatenate(found))
+        return self._those(
+            states, lambda rows: slice(None) if holder is None else np.flatnonzero(rows["holder"] == holder)
+        )
 
     def since(self, lot: int, states: Sequence[TitleState]) -> Rows:
         """Every title in one of ``states`` of the issues from number ``lot`` on, in no order."""
+        return self._those(states, lambda rows: np.flatnonzero(rows["lot"] >= lot))
+
+    def begun(self, start_us: int, stop_us: int, states: Sequence[TitleState]) -> Rows:
+        """Every title in one of ``states`` whose interval begins in ``[start_us, stop_us)``, in no order."""
+        return self._those(
+            states,
+            lambda rows: np.flatnonzero((rows["interval_us"] >= start_us) & (rows["interval_us"] < stop_us)),
+        )
+
+    def _those(self, states: Sequence[TitleState], which: Callable[[Rows], Ints | slice]) -> Rows:
+        """Titles in one of ``states`` that ``which`` finds in each run; the book stays as it is."""
         wanted = np.zeros(len(TITLE_STATES), dtype=bool)
         wanted[[TITLE_STATES.index(state) for state in states]] = True
         found = []
         for offset, run in self._titles.runs:
-            rows = np.flatnonzero(run.columns["lot"] >= lot)
+            rows = np.arange(len(run))[which(run.columns)]
             found.append(rows[wanted[run.columns["state"][rows]]] + offset)
         return self.rows(np.concatenate(found))
 
@@ -209,12 +216,14 @@ class TitleBook:
         handle = self._titles.find(np.array([register]), np.array([position]))
         return _titles(self.rows(handle))[0] if handle[0] >= 0 else None
 
-    def page(self, holder: int, after: tuple[int, int] | None = None, n: int = 100) -> Rows:
-        """Up to ``n`` titles of a holder, in any state, that come after ``(register, start)``, in that order."""
+    def page(self, holder: int | None, after: tuple[int, int] | None = None, n: int = 100) -> Rows:
+        """Up to ``n`` titles of a holder (None: all), in any state, after ``(register, start)``, in that order."""
         register, start = (np.array([value]) for value in (after or (-1, 0)))
         found = []
         for offset, run in self._titles.runs:
-            found.append(_first(run.columns["holder"], holder, int(run.after(register, start)[0]), n) + offset)
+            row = int(run.after(register, start)[0])
+            every = np.arange(row, min(row + n, len(run)))
+            found.append((every if holder is None else _first(run.columns["holder"], holder, row, n)) + offset)
         rows = self.rows(np.concatenate(found))
         order = np.lexsort((rows["start"], rows["register"]))[:n]
         return {name: column[order] for name, column in rows.items()}

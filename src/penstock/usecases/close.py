@@ -17,7 +17,7 @@ from penstock.journal.kinds.capital import IncomePulled, PeriodClosed
 from penstock.journal.kinds.ledger import Transfer
 from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.vault import SPAN
-from penstock.journal.words import LinkKind, Right
+from penstock.journal.words import LinkKind, Right, TitleState
 from penstock.period import SECOND_US, Period
 from penstock.usecases.match import link_entry
 from penstock.usecases.originate import account_of, paid_to
@@ -168,10 +168,9 @@ def pay_tariffs(world: World, deal: str, payee: str, period: Period, target: str
 
 def _sold_wh(world: World, period: Period) -> dict[str, int]:
     """Energy that racks drew in a period, by the site that generated it [Wh]; through a storage, what came back."""
-    titles = world.books.titles[Right.ENERGY].columns()
-    inside = (titles["interval_us"] >= period.start_us) & (titles["interval_us"] < period.stop_us)
+    titles = world.books.titles[Right.ENERGY].begun(period.start_us, period.stop_us, tuple(TitleState))
     racks = [world.books.registers.id_of(rack.import_register) for rack in world.compute.racks.values()]
-    sold = world.books.links[LinkKind.ALLOCATE].forward(*(titles[name][inside] for name in SPAN))
+    sold = world.books.links[LinkKind.ALLOCATE].forward(*(titles[name] for name in SPAN))
     mine = np.isin(sold.target, racks)
     register, units = _generated(
         world, *(column[mine] for column in (sold.source, sold.source_start, sold.source_stop))

@@ -126,11 +126,9 @@ def certificates(workspace: Workspace, holder: str = "", limit: int = 50) -> lis
 
 
 def _certificates(world: World, holder: str, limit: int) -> list[Row]:
-    titles = world.books.titles[Right.ATTRIBUTE].columns()
-    rows = np.arange(len(titles["start"]))
-    if holder:
-        rows = np.flatnonzero(titles["holder"] == world.books.accounts.id_of(holder))
-    return [certificate_row(world, titles, int(row)) for row in rows[:limit]]
+    number = world.books.accounts.id_of(holder) if holder else None
+    titles = world.books.titles[Right.ATTRIBUTE].page(number, n=limit)
+    return [certificate_row(world, titles, row) for row in range(len(titles["start"]))]
 
 
 def certificate_row(world: World, titles: Columns, row: int) -> Row:

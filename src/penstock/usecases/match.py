@@ -68,9 +68,7 @@ def buy(world: World, hour_us: Column, energy_wh: Column, buyer: str) -> list[En
 
 def available_wh(world: World, period: Period) -> tuple[Column, Column]:
     """Hours of ``period`` that have energy which whoever generated it can still sell, and how much [Wh]."""
-    titles = world.books.titles[Right.ENERGY].columns()
-    rows = np.flatnonzero((titles["interval_us"] >= period.start_us) & (titles["interval_us"] < period.stop_us))
-    held = _still_whole(world, {name: column[rows] for name, column in titles.items()})
+    held = _still_whole(world, _held_in(world, period.start_us, period.stop_us))
     hours, slot = np.unique(held["interval_us"], return_inverse=True)
     energy = np.zeros(len(hours), dtype=np.int64)
     np.add.at(energy, slot, held["stop"] - held["start"])
@@ -79,17 +77,21 @@ def available_wh(world: World, period: Period) -> tuple[Column, Column]:
 
 def _hours_held(world: World, hour_us: Column) -> dict[str, Column]:
     """Energy of hours that its producers can still sell, by (hour, register)."""
-    titles = world.books.titles[Right.ENERGY].columns()
+    titles = _held_in(world, int(hour_us.min(initial=2**63 - 1)), int(hour_us.max(initial=-1)) + 1)
     rows = np.flatnonzero(np.isin(titles["interval_us"], hour_us))
     held = _still_whole(world, {name: column[rows] for name, column in titles.items()})
     order = np.lexsort((held["start"], held["register"], held["interval_us"]))
     return {name: column[order] for name, column in held.items()}
 
 
+def _held_in(world: World, start_us: int, stop_us: int) -> dict[str, Column]:
+    """Energy titles that are held, of intervals that begin in ``[start_us, stop_us)``."""
+    return world.books.titles[Right.ENERGY].begun(start_us, stop_us, (TitleState.HELD,))
+
+
 def _still_whole(world: World, energy: Columns) -> dict[str, Column]:
-    """Of energy titles, the units of which whoever owns the output holds both the energy and the certificate."""
-    held = energy["state"] == TITLE_STATES.index(TitleState.HELD)
-    held &= energy["holder"] == owners(world, energy["register"], energy["interval_us"])
+    """Of held energy titles, the units of which whoever owns the output holds both the energy and the certificate."""
+    held = energy["holder"] == owners(world, energy["register"], energy["interval_us"])
     mine = {name: column[held] for name, column in energy.items()}
     parts = world.books.titles[Right.ATTRIBUTE].parts(mine["register"], mine["start"], mine["stop"])
     whole = parts["state"] == TITLE_STATES.index(TitleState.HELD)

@@ -108,8 +108,8 @@ OF_FACT = "WHERE segment = (SELECT segment FROM fact WHERE seq = 99)"
 @pytest.mark.parametrize(
     ("damage", "code"),
     [
-        ("UPDATE small_segment SET data = substr(data, 1, 50) " + OF_FACT, "store.segment_torn"),
-        ("DELETE FROM small_segment " + OF_FACT, "store.segment_missing"),
+        ("UPDATE small_segment SET data = substr(data, 1, 50) " + OF_FACT, "store.segment_torn"),  # noqa: S608 - our own words
+        ("DELETE FROM small_segment " + OF_FACT, "store.segment_missing"),  # noqa: S608
         ("UPDATE fact SET at_us = at_us + 1 WHERE seq = 99", "journal.unreadable"),
         ("UPDATE fact SET body = CAST(replace(CAST(body AS TEXT), 'test', 'x') AS BLOB)", "journal.broken_link"),
         ("DELETE FROM fact WHERE seq = 99", "journal.broken_link"),
