@@ -20,6 +20,7 @@ from penstock.api import (
     certificates,
     commands,
     fleet,
+    forwards,
     ids,
     issuer,
     orders,
@@ -118,6 +119,7 @@ def _add_registry(app: FastAPI, workspace: Workspace, gate: Gate, trail: Trail, 
     app.include_router(issuer.routes(workspace, gate))
     app.include_router(bulk.routes(workspace, gate))
     app.include_router(carbon.routes(workspace, gate))
+    app.include_router(forwards.routes(workspace, gate))
     app.include_router(reports.routes(workspace, gate))
     app.include_router(certificates.routes(workspace, trail))
     app.include_router(badges.routes(workspace, trail))
