@@ -135,7 +135,8 @@ def found_certificates(workspace: Workspace, desk: ChainDesk, base_uri: str, at_
     facts = [row.recorded.fact for row in workspace.facts()]
     adopted = [fact for fact in facts if isinstance(fact, ChainAdopted)]
     if not adopted:
-        raise NotFound("chain.none_here", "This workspace knows no chain yet.", hint="Launch a deal, or run the demo.")
+        hint = "Run: penstock certificate chain found"
+        raise NotFound("chain.none_here", "This workspace knows no chain yet.", hint=hint)
     open_vault(workspace, at_us)
     known = [one for fact in facts if isinstance(fact, ContractsDeployed) for one in fact.contracts]
     if known:
