@@ -35,7 +35,7 @@ HOLDERS: Final = 5_000
 SIZES: Final = (10_000, 10_000_000, 100_000)
 SMALL_SIZES: Final = (1_000, 300_000, 5_000)
 """Registers, certificates, and how many of them are in a batch."""
-VALID_US: Final = 3 * 365 * 24 * HOUR_US
+VALID_US: Final = 10 * 365 * 24 * HOUR_US
 """Every certificate expires, as in a real registry, though none while the bench runs."""
 LOADED: Final = 1_000_000
 """Certificates issued by one command while the registry is filled."""
@@ -133,6 +133,13 @@ class Both:
         """Give both back."""
         self.ours.workspace.store.close()
         self.theirs.close()
+
+
+def sales(both: Both, count: int, state: TitleState = TitleState.HELD) -> Columns:
+    """Certificates at random go to other holders, or stay with theirs in another state."""
+    rows = both.scattered(count)
+    holder = both.held_by_others(rows) if state is TitleState.HELD else both.titles["holder"][rows]
+    return moves_of(both.titles, rows, holder, state)
 
 
 @contextmanager
