@@ -44,7 +44,7 @@ def assert_as_undisturbed(workspace: Path, undisturbed: Played) -> None:
     assert again.figures() == undisturbed.figures()
     assert again.stage("prove")["audit"]["clean"] is True
     assert on_chain(workspace) == on_chain(undisturbed.workspace)
-    for name in ("bundle.json", "story.html", "report247.html", "report247.json"):
+    for name in ("bundle.json", "bundle-evening.json", "story.html", "report247.html", "report247.json"):
         assert (workspace / name).read_bytes() == (undisturbed.workspace / name).read_bytes()
     assert penstock("audit", "-w", workspace).returncode == 0
 

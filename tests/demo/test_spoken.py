@@ -80,6 +80,7 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
         "on Tue 23 Aug the reserve paid A $230.00",
         "holders of A 150 1.00 75.50 150.00 11,325.00",
         "verifies offline, 77,431 bytes: 39 facts in the log",
+        "by night verifies offline, 88,111 bytes: 41 facts in the log",
         "audit clean: the five laws over 1,851 facts",
         "energy 3.9 % of what the answers earned",
         "12 facts added; run it again and none will be",

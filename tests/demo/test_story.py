@@ -142,6 +142,8 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         "location-based1.235 kgwhat the grid's mix emitted for the same energy",
         "the proofs of the 29 facts that it rests on. Missing: 2 register-hours without readings.",
         "penstock trace answer 9 -w .",
+        "88,111 bytes, through the battery: 41 facts in the log",
+        "penstock verify bundle-evening.json --log-key " + "2a" * 32,
         "penstock certificate carbon check report247.json --against .",
         "On 1 day the deal was in lock-up",
         "the reserve gave $230.00",

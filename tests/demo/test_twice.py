@@ -7,7 +7,7 @@ from pathlib import Path
 
 from staging import Played, on_chain, play
 
-WRITTEN = ("bundle.json", "story.html", "report247.html", "report247.json")
+WRITTEN = ("bundle.json", "bundle-evening.json", "story.html", "report247.html", "report247.json")
 
 
 def written(workspace: Path) -> dict[str, bytes]:

@@ -275,6 +275,11 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
                 "answer": 9,
                 "back": back_by_night(),
                 "forward": forward(),
+                "bundle": {
+                    "file": str(folder / "bundle-evening.json"),
+                    "bytes": 88_111,
+                    "verified": {**verified, "checked": {"facts in the log": 41}},
+                },
                 "answer_hours": [noon],
                 "used_hours": [night],
             },

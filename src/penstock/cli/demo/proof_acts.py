@@ -19,7 +19,7 @@ from penstock.usecases.audit import audit_workspace
 from penstock.usecases.inspect import balances, chain
 from penstock.usecases.prove import trace_answer, trace_reading, verify_bundle_file, widest_answers, write_bundle
 
-BUNDLE = "bundle.json"
+BUNDLE, EVENING_BUNDLE = "bundle.json", "bundle-evening.json"
 _TRIED: Final = 8
 
 
@@ -28,9 +28,6 @@ def proof(hand: Stagehand) -> dict[str, Any]:
     number, origin, future = _an_answer(hand)
     roof, start, stop = _a_reading(hand, origin)
     became = trace_reading(hand.workspace, roof, start, stop)
-    file = hand.settings.workspace / BUNDLE
-    size = write_bundle(hand.workspace, RACK, number, file)
-    verified = verify_bundle_file(file, hand.cast.log_key.public.hex())
     audit = audit_workspace(hand.settings.workspace)
     return {
         "answer": number,
@@ -38,7 +35,7 @@ def proof(hand: Stagehand) -> dict[str, Any]:
         "forward": future,
         "reading": {"register": roof, "start": start, "stop": stop},
         "reading_forward": became,
-        "bundle": {"file": str(file), "bytes": size, "verified": verified},
+        "bundle": _bundle(hand, number, BUNDLE),
         "audit": audit.to_json(),
         "anchored": chain(hand.workspace)["anchored"],
         "balances_usdc_micro": balances(hand.workspace, DEAL),
@@ -51,6 +48,13 @@ def proof(hand: Stagehand) -> dict[str, Any]:
         "flows": hand.workspace.read(lambda world: [asdict(flow) for flow in flows(world.books)]),
         "log_key": hand.cast.log_key.public.hex(),
     }
+
+
+def _bundle(hand: Stagehand, number: int, name: str) -> dict[str, Any]:
+    """An answer's bundle, written and verified as anybody would."""
+    file = hand.settings.workspace / name
+    size = write_bundle(hand.workspace, RACK, number, file)
+    return {"file": str(file), "bytes": size, "verified": verify_bundle_file(file, hand.cast.log_key.public.hex())}
 
 
 def _an_answer(hand: Stagehand) -> tuple[int, Node, Node]:
@@ -71,7 +75,8 @@ def _evening(hand: Stagehand) -> dict[str, Any] | None:
         bought = [node for node in nodes_of(origin) if node.link is LinkKind.CONVERT]
         if given and sum(node.part for node in given) == sum(node.quantity for node in bought):
             hours = {"answer_hours": hours_behind(hand, origin), "used_hours": hours_of(hand, given)}
-            return {"answer": number, "back": origin, "forward": future, **hours}
+            proved = _bundle(hand, number, EVENING_BUNDLE)
+            return {"answer": number, "back": origin, "forward": future, "bundle": proved, **hours}
     return None
 
 

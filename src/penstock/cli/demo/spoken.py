@@ -263,13 +263,19 @@ def _prove(figures: dict[str, Any]) -> None:
         draw(f"answer {late['answer']:,}, given after sunset: through the battery, back to the roofs", late["back"])
     wh = f"Wh {reading['start']:,} to {reading['stop']:,}"
     draw(f"the other way: {wh} of {reading['register']}", figures["reading_forward"])
-    checked = ", ".join(f"{count:,} {name}" for name, count in bundle["verified"]["checked"].items())
-    pair("bundle", f"verifies offline, {bundle['bytes']:,} bytes: {checked}")
+    pair("bundle", _proved(bundle))
+    if figures["evening"]:
+        pair("by night", _proved(figures["evening"]["bundle"]))
     laws = "clean" if audit["clean"] else f"{len(audit['findings'])} FINDINGS"
     counts = ", ".join(f"{count:,} {name}" for name, count in audit["checked"].items())
     pair("audit", f"{laws}: the five laws over {counts}")
     pair("root", figures["root"])
     pair("anchored", f"on chain up to fact {figures['anchored']:,} of {figures['facts']:,}")
+
+
+def _proved(bundle: dict[str, Any]) -> str:
+    checked = ", ".join(f"{count:,} {name}" for name, count in bundle["verified"]["checked"].items())
+    return f"verifies offline, {bundle['bytes']:,} bytes: {checked}"
 
 
 _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {

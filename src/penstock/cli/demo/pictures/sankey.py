@@ -162,7 +162,8 @@ def _labels(of: Stream) -> Markup:
 
 def _unclaimed(of: Stream) -> str:
     said = ((of.forward_wh, "sold ahead"), (of.retired_wh, "retired for a badge"))
-    return ", ".join(["claimed by nobody", *(f"{kwh(energy_wh)} {what}" for energy_wh, what in said if energy_wh)])
+    parts = ", ".join(f"{kwh(energy_wh)} {what}" for energy_wh, what in said if energy_wh)
+    return f"claimed by nobody; of it {parts}" if parts else "claimed by nobody"
 
 
 def _battery_label(of: Stream) -> list[Markup]:
