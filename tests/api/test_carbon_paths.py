@@ -146,6 +146,9 @@ def test_certificates_become_credits_that_are_used(door: Door) -> None:
     assert door.refused("buyer", "POST", "/carbon/credits", asked) == (403, "account.not_member")
     refused = door.refused("trader", "POST", "/carbon/credits", asked | {"holder": "wary"})
     assert refused == (409, "account.not_whitelisted")
+    door.done("operator", "PUT", "/organisations/maker/approval", {"acts": ["credit"], "from_wh": 1_000})
+    assert door.refused("trader", "POST", "/carbon/credits", asked) == (409, "account.two_persons")
+    door.done("operator", "PUT", "/organisations/maker/approval", {"acts": [], "from_wh": 0})
     held = door.held_wh("operator")
     done = door.done("trader", "POST", "/carbon/credits", asked, Idempotency_Key="c")
     assert door.done("trader", "POST", "/carbon/credits", asked, Idempotency_Key="c") == done | {"repeated": True}

@@ -15,11 +15,11 @@ from penstock.energy.carbon.credit import grams_down
 from penstock.errors import Corrupt, PenstockError
 from penstock.journal.fact import Entry
 from penstock.journal.kinds import KINDS
-from penstock.journal.kinds.carbon import CarbonCredited, MethodAdopted
+from penstock.journal.kinds.carbon import CarbonCredited, MethodAdopted, OffsetRetired, Work
 from penstock.journal.laws import breaches
 from penstock.journal.words import TITLE_STATES, Assurance, LinkKind, Right, Technology, TitleState
 from penstock.period import Period
-from penstock.usecases.claim import Claim
+from penstock.usecases.claim import Claim, moved
 from penstock.usecases.prove import trace_reading
 from penstock.usecases.registry.avoid import Crediting, avoid, credit_rows, use_credits
 from penstock.usecases.registry.selection import Named, Selection, select
@@ -235,6 +235,35 @@ def test_attributes_retired_for_something_else_make_no_credit(portfolio: Portfol
     with pytest.raises(Corrupt) as found:
         portfolio.do(twice)
     assert found.value.ids["cause"] == "carbon.not_retired"
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_one_retirement_is_no_credit_and_an_offset_too(portfolio: Portfolio, at: int) -> None:
+    """An offset that rests on the attributes of a credit, or on those retired for another reason, does not apply."""
+
+    def both(world: World) -> list[Entry]:
+        entries = avoid(world, parts(world, 0, 2_000), ASKED)
+        offset = OffsetRetired(Work.RACK, "rack-1", -1, START_US, hour(2), 10**9, 2_000, "")
+        return [*entries[: at + 1], Entry(offset), *entries[at + 1 :]]
+
+    size = portfolio.world.books.size
+    with pytest.raises(Corrupt):
+        portfolio.do(both)
+    assert portfolio.world.books.size == size
+
+
+@pytest.mark.parametrize(("purpose", "beneficiary"), [("green tariff: home", "a"), ("offset of rack rack-1", "b")])
+def test_what_was_retired_for_something_else_offsets_nothing(
+    portfolio: Portfolio, purpose: str, beneficiary: str
+) -> None:
+    def after(world: World) -> list[Entry]:
+        told = Claim(beneficiary, purpose, None)
+        offset = OffsetRetired(Work.RACK, "rack-1", -1, START_US, hour(2), 10**9, 2_000, "a")
+        return [moved(world, Right.ATTRIBUTE, parts(world, 0, 2_000), TitleState.RETIRED, told), Entry(offset)]
+
+    with pytest.raises(Corrupt) as found:
+        portfolio.do(after)
+    assert found.value.ids["cause"] == "offset.not_retired"
 
 
 def test_the_world_comes_back_the_same(portfolio: Portfolio) -> None:

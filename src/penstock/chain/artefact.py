@@ -9,14 +9,33 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
+from eth_abi.codec import ABIDecoder
+from eth_abi.decoding import StringDecoder
+from eth_abi.encoding import TextStringEncoder
 from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import BaseEquals
+from eth_abi.registry import registry as known_types
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
 
 from penstock.errors import Invalid, NotFound
 
 _NAME: Final = re.compile(r"[A-Z][A-Za-z]{0,40}")
 AbiItem = Any  # a JSON object of the contract ABI, which eth_utils types more narrowly than it is
+
+
+def _decoder() -> ABIDecoder:
+    """Whoever calls a contract writes its strings, and no contract asks whether they are text: what is not UTF-8 is
+    read as U+FFFD, so that nobody's event can keep the others from being read."""
+    types: Any = known_types.copy()  # type: ignore[no-untyped-call]
+    strings: Any = BaseEquals("string", with_sub=False)  # type: ignore[no-untyped-call]
+    lenient: Any = StringDecoder("replace")  # type: ignore[no-untyped-call]
+    types.unregister("string")
+    types.register(strings, TextStringEncoder, lenient, label="string")
+    return ABIDecoder(types)
+
+
+_DECODER: Final = _decoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +137,6 @@ def _encoded(artefact: Artefact, item: AbiItem, args: tuple[Any, ...]) -> bytes:
 
 def _decoded(types: list[str], data: bytes) -> tuple[Any, ...]:
     try:
-        return tuple(decode(types, data))
+        return tuple(_DECODER.decode(types, data))
     except (DecodingError, OverflowError) as wrong:
         raise Invalid("contract.output", f"These bytes are no ({','.join(types)}).") from wrong

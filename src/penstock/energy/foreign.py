@@ -1,12 +1,15 @@
 """Certificates of other registries that live here: their numbers there, and which spans of ours stand for them.
 
 Each device of another registry has a register of its own here, so their numbering can do ours no harm. Of a device no
-number lives here twice, and no two intervals overlap unless they are one and the same.
+number lives here twice, and no two intervals overlap unless they are one and the same, numbered in the same unit: a MWh
+that is counted as one certificate there is not a million others of 1 Wh besides. However a name is spelt - large or
+small letters, the same letter in two forms - it is one name.
 """
 
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from typing import Any, Final
 
 import numpy as np
@@ -24,12 +27,23 @@ from penstock.journal.span_index import SpanIndex
 
 Ints = NDArray[Any]
 PREFIX: Final = "import/"
+_TIMES: Final = ("register", "start", "stop", "face_wh")
 NUMBERS: Final = ("first", "last", "face_wh", "interval_us", "interval_stop_us")
 
 
 def register_of(registry: str, device: str) -> str:
     """The name of the register that stands for a device of another registry."""
     return f"{PREFIX}{registry.replace('%', '%25').replace('/', '%2F')}/{device}"
+
+
+def spelling(text: str) -> str:
+    """A name as it is told from others: without regard to case, compatible forms, hyphens and spaces of other kinds.
+
+    Source: Unicode Standard Annex 15 (NFKC), Unicode Standard clause 3.13 (caseless matching).
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    plain = ("-" if unicodedata.category(one) == "Pd" else one for one in folded)
+    return " ".join("".join(plain).split())
 
 
 def distinct(*columns: Ints) -> tuple[Ints, Ints]:
@@ -50,9 +64,14 @@ class ForeignCertificates:
     def __init__(self, registers: Registers) -> None:
         self._registers = registers
         self.by_number = SpanIndex({"own": "int64", "face_wh": "int64"})
-        self.by_time = SpanIndex({})
+        self.by_time = SpanIndex({"face_wh": "int64"})
         self._by_span = SpanIndex(dict.fromkeys(NUMBERS, "int64"))
         self._opened: list[int] = []
+        self._spelt: dict[str, str] = {}
+
+    def known_as(self, urn: str) -> str:
+        """The register of this name, or of the same name spelt otherwise; the name itself where there is none."""
+        return self._spelt.get(spelling(urn), urn)
 
     def head(self, register: int) -> int:
         """Where the next certificate imported on a register begins."""
@@ -113,7 +132,7 @@ class ForeignCertificates:
             raise Invalid("import.interval", "An interval ends after it starts.")
         if overlapping(register, first, last + 1).any() or self.by_number.overlaps(register, first, last + 1).any():
             raise Conflict("import.twice", "One of these certificates lives here already.")
-        if self.times_overlap(register, rows["interval_us"], rows["interval_stop_us"]).any():
+        if self.times_overlap(register, rows["interval_us"], rows["interval_stop_us"], rows["face_wh"]).any():
             raise Conflict("import.time_overlap", "Intervals of one device overlap.")
         self._check_spans(rows)
 
@@ -129,32 +148,42 @@ class ForeignCertificates:
         if (start != due).any():
             raise Refused("import.gap", "Imported certificates follow each other on their register.")
 
-    def times_overlap(self, register: Ints, start_us: Ints, stop_us: Ints) -> NDArray[np.bool_]:
-        """Which intervals overlap another of their device, here or earlier among these, without being the same."""
-        rows, place = distinct(register, start_us, stop_us)
-        register, start_us, stop_us = register[rows], start_us[rows], stop_us[rows]
-        known = self._same_time(register, start_us, stop_us)
+    def times_overlap(self, register: Ints, start_us: Ints, stop_us: Ints, face_wh: Ints) -> NDArray[np.bool_]:
+        """Which intervals overlap another of their device, here or earlier among these, without being the same.
+
+        The same interval numbered in certificates of another size is another: its energy would live here twice.
+        """
+        rows, place = distinct(register, start_us, stop_us, face_wh)
+        register, start_us, stop_us, face_wh = (one[rows] for one in (register, start_us, stop_us, face_wh))
+        known = self._same_time(register, start_us, stop_us, face_wh)
         bad = overlapping(register, start_us, stop_us) | (self.by_time.overlaps(register, start_us, stop_us) & ~known)
         found: NDArray[np.bool_] = bad[place]
         return found
 
-    def _same_time(self, register: Ints, start_us: Ints, stop_us: Ints) -> NDArray[np.bool_]:
+    def _same_time(self, register: Ints, start_us: Ints, stop_us: Ints, face_wh: Ints) -> NDArray[np.bool_]:
         handle = self.by_time.find(register, start_us)
         known = handle >= 0
-        for name, values in (("start", start_us), ("stop", stop_us)):
+        for name, values in (("start", start_us), ("stop", stop_us), ("face_wh", face_wh)):
             known[known] = self.by_time.take(name, handle[known]) == values[known]
         return known
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
-        """Fold one fact, checked once more; raises as `check`, Refused ``import.not_imported``."""
+        """Fold one fact, checked once more; raises as `check`, Refused ``import.not_imported``, Conflict
+        ``import.register_known`` for a device's second register."""
         fact = recorded.fact
         if isinstance(fact, CertificatesImported) and columns is not None:
             self.check(columns)
             self._add(columns)
         elif isinstance(fact, RegisterOpened) and fact.register.startswith(PREFIX):
-            self._opened.append(self._registers.id_of(fact.register))
+            self._open(fact.register)
         elif isinstance(fact, TitlesIssued) and self._opened and columns is not None:
             self._check_issued(columns)
+
+    def _open(self, urn: str) -> None:
+        if self.known_as(urn) != urn:
+            raise Conflict("import.register_known", "This device has a register under another spelling.", register=urn)
+        self._opened.append(self._registers.id_of(urn))
+        self._spelt[spelling(urn)] = urn
 
     def _check_issued(self, issue: Columns) -> None:
         """On a register of another registry's nothing is issued but what was imported."""
@@ -167,11 +196,11 @@ class ForeignCertificates:
         self._by_span.insert({name: rows[name] for name in ("register", "start", "stop", *NUMBERS)})
         numbers = {"register": rows["register"], "start": rows["first"], "stop": rows["last"] + 1}
         self.by_number.insert({**numbers, "own": rows["start"], "face_wh": rows["face_wh"]})
-        times = [rows[name] for name in ("register", "interval_us", "interval_stop_us")]
+        times = [rows[name] for name in ("register", "interval_us", "interval_stop_us", "face_wh")]
         firsts, _ = distinct(*times)
-        register, start_us, stop_us = (column[firsts] for column in times)
-        new = ~self._same_time(register, start_us, stop_us)
-        self.by_time.insert({"register": register[new], "start": start_us[new], "stop": stop_us[new]})
+        times = [column[firsts] for column in times]
+        new = ~self._same_time(*times)
+        self.by_time.insert({name: column[new] for name, column in zip(_TIMES, times, strict=True)})
 
     def digest(self) -> bytes:
         """sha256 over all of it."""

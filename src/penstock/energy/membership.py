@@ -161,7 +161,7 @@ def check_proposed(people: Participants, fact: ActProposed, at_us: int) -> None:
 
 
 def check_approved(people: Participants, fact: ActApproved, at_us: int) -> None:
-    """That another member, an approver, agrees.
+    """That another member, an approver, agrees to what a member with the role for it proposed.
 
     Raises:
         Refused: ``proposal.changed`` where the account is another organisation's by now. As `Approvals.check_second`
@@ -169,6 +169,7 @@ def check_approved(people: Participants, fact: ActApproved, at_us: int) -> None:
     """
     found = people.approvals.check_second(fact.proposal, fact.by, at_us)
     people.check_role(fact.by, found.organisation, APPROVE)
+    people.check_role(found.proposed.by, found.organisation, found.proposed.act)  # two members, still
     if organisation_in(people, found.proposed) != found.organisation:
         raise Refused("proposal.changed", "The account is another organisation's by now.", proposal=fact.proposal)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from penstock.errors import Invalid, NotFound, Refused
 from penstock.journal.cutting import ratio_down
 from penstock.journal.fact import Recorded
-from penstock.journal.kinds.account import OrderEnded, OrderPlaced, OrdersRun, Recurring
+from penstock.journal.kinds.account import AccountAssigned, OrderEnded, OrderPlaced, OrdersRun, Recurring
 from penstock.journal.kinds.energy import TitlesIssued
 from penstock.journal.links import overlapping
 from penstock.journal.segment import Columns
@@ -117,9 +117,15 @@ class Orders:
             self.all.append(Order(fact, self.lots))
         elif isinstance(fact, OrderEnded):
             self.all[fact.order - 1] = replace(self.all[fact.order - 1], ended=True)
+        elif isinstance(fact, AccountAssigned):
+            self._end_all(fact.account)
         elif isinstance(fact, OrdersRun) and columns is not None:
             self._run(fact, columns)
             self._running_us = recorded.at_us
+
+    def _end_all(self, account: str) -> None:
+        """An account became another organisation's: what its members before ordered is over."""
+        self.all = [replace(one, ended=True) if one.placed.account == account else one for one in self.all]
 
     def check_run(self, fact: OrdersRun, columns: Columns) -> None:
         """That a run begins where the one before ended and takes of no interval more than is due.

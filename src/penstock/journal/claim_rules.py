@@ -29,28 +29,43 @@ SENTENCES: Final = {
     "target": "What was drawn has a consumption certificate, and it is not claimed.",
 }
 NO_HOUR: Final = 2**62
+UNUSED: Final = [TITLE_STATES.index(one) for one in (TitleState.HELD, TitleState.RESERVED, TitleState.CLAIMED)]
+"""A link comes right before the move that claims, or right behind it."""
 _WITHDRAWN: Final = TITLE_STATES.index(TitleState.WITHDRAWN)
 
 
-def check_hours(books: Books, links: Columns) -> None:
-    """That every link joins an hour's certificates to the same hour's consumption certificates.
+def check_claim(books: Books, links: Columns) -> None:
+    """That nothing linked was used before, and every link joins an hour's certificates to the same hour's consumption.
+
+    What was claimed on chain, retired or exported has no link yet, and must get none: it would be used twice.
 
     Raises:
-        Refused: ``links.hour``, also where a side has no title.
+        Refused: ``links.used``; ``links.hour``, also where a side has no title.
     """
-    bad = other_hour(books, links)
+    parts = books.titles[Right.ATTRIBUTE].parts(*(links[name] for name in ("source", "source_start", "source_stop")))
+    used = ~np.isin(parts["state"], UNUSED)
+    used |= books.vault.claimed.overlaps(*(parts[name] for name in ("register", "start", "stop")))
+    if used.any():
+        row = int(parts["query"][np.argmax(used)])
+        raise Refused("links.used", "A certificate is claimed that was used, or is not here.", row=row)
+    bad = other_hour(books, links, parts)
     if bad.any():
         row, hint = int(np.argmax(bad)), "Match certificates to consumption of the same hour."
         raise Refused("links.hour", "A certificate is claimed for what was drawn in another hour.", hint=hint, row=row)
 
 
-def other_hour(books: Books, links: Columns) -> Mask:
-    """Links to registers that issue consumption certificates whose titles on both sides are not all of one hour."""
+def other_hour(books: Books, links: Columns, sources: Columns | None = None) -> Mask:
+    """Links to registers that issue consumption certificates whose titles on both sides are not all of one hour.
+
+    ``sources`` are the parts of titles under all sources, where they are known.
+    """
     bad = np.zeros(len(links["source"]), dtype=bool)
     rows = np.flatnonzero(_drawn(books, links))
     if not len(rows):
         return bad
-    hours = [_hours(books, {name: column[rows] for name, column in links.items()}, side) for side in RIGHT_OF]
+    drawn = {name: column[rows] for name, column in links.items()}
+    known = {"source": sources} if len(rows) == len(bad) else {}
+    hours = [_hours(books, drawn, side, known.get(side)) for side in RIGHT_OF]
     (low, high), (other_low, other_high) = hours
     bad[rows] = (low != high) | (other_low != other_high) | (low != other_low) | (low == NO_HOUR)
     return bad
@@ -79,10 +94,11 @@ def _drawn(books: Books, links: Columns) -> Mask:
     return drawn
 
 
-def _hours(books: Books, links: Columns, side: str) -> tuple[Ints, Ints]:
+def _hours(books: Books, links: Columns, side: str, parts: Columns | None = None) -> tuple[Ints, Ints]:
     """The first and the last hour of the titles under one side of each link [hours]; ``NO_HOUR`` first without them."""
     start, stop = links[f"{side}_start"], links[f"{side}_stop"]
-    parts = books.titles[RIGHT_OF[side]].parts(links[side], start, stop)
+    if parts is None:
+        parts = books.titles[RIGHT_OF[side]].parts(links[side], start, stop)
     low, high = np.full(len(start), NO_HOUR), np.full(len(start), -NO_HOUR)
     hour = parts["interval_us"] // HOUR_US
     np.minimum.at(low, parts["query"], hour)

@@ -135,8 +135,8 @@ def _withdraw_certificates(books: Books, fact: CertificatesWithdrawn, spans: Col
 
 
 def _touches_lifted(books: Books, fact: TitlesMoved, plan: MovePlan) -> bool:
-    """Whether titles are lifted by a move, or moved that are."""
-    if fact.state is TitleState.LIFTED:
+    """Whether titles are lifted by a move, or moved that are; or others, where the vault waits for its move."""
+    if fact.state is TitleState.LIFTED or (books.vault.expected is not None and fact.right is Right.ATTRIBUTE):
         return True
     return bool(books.vault.lifts) and bool((books.titles[fact.right].take("state", plan.handles) == _LIFTED).any())
 

@@ -34,7 +34,7 @@ def take_together(books: Books, told: Sequence[tuple[Recorded, Columns | None]])
     """Apply consecutive facts for which `right_moved` is the same; False where nothing was done."""
     columns = [part for _, part in told if part is not None]
     right = right_moved(told[0][0])
-    if right is None or len(told) == 1 or len(columns) != len(told):
+    if right is None or len(told) == 1 or len(columns) != len(told) or books.vault.expected is not None:
         return False
     rows = np.array([len(part["start"]) for part in columns])
     moves = {name: np.concatenate([part[name] for part in columns]) for name, _ in MOVES.fixed}

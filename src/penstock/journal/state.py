@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from penstock.errors import Conflict, Corrupt, Invalid, NotFound, Refused
 from penstock.journal import link_rules, title_rules
-from penstock.journal.claim_rules import check_hours
+from penstock.journal.claim_rules import check_claim
 from penstock.journal.correction import Corrections, used_above
 from penstock.journal.effects import EFFECTS
 from penstock.journal.enrolled import Enrolled
@@ -144,13 +144,13 @@ class Books:
 
         Raises:
             NotFound: ``register.unknown``. Refused: ``links.units``, ``links.unequal``, ``links.gap``,
-            ``links.beyond_meter``, ``links.hour``. As `LinkBook.check_add`.
+            ``links.beyond_meter``, ``links.used``, ``links.hour``. As `LinkBook.check_add`.
         """
         for side in ("source", "target"):
             self.registers.check_known(links[side])
         link_rules.check(kind, links, self.registers)
         if kind is LinkKind.CLAIM:
-            check_hours(self, links)
+            check_claim(self, links)
         self.links[kind].check_add(links)
 
     def check_transfers(self, transfers: tuple[Transfer, ...]) -> None:

@@ -18,6 +18,7 @@ from penstock.errors import Conflict, NotFound, Refused
 from penstock.journal.kinds.lift import ReturnCause, TitlesLifted, TitlesReturned
 from penstock.journal.links import overlapping
 from penstock.journal.segment import Columns
+from penstock.journal.span_index import SpanIndex
 from penstock.journal.words import TitleState
 
 Ints = NDArray[Any]
@@ -69,7 +70,8 @@ def _full(spans: Spans) -> Spans:
 class Vault:
     """What is on chain, by certificate id, and the batches it left in.
 
-    ``expected`` are the spans that the next move has to bring into a state in ``into``.
+    ``expected`` are the spans that the next move has to bring into a state in ``into``. ``claimed`` are those that
+    were claimed on chain: what for, the chain says, and no link of claim here.
     """
 
     def __init__(self) -> None:
@@ -79,6 +81,7 @@ class Vault:
         self.next_number = 0
         self.expected: Spans | None = None
         self.into: tuple[TitleState, ...] = ()
+        self.claimed = SpanIndex({})
 
     def wh(self, certificate: bytes) -> int:
         """How much of an id is on chain, or may still be minted there [Wh]."""
@@ -164,6 +167,8 @@ class Vault:
             self.lifts[fact.batch].lapsed = True
         else:
             self.next_number += 1
+        if fact.cause is ReturnCause.CLAIMED:
+            self.claimed.insert(taken)
         self.expected, self.into = taken, INTO[fact.cause]
 
     def check_settled(self) -> None:

@@ -89,6 +89,8 @@ def test_the_parts_of_a_split_are_the_certificate(registry: Registry, sizes: tup
     ("asked", "code"),
     [
         (split_of(0, 1_000), "split.sizes"),
+        (split_of(0, 2**64, 1), "selection.span"),
+        (split_of(-1, 1_000, 1), "selection.span"),
         (split_of(0, 1_000, 0), "split.sizes"),
         (split_of(0, 1_000, 500, -5), "split.sizes"),
         (split_of(0, 1_000, 1_001), "split.too_large"),

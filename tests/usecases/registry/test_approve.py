@@ -205,3 +205,12 @@ def test_a_second_act_does_not_pass_on_an_old_approval(members: Members) -> None
 
 def test_nothing_else_is_proposed(members: Members) -> None:
     assert members.refused(propose, Propose(ProposalDropped(1, ""), EXPIRES_US, TRADER)) == "proposal.act"
+
+
+def test_what_a_member_proposed_that_is_none_any_more_is_not_done(members: Members) -> None:
+    number = proposed(members, sell())
+    members.say(MemberPlaced(ORGANISATION, TRADER, (Role.VIEWER,)), 6)
+    assert members.refused(approve, ActApproved(number, APPROVER), 6) == "account.role"
+    members.say(MemberPlaced(ORGANISATION, TRADER, ()), 6)
+    assert members.refused(approve, ActApproved(number, APPROVER), 6) == "account.not_member"
+    assert members.wh("buyer") == 0

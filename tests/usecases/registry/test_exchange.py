@@ -16,8 +16,9 @@ from penstock.energy.foreign_csv import RowVerdict, read_foreign
 from penstock.errors import PenstockError
 from penstock.journal.canonical import load
 from penstock.journal.fact import Entry
+from penstock.journal.kinds.ledger import RegisterOpened
 from penstock.journal.laws import breaches
-from penstock.journal.words import TITLE_STATES, Assurance, Right, Technology
+from penstock.journal.words import TITLE_STATES, Assurance, RegisterKind, Right, Technology, Unit
 from penstock.period import HOUR_US, iso
 from penstock.usecases.certify import Terms, certify
 from penstock.usecases.registry.export_certificates import Export, certificates_csv, export
@@ -351,3 +352,58 @@ def test_equal_imports_make_equal_worlds() -> None:
     first, second = (one.world.foreign.digest() for one in worlds)
     assert first == second != Exchange().world.foreign.digest()
     assert isinstance(worlds[0], Field)
+
+
+def test_one_energy_in_certificates_of_two_sizes_lives_once(registry: Exchange) -> None:
+    """An I-REC number with decimals counts Wh, one without counts MWh: both name the same energy."""
+    whole = {"From Certificate ID": "0000-0000-0000-0001", "To Certificate ID": "0000-0000-0000-0002"}
+    fine = {"From Certificate ID": "0000-0000-0000-0001.000000", "To Certificate ID": "0000-0000-0000-0002.999999"}
+    assert registry.took(written(whole, base=IREC), form="irec") == ["accepted"]
+    assert registry.took(written(fine, base=IREC), form="irec") == ["time_overlap"]
+    assert registry.all_wh() == 2_000_000
+    fresh = Exchange()
+    assert sorted(fresh.took(written(whole, fine, base=IREC), form="irec")) == ["accepted", "time_overlap"]
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        {"device_id": "TURBINE-9"},
+        {"device_id": "turbine\u20109"},
+        {"device_id": "turbine\u20119"},
+        {"device_id": "\uff54urbine-9"},
+        {"issuing_body": "Other.Example"},
+        {"issuing_body": " other.example "},
+    ],
+    ids=lambda spelt: ascii(spelt),
+)
+def test_a_foreign_certificate_under_another_spelling_lives_once(registry: Exchange, spelt: dict[str, str]) -> None:
+    assert registry.took(written({})) == ["accepted"]
+    assert registry.took(written(spelt)) == ["twice"]
+    fresh = Exchange()
+    assert "accepted" not in fresh.took(written({"issuing_body": OTHER}, spelt | {"bundle_quantity": "1000"}))[1:]
+    assert fresh.all_wh() == 1_000
+
+
+def test_a_letter_in_two_forms_is_one_letter(registry: Exchange) -> None:
+    assert registry.took(written({"device_id": "caf\u00e9"})) == ["accepted"]
+    assert registry.took(written({"device_id": "cafe\u0301"})) == ["twice"]
+
+
+def test_a_second_register_of_a_device_does_not_apply(registry: Exchange) -> None:
+    registry.took(written({}))
+    entry = Entry(RegisterOpened("import/Other.Example/turbine-9", Unit.WH, RegisterKind.PROMISED, (Right.ATTRIBUTE,)))
+    with pytest.raises(PenstockError) as refused:
+        registry.tell([entry])
+    assert refused.value.code == "import.register_known"
+
+
+def test_our_own_comes_back_however_we_are_spelt(registry: Exchange) -> None:
+    registry.with_hours()
+    raw = registry.sent("owner", named((0, 1_000)))
+    shouted = raw.replace(b"yard.example", b"YARD.Example")
+    assert shouted != raw
+    assert registry.took(shouted, 52) == ["returned"]
+    assert registry.took(raw, 53) == ["not_exported"]
+    assert registry.all_wh() == 5_000
+    assert registry.refused(export, Export("owner", "Yard.EXAMPLE", named((0, 1_000)))) == "export.registry"

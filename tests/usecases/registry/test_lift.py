@@ -18,11 +18,12 @@ from penstock.journal.kinds.lift import ReturnCause, TitlesLifted
 from penstock.journal.laws import breaches
 from penstock.journal.segment import Segment
 from penstock.journal.titles import Verdict
-from penstock.journal.words import TITLE_STATES, Right, TitleState
+from penstock.journal.words import TITLE_STATES, LinkKind, Right, TitleState
 from penstock.period import HOUR_US, SECOND_US, parse_iso
 from penstock.usecases.registry.lift import ON_CHAIN, UNCLAIMED, Lifting, batches, lift, lift_on
 from penstock.usecases.registry.lower import Burn, lapsed, returned
 from penstock.usecases.registry.selection import Named, Selection, select
+from penstock.usecases.world import World
 
 AT_US = DAYS[-1].stop_us
 HOLDER = bytes(range(20))
@@ -202,3 +203,36 @@ def test_a_deadline_lies_ahead(up: Plant) -> None:
         lift_on(up.workspace, asked(AT_US // SECOND_US), Selection(quantity_wh=5), AT_US, "late")
     assert refused.value.code == "lift.deadline"
     assert HOUR_US
+
+
+@pytest.mark.parametrize("state", [TitleState.HELD, TitleState.RETIRED])
+def test_between_a_lift_and_its_move_no_other_certificate_moves(up: Plant, state: TitleState) -> None:
+    """Sold or used in between, they would be minted and be somebody's here."""
+    size = up.workspace.store.size()
+
+    def torn(world: World) -> list[Entry]:
+        entries = lift(world, select(world, "roof-a", Selection(quantity_wh=5)), asked(), AT_US)
+        part = select(world, "roof-a", Selection(quantity_wh=5))
+        start, stop = int(part["start"][0]), int(part["stop"][0])
+        return [entries[0], move(world, start, stop, "roof-a", "investor", state), *entries[1:]]
+
+    with pytest.raises(PenstockError):
+        up.do("torn", torn)
+    assert up.workspace.store.size() == size
+
+
+@pytest.mark.parametrize("cause", [ReturnCause.CLAIMED, ReturnCause.RETIRED, None])
+def test_what_was_used_on_chain_or_is_there_supplies_nothing_here(up: Plant, cause: ReturnCause | None) -> None:
+    (batch,) = lifted(up, "lift", Selection(quantity_wh=10))
+    titles = up.world.books.titles[Right.ATTRIBUTE].columns()
+    row = int(np.flatnonzero(titles["state"] == TITLE_STATES.index(TitleState.LIFTED))[0])
+    register, start = int(titles["register"][row]), int(titles["start"][row])
+    if cause:
+        up.do("burn", lambda world: returned(world, burn_of(up, batch, 10, cause)))
+    links = {
+        "source": np.array([register]), "source_start": np.array([start]), "source_stop": np.array([start + 10]),
+        "target": np.array([register]), "target_start": np.array([0]), "target_stop": np.array([10]),
+    }  # fmt: skip
+    with pytest.raises(PenstockError) as refused:
+        up.world.books.check_links(LinkKind.CLAIM, links)
+    assert refused.value.code == "links.used"

@@ -148,3 +148,25 @@ def test_what_is_not_minted_in_time_comes_back_once(scene: Scene) -> None:
     assert scene.state_wh(ON_CHAIN, TitleState.LIFTED) == 0
     assert scene.send() == []
     assert scene.collect()["lapsed"] == []
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"a\x00b", b"\xed\xa0\x80", b"chain/certificates"])
+def test_no_name_on_chain_keeps_the_others_from_coming_back(scene: Scene, name: bytes) -> None:
+    """A contract takes any bytes for a string: what is no text, or no account, waits for the operator."""
+    (batch,) = scene.lift("lift", 10, HOLDER)
+    scene.send()
+    number = int.from_bytes(bytes.fromhex(batch["certificate"]))
+    contract = scene.desk.contract("Certificate")
+    data = call_data(contract.artefact, "lower", number, 4, "x" * len(name))
+    forged = data.replace(b"x" * len(name), name)
+    assert forged != data
+    scene.desk.client.transact(HOLDER, contract.address, forged)
+    scene.call(HOLDER, "lower", number, 3, "investor")
+    scene.desk.client.transact(
+        HOLDER,
+        contract.address,
+        call_data(contract.artefact, "retire", number, 3, "xy", "xy").replace(b"xy", b"\xff\xfe"),
+    )
+    assert [row["cause"] for row in scene.collect()["burned"]] == ["lowered", "lowered", "retired"]
+    assert (scene.state_wh(UNCLAIMED, TitleState.HELD), scene.state_wh("investor", TitleState.HELD)) == (4, 3)
+    assert scene.state_wh(ON_CHAIN, TitleState.RETIRED) == 3

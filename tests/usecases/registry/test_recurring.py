@@ -12,9 +12,11 @@ from registry_kit import Registry
 
 from penstock.errors import Conflict, Refused
 from penstock.journal.kinds.account import (
+    AccountAssigned,
     OrderEnded,
     OrderPlaced,
     OrdersRun,
+    OrganisationRegistered,
     Recurring,
     WhitelistStated,
 )
@@ -214,3 +216,14 @@ def test_a_standing_claim_waits_for_consumption_that_is_certified_later() -> Non
     assert registry.wh("home", "claimed") == 1_900
     run(registry)
     assert registry.wh("home", "claimed") == 1_900
+
+
+def test_an_order_ends_with_the_organisation_that_placed_it(registry: Registry) -> None:
+    """Whoever an account belongs to next does not go on giving it away."""
+    registry.do(place_order, order(share_basis_points=10_000))
+    for fact in (OrganisationRegistered("next"), AccountAssigned("owner", "next")):
+        registry.do(say, fact)
+    registry.with_hours()
+    assert run_orders(registry.world, hours(5)) == []
+    assert order_rows(registry.world)[0]["state"] == "ended"
+    assert registry.wh("buyer") == 0

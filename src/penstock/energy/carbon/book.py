@@ -121,7 +121,7 @@ class Carbon:
             raise Refused("carbon.incomplete", "A carbon credit's facts come one right after the other.")
         (_, links), (retired_seq, moved, rows) = self._linked, self._retired
         self._linked = None
-        mine = moved.purpose == f"{PURPOSE} {fact.register}" and seq - retired_seq <= 3
+        mine = moved.purpose == f"{PURPOSE} {fact.register}" and seq - retired_seq == 2
         same = all(
             np.array_equal(links[f"source{side}"], rows[name])
             for side, name in (("", "register"), ("_start", "start"), ("_stop", "stop"))
@@ -173,8 +173,8 @@ class Carbon:
             raise Refused("carbon.buffered", "What a buffer holds is retired to make good, never sold or used.")
 
     def _offset(self, seq: int, fact: OffsetRetired) -> None:
-        if self._retired is None or self._retired[0] != seq - 1 or self._retired[1].quantity != fact.quantity_wh:
-            raise Refused("offset.not_retired", "An offset is what was retired right before it.")
+        if self._retired is None or self._retired[0] != seq - 1 or _said(self._retired[1]) != _due(fact):
+            raise Refused("offset.not_retired", "An offset is what was retired right before it, and for it alone.")
         self.check_offset(fact)
         self.offsets.append((seq, fact))
         if fact.work is Work.ANSWER:
@@ -184,3 +184,17 @@ class Carbon:
         """sha256 over all of it."""
         told = (self.methods, self.credits, self.offsets, self._avoided_ug)
         return hashlib.sha256(repr(told).encode() + self.factors.digest()).digest()
+
+
+def offset_purpose(offset: OffsetRetired) -> str:
+    """Purpose of retiring attributes for AI work."""
+    answer = f" answer {offset.number}" if offset.work is Work.ANSWER else ""
+    return f"offset of {offset.work} {offset.name}{answer}"
+
+
+def _said(retired: TitlesMoved) -> tuple[str, str, int]:
+    return retired.purpose, retired.beneficiary, retired.quantity
+
+
+def _due(offset: OffsetRetired) -> tuple[str, str, int]:
+    return offset_purpose(offset), offset.beneficiary, offset.quantity_wh

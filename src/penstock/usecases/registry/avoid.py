@@ -156,7 +156,8 @@ def avoid_on(workspace: Workspace, key: str, account: str, selection: Selection,
 
     def decide(world: World) -> list[Entry]:
         parts = usable(world, account, selection, Use(TitleState.RETIRED, ""), at_us)
-        world.participants.check_may(asked.by, account, "retire", quantity_of(parts))
+        for act in ("credit", "retire"):  # a credit is both, and so under the rules of both
+            world.participants.check_may(asked.by, account, act, quantity_of(parts))
         world.participants.check_receives(account, asked.holder)
         return avoid(world, parts, asked)
 

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from penstock.energy.foreign import spelling
 from penstock.errors import Invalid, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.energy import TitlesMoved
@@ -74,7 +75,7 @@ def export(world: World, asked: Export, at_us: int) -> list[Entry]:
     if not world.participants.origin:
         hint = "A log is named before anything is recorded: penstock store init --origin NAME"
         raise Refused("export.no_origin", "This registry has no name that others could know it by.", hint=hint)
-    if asked.registry == world.participants.origin:
+    if spelling(asked.registry) == spelling(world.participants.origin):
         raise Invalid("export.registry", "That is this registry.", registry=asked.registry)
     parts = usable(world, asked.account, asked.selection, Use(TitleState.EXPORTED, asked.registry), at_us)
     world.participants.check_may(asked.by, asked.account, "export", quantity_of(parts))

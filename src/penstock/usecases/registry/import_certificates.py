@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.energy.foreign import distinct, register_of
+from penstock.energy.foreign import distinct, register_of, spelling
 from penstock.energy.foreign_csv import EXPLAINED, TAKEN, Offered, RowVerdict, read_foreign
 from penstock.energy.foreign_fields import NONE
 from penstock.errors import Refused
@@ -154,13 +154,14 @@ def _registers(world: World, offered: Offered) -> tuple[Column, Column]:
     columns, books, origin = offered.columns, world.books, world.participants.origin
     firsts, place = distinct(columns["registry"], columns["device"])
     pairs = np.column_stack([columns["registry"][firsts], columns["device"][firsts]])
-    numbers, own, new = [], [], len(books.registers)
+    numbers, own, new = list[int](), list[bool](), dict[str, int]()
     for registry, device in pairs.tolist():
         name, issuer = offered.texts["device"][device], offered.texts["registry"][registry]
-        own.append(issuer == origin)
-        urn = name if own[-1] else register_of(issuer, name)
-        numbers.append(books.registers.id_of(urn) if urn in books.registers else new)
-        new += urn not in books.registers
+        own.append(spelling(issuer) == spelling(origin))
+        urn = name if own[-1] else world.foreign.known_as(register_of(issuer, name))
+        first = len(books.registers) + len(new)
+        known = urn in books.registers
+        numbers.append(books.registers.id_of(urn) if known else new.setdefault(spelling(urn), first))
     return np.array(numbers, dtype=np.int64)[place], np.array(own)[place]
 
 
@@ -201,7 +202,8 @@ def _judge_new(world: World, columns: Columns, register: Column, verdict: Column
     twice = overlapping(register[rows], first, stop) | world.foreign.by_number.overlaps(register[rows], first, stop)
     verdict[rows[twice]] = RowVerdict.TWICE
     rows = rows[~twice]
-    late = world.foreign.times_overlap(register[rows], columns["start"][rows], columns["stop"][rows])
+    times = (columns[name][rows] for name in ("start", "stop", "face_wh"))
+    late = world.foreign.times_overlap(register[rows], *times)
     verdict[rows[late]] = RowVerdict.TIME_OVERLAP
 
 

@@ -46,7 +46,8 @@ class Burn:
 def returned(world: World, burn: Burn) -> list[Entry]:
     """Facts of one burn: what comes back, and the move of its titles.
 
-    What is lowered to an account that is not here, or does not want it, waits in ``chain/unclaimed``.
+    What is lowered to an account that is not here, is the chain's own, or does not want it, waits in
+    ``chain/unclaimed``.
 
     Raises as `Vault.returning` and the books.
     """
@@ -71,7 +72,7 @@ def _receiver(world: World, burn: Burn) -> int:
     if burn.cause is not ReturnCause.LOWERED:
         return accounts.id_of(ON_CHAIN)
     try:
-        number = accounts.id_of(burn.account)
+        number = accounts.id_of(burn.account if burn.account != ON_CHAIN else UNCLAIMED)
         world.participants.check_receives(ON_CHAIN, burn.account)
     except PenstockError:
         return accounts.id_of(UNCLAIMED)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from penstock.energy.carbon.book import offset_purpose
 from penstock.errors import NotFound, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.carbon import OffsetRetired, Work
@@ -108,12 +109,11 @@ def offset(world: World, parts: Columns, asked: Offset, period: Period) -> list[
     if quantity != due_wh:
         sentence = f"This work takes {due_wh} Wh; {quantity} are given."
         raise Refused("offset.quantity", sentence, hint="Select exactly so many.", due_wh=due_wh)
-    purpose = f"offset of {asked.work} {asked.name}" + (f" answer {asked.number}" if _is_answer(asked) else "")
-    retired = Claim(asked.beneficiary, purpose, period, asked.statement, asked.by)
     number = asked.number if _is_answer(asked) else -1
     fact = OffsetRetired(
         asked.work, asked.name, number, period.start_us, period.stop_us, mj, quantity, asked.beneficiary, asked.by
     )
+    retired = Claim(asked.beneficiary, offset_purpose(fact), period, asked.statement, asked.by)
     return [moved(world, Right.ATTRIBUTE, parts, TitleState.RETIRED, retired), Entry(fact)]
 
 

@@ -11,6 +11,7 @@ from penstock.errors import Invalid, NotFound, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.segment import Column, Columns
 from penstock.journal.words import Right, TitleState
+from penstock.units import INT64_MAX
 from penstock.usecases.claim import Claim, moved
 from penstock.usecases.registry.desk import Done, done
 from penstock.usecases.registry.selection import Named, of_spans, quantity_of, spans_of
@@ -36,13 +37,15 @@ def split(world: World, asked: Split, at_us: int) -> list[Entry]:
     """The fact of a split.
 
     Raises:
-        Invalid: ``split.sizes`` for none, too many, or one below 1 Wh. Refused: ``split.too_large`` where they come to
-        more than there is, ``split.nothing`` where one part is all of it, ``split.not_whole`` where the name is not a
-        whole certificate's; as `of_spans` and `check_may`.
+        Invalid: ``split.sizes`` for none, too many, or one below 1 Wh; ``selection.span``. Refused: ``split.too_large``
+        where they come to more than there is, ``split.nothing`` where one part is all of it, ``split.not_whole`` where
+        the name is not a whole certificate's; as `of_spans` and `check_may`.
     """
     whole = asked.certificate.stop - asked.certificate.start
     if not 0 < len(asked.sizes_wh) <= PARTS_MAX or min(asked.sizes_wh) < 1:
         raise Invalid("split.sizes", f"A certificate is cut into parts of 1 Wh or more, at most {PARTS_MAX}.")
+    if not 0 <= asked.certificate.start < asked.certificate.stop <= INT64_MAX:
+        raise Invalid("selection.span", "A certificate's span runs upwards from 0 or more.")
     if sum(asked.sizes_wh) > whole:
         raise Refused("split.too_large", f"The parts come to {sum(asked.sizes_wh)} Wh of {whole}.", whole_wh=whole)
     if asked.sizes_wh[0] == whole:
