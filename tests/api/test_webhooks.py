@@ -176,6 +176,20 @@ def test_subscriptions_are_their_members(door: Door, receiver: Receiver, hook: d
     assert door.refused("", "GET", "/webhooks") == (401, "api.key_missing")
 
 
+def test_who_is_no_member_any_more_is_told_no_more(door: Door, receiver: Receiver) -> None:
+    door.done("viewer", "POST", "/webhooks", {"account": "operator", "url": receiver.url})
+    move(door, 1)
+    assert told(door) == 1
+    member = f"/organisations/maker/members/{door.ids['viewer']}"
+    door.done("operator", "PUT", member, {"roles": []})
+    move(door, 1)
+    assert told(door) == 0 and len(receiver.got) == 1
+    (row,) = door.get("viewer", "/webhooks")["webhooks"]
+    assert (row["state"], row["note"]) == ("stopped", "account.not_member")
+    door.done("operator", "PUT", member, {"roles": ["viewer"]})
+    assert told(door) == 0  # who comes back subscribes again
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -202,7 +216,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
     [
         "10.0.0.1", "172.16.5.5", "192.168.1.1", "169.254.169.254", "100.64.0.1", "127.0.0.1", "0.0.0.0",  # noqa: S104
         "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1",
-        "64:ff9b::a00:1", "2002:a00:1::", "2001:0:a00:1::", "ff02::1",
+        "64:ff9b::a00:1", "2002:a00:1::", "2001:0:a00:1::", "ff02::1", "::7f00:1", "64:ff9b:1::a00:1", "fec0::1",
     ],
 )  # fmt: skip
 def test_messages_go_to_public_addresses_only(monkeypatch: pytest.MonkeyPatch, address: str) -> None:

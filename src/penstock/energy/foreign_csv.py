@@ -70,7 +70,7 @@ EXPLAINED: Final = {
     RowVerdict.SOURCE: "nothing here is generated from this source",
     RowVerdict.STATUS: "it is used, or reserved for somebody, where it comes from, or has expired",
     RowVerdict.TWICE: "it lives here already, all of it or in part, or stands in the file before",
-    RowVerdict.TIME_OVERLAP: "its interval overlaps another one of its device, or is numbered in certificates of two sizes",
+    RowVerdict.TIME_OVERLAP: "its interval overlaps another of its device, or is numbered in another size",
     RowVerdict.NOT_EXPORTED: "it is ours, and did not leave for another registry",
 }
 

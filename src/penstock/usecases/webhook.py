@@ -2,7 +2,8 @@
 
 A message is taken when its answer's status is 2xx. Until then nothing later of the same subscription is sent; it is
 tried again after 1, 2, 4 ... seconds, at most an hour apart. A subscription that failed for four days, or was answered
-410, is stopped. A receiver may see a message twice, and knows it by its id.
+410, is stopped, and so is one whose maker may no longer see the account. A receiver may see a message twice, and knows
+it by its id.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from penstock.errors import NotFound, PenstockError, Refused, Unavailable
 from penstock.period import SECOND_US, iso
 from penstock.store.webhook_file import WebhookFile, WebhookRow
 from penstock.usecases.concern import COLUMNS
-from penstock.usecases.trail import Row, Trail
+from penstock.usecases.trail import OPERATOR, Row, Trail
 from penstock.usecases.webhook_call import check_address, send, target_of
 from penstock.usecases.workspace import FactRow, Workspace
+from penstock.usecases.world import World
 
 PER_MEMBER_MAX: Final = 20
 POLL_S: Final = 0.5
@@ -143,6 +145,9 @@ def deliver(hooks: Webhooks, trail: Trail, workspace: Workspace, clock: Callable
 
 
 def _deliver_to(row: WebhookRow, hooks: Webhooks, trail: Trail, workspace: Workspace, clock: Callable[[], int]) -> int:
+    if not workspace.read(lambda world: _sees(world, row)):
+        hooks.note(row, stopped_us=clock(), note="account.not_member")
+        return 0
     taken = 0
     for seq in trail.seqs(row.account, row.next_seq)[:A_TURN].tolist():
         body = message(workspace, trail.fact(seq), row.account)
@@ -157,6 +162,11 @@ def _deliver_to(row: WebhookRow, hooks: Webhooks, trail: Trail, workspace: Works
         taken += 1
         hooks.note(row, next_seq=seq + 1, failures=0, due_us=0, note=note)
     return taken
+
+
+def _sees(world: World, row: WebhookRow) -> bool:
+    """Whether who subscribed may see the account's affairs still: members come and go."""
+    return row.by == OPERATOR or row.account in world.participants.accounts_of(row.by)
 
 
 def _failed(row: WebhookRow, hooks: Webhooks, note: str, now_us: int, *, gone: bool, failures: int) -> None:

@@ -24,7 +24,8 @@ TIMEOUT_S: Final = 5.0
 WHOLE_S: Final = 10.0
 """Longest that a message takes, however slowly its answer drips in."""
 URL_CHARS_MAX: Final = 2_048
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that is routed to others; beyond it lie addresses of a site, and of IPv4 in other forms (RFC 4291, 6052, 8215)."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -150,8 +151,10 @@ def _may(text: str, loopback: bool) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return _may(str(address.ipv4_mapped), loopback)
-        if address.sixtofour or address.teredo or address in _NAT64:
+        if address.sixtofour or address.teredo:
             return False  # another address is hidden in these
+        if address not in _UNICAST and not address.is_loopback:
+            return False
     return (loopback and address.is_loopback) or (address.is_global and not address.is_multicast)
 
 
