@@ -25,7 +25,7 @@ WHOLE_S: Final = 10.0
 """Longest that a message takes, however slowly its answer drips in."""
 URL_CHARS_MAX: Final = 2_048
 _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-"""All that is routed to others; beyond it lie addresses of a site, and of IPv4 in other forms (RFC 4291, 6052, 8215)."""
+"""All that is routed; beyond it lie addresses of a site, and IPv4 in other forms (RFC 4291, 6052, 8215)."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
