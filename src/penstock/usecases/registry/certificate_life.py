@@ -46,7 +46,7 @@ def life_of(workspace: Workspace, trail: Trail, certificate: str) -> Row:
         "events": events[-EVENTS_MAX:],
         "came_from": workspace.read(lambda world: _linked(world, LinkKind.STORE, span, back=True)),
         "used_for": workspace.read(lambda world: _used(world, span)),
-        "check": f"penstock trace reading {named.register} {named.start} {named.stop}",
+        "check": f"penstock certificate prove {named.register} {named.start} {named.stop}",
     }
 
 
