@@ -158,6 +158,6 @@ def test_it_is_a_queue_for_each_id(steps: list[tuple[bytes, bool, int]]) -> None
             assert [wh for _, start, stop in spans for wh in range(start, stop)] == [
                 model[certificate].popleft() for _ in range(units)
             ]
-    units = sorted(wh for queue in model.values() for wh in queue)
+    left = sorted(wh for queue in model.values() for wh in queue)
     rest = joined(vault.spans())
-    assert [wh for start, stop in zip(rest["start"], rest["stop"], strict=True) for wh in range(start, stop)] == units
+    assert [wh for start, stop in zip(rest["start"], rest["stop"], strict=True) for wh in range(start, stop)] == left

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from small_plant import Plant
+
+if TYPE_CHECKING:
+    from registry_kit import Registry
 
 
 @pytest.fixture
@@ -23,3 +27,11 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     made = Plant(tmp_path_factory.mktemp("lived") / "plant").lived()
     with made.workspace:
         yield made
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """A registry with four certified hours."""
+    from registry_kit import Registry  # it lies beside the tests of the registry, which alone ask for it
+
+    return Registry().with_hours()

@@ -51,7 +51,8 @@ def test_a_new_meter_counts_from_where_it_was_put_in(yard: Yard) -> None:
     assert yard.standing() == ("roof/export#2", hours(3), 0)
     assert energy.main_register().tolist() == [registers.id_of("roof/export#2")]
     assert int(energy.epoch_start_wh[energy.main_register()[0]]) == 7
-    assert [bool(registers.issues(right)[energy.main_register()[0]]) for right in Right] == [True, True, False, False, False]
+    main = energy.main_register()[0]
+    assert [bool(registers.issues(right)[main]) for right in Right] == [True, True, False, False, False]
     assert yard.world.books.enrolled.metered().all()
     assert yard.send(KEY, (4, 995))[0] is not M.ACCEPTED
     assert yard.send(NEW, (4, 107)) == GOOD

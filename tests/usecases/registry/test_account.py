@@ -189,12 +189,12 @@ def test_an_act_that_no_role_names_is_the_operators(members: Members) -> None:
 def test_what_a_member_asked_for_is_checked_again_where_it_is_applied(members: Members) -> None:
     """A fact that was decided for the operator and says a member asked for it does not stand."""
     (entry,) = transfer(members.world, sell("operator"), 0)
-    forged = replace(entry, fact=replace(entry.fact, by=ATTACKER))  # type: ignore[type-var]
+    forged = replace(entry, fact=replace(entry.fact, by=ATTACKER))
     with pytest.raises(Refused) as caught:
         members.tell([forged])
     assert caught.value.code == "account.not_member"
     (used,) = retire(members.world, Retirement("owner", named((500, 600)), "somebody", "sport"), 0)
-    forged = replace(used, fact=replace(used.fact, by="proposal:1"))  # type: ignore[type-var]
+    forged = replace(used, fact=replace(used.fact, by="proposal:1"))
     with pytest.raises(Refused):
         Members().with_hours().tell([forged])
 

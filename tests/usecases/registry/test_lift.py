@@ -127,10 +127,8 @@ def test_what_nobody_minted_goes_back_to_whom_it_was(up: Plant) -> None:
     hour = hour_of(up)
     middle = (hour["start"] + hour["stop"]) // 2
     up.do("sold", lambda world: [move(world, hour["start"], middle, "roof-a", "investor")])
-    parts = lambda world: select(  # noqa: E731
-        world, None, Selection(spans=(Named("roof-a/export", hour["start"], hour["stop"]),))
-    )
-    up.do("lift", lambda world: lift(world, parts(world), asked(), AT_US))
+    named = Selection(spans=(Named("roof-a/export", hour["start"], hour["stop"]),))
+    up.do("lift", lambda world: lift(world, select(world, None, named), asked(), AT_US))
     (batch,) = batches(up.workspace)
     assert batch["rows"] == 2
     minted = np.array([False, True])

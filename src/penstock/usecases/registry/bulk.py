@@ -105,6 +105,7 @@ def bulk_on(workspace: Workspace, key: str, file: Path, asked: BulkAct, at_us: i
     table = read_table(file, _COLUMNS.get(asked.act, ("register", "start", "stop")))
     if asked.act in (Act.SPLIT, Act.WITHDRAW):
         return _at_once(workspace, key, table, asked, at_us)
+    workspace.read(lambda world: _check_role(world, asked, 0))
     moves, reasons = workspace.read(lambda world: _moves(world, table, asked, at_us))
     fine = np.flatnonzero(reasons == FINE)
     if asked.whole and len(fine) < len(reasons):
@@ -225,10 +226,14 @@ def _unfit(world: World, moves: Columns, act: Act) -> Column:
     return unfit
 
 
+def _check_role(world: World, asked: BulkAct, energy_wh: int) -> None:
+    who = asked.beneficiary if asked.act is Act.RELEASE and asked.beneficiary else asked.account
+    world.participants.check_may(asked.by, who, asked.act.value, energy_wh)
+
+
 def _check_in_turn(asked: BulkAct, energy_wh: int, at_us: int) -> Callable[[World, Columns], None]:
     def check(world: World, part: Columns) -> None:
-        who = asked.beneficiary if asked.act is Act.RELEASE and asked.beneficiary else asked.account
-        world.participants.check_may(asked.by, who, asked.act.value, energy_wh)
+        _check_role(world, asked, energy_wh)
         world.reservations.check(part, _STATE[asked.act], asked.beneficiary, at_us)
         if _unfit(world, part, asked.act).any():
             raise Refused("titles.not_active", "A certificate in this state cannot be used so.")

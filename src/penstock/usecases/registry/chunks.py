@@ -73,8 +73,8 @@ def move_in_chunks(workspace: Workspace, key: str, bulk: Bulk, at_us: int, rows:
     One chunk is prepared while the one before it is recorded.
 
     Raises:
-        Invalid: ``segment.columns``. As `Workspace.submit`, `SqlStore.staged` and ``check``, the chunks before it done; of a whole bulk
-        `refuse_first`.
+        Invalid: ``segment.columns``. As `Workspace.submit`, `SqlStore.staged` and ``check``, the chunks before it done;
+        of a whole bulk `refuse_first`.
     """
     parts = _parts(bulk, max(len(bulk), 1) if bulk.whole else rows)
     outcomes, ahead = [Outcome(_NONE_DONE, _NO_VERDICTS)], list[Future[_Ready]]()
