@@ -257,8 +257,15 @@ def _pieces(storage: Storage, held: Columns, run: Columns, drawn: Draw, lost: in
     order = np.argsort(records["start"])
     source, at = held["register"][drawn.charge], held["start"][drawn.charge] + drawn.into
     middle, ends, lost_at = at + drawn.out, at + drawn.drawn, positions_of(drawn.drawn - drawn.out, lost)
-    given = (source, at, middle, run["register"][drawn.discharge], begin, begin + drawn.out)
-    loss = (source, middle, ends, np.full(len(at), storage.loss, dtype=np.int32), lost_at[:-1], lost_at[1:])
+    given: tuple[Ints, ...] = (source, at, middle, run["register"][drawn.discharge], begin, begin + drawn.out)
+    loss: tuple[Ints, ...] = (
+        source,
+        middle,
+        ends,
+        np.full(len(at), storage.loss, dtype=np.int32),
+        lost_at[:-1],
+        lost_at[1:],
+    )
     woven: list[Ints] = [np.stack([one, other], axis=1).ravel() for one, other in zip(given, loss, strict=True)]
     filled = woven[2] > woven[1]
     names = (name for name, _ in LINKS.fixed)
