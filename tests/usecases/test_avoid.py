@@ -96,7 +96,7 @@ def test_the_attribute_is_gone_for_every_other_use(portfolio: Portfolio) -> None
     credited(portfolio, 0, 500)
     with pytest.raises(PenstockError) as found:
         portfolio.claim("roof/export", 0, load, 0, 500)
-    assert found.value.code == "titles.not_active"
+    assert found.value.code == "links.used"
     with pytest.raises(PenstockError) as found:
         credited(portfolio, 0, 500)
     assert found.value.code == "titles.not_active"
