@@ -90,13 +90,14 @@ def send(url: str, secret: bytes, message: str, body: bytes, at_us: int, *, loop
         "Penstock-Signature": signature(secret, body, at_us),
         "Connection": "close",
     }
-    watch = threading.Timer(WHOLE_S, _hang_up, (connection,))
+    late = threading.Event()
+    watch = threading.Timer(WHOLE_S, _hang_up, (connection, late))
     try:
         watch.start()
         connection.request("POST", target.path, body, headers)
         status = connection.getresponse().status
-        if not watch.is_alive():
-            raise TimeoutError  # what was cut off says nothing
+        if late.is_set():
+            raise TimeoutError  # what was cut off says nothing, though it may read as a status
         return status
     except (OSError, HTTPException):
         raise Unavailable("webhook.unreachable", "Nobody takes messages there just now.", host=target.host) from None
@@ -105,8 +106,9 @@ def send(url: str, secret: bytes, message: str, body: bytes, at_us: int, *, loop
         connection.close()
 
 
-def _hang_up(connection: HTTPConnection) -> None:
-    """End a call from outside: whoever waits for its next byte gets none."""
+def _hang_up(connection: HTTPConnection, late: threading.Event) -> None:
+    """End a call from outside: said before it is done, so that whoever waits for its next byte knows why none came."""
+    late.set()
     if connection.sock is not None:
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)
