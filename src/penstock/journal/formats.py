@@ -239,6 +239,79 @@ SHAPES: Final = SegmentFormat(
 )
 """What is promised of output sold forward: periods in order, and how much in each."""
 
+ASSETS: Final = SegmentFormat(
+    "asset/1",
+    (
+        ("asset", "int32"),
+        ("kind", "uint8"),
+        ("technology", "uint8"),
+        ("assurance", "uint8"),
+        ("related", "uint8"),
+        ("balance_usdc_micro", "int64"),
+        ("value_usdc_micro", "int64"),
+        ("rate_e8", "int64"),
+        ("start_us", "int64"),
+        ("ends_us", "int64"),
+        ("first_due_us", "int64"),
+        ("term_periods", "int32"),
+        ("payment_usdc_micro", "int64"),
+    ),
+    blob="named",
+    summed="balance_usdc_micro",
+)
+"""Assets pledged to a deal: numbers in order over all deals; codes as in ``AssetKind``, ``TECHNOLOGIES`` (255 for none)
+and ``ASSURANCES``; 1 for a related party's; outstanding and worth by now; rate a year [hundred-millionths]; the
+contract's begin, end and first payment; payments left and each. ``named`` is the CBOR array [asset, contract, offtaker,
+obligor, region, [registers]]."""
+
+RELEASES: Final = SegmentFormat(
+    "release/1", (("asset", "int32"), ("balance_usdc_micro", "int64")), summed="balance_usdc_micro"
+)
+"""Assets that leave a deal, and what is outstanding on each then."""
+
+BILLS: Final = SegmentFormat(
+    "bill/1",
+    (
+        ("bill", "int64"),
+        ("asset", "int32"),
+        ("start_us", "int64"),
+        ("stop_us", "int64"),
+        ("due_us", "int64"),
+        ("quantity", "int64"),
+        ("usdc_micro", "int64"),
+    ),
+    blob="reference",
+    summed="usdc_micro",
+)
+"""Bills: numbers in order over all deals; of what time, due when, for how many units (0 where none are counted), and
+how much. ``reference`` is the servicer's own name of it (UTF-8)."""
+
+COLLECTIONS: Final = SegmentFormat(
+    "collection/1",
+    (
+        ("asset", "int32"),
+        ("bill", "int64"),
+        ("kind", "uint8"),
+        ("flag", "uint8"),
+        ("usdc_micro", "int64"),
+        ("received_us", "int64"),
+    ),
+    blob="payer",
+    summed="usdc_micro",
+)
+"""Payments received: on which asset and bill (-1 for none), codes as in ``CollectionKind`` and ``Flag``, how much and
+when. ``payer`` is who paid (UTF-8)."""
+
+STATUSES: Final = SegmentFormat(
+    "status/1",
+    (("asset", "int32"), ("balance_usdc_micro", "int64"), ("past_due_days", "int32")),
+    summed="balance_usdc_micro",
+)
+"""A servicer's tape: what is outstanding on each asset, and for how long its oldest payment is due."""
+
+WRITE_OFFS: Final = SegmentFormat("writeoff/1", (("asset", "int32"), ("usdc_micro", "int64")), summed="usdc_micro")
+"""Balances written off."""
+
 PLAIN: Final = (
     PACKETS,
     DEVICES,
@@ -261,6 +334,12 @@ PLAIN: Final = (
     CHARGES,
     DISCHARGES,
     SHAPES,
+    ASSETS,
+    RELEASES,
+    BILLS,
+    COLLECTIONS,
+    STATUSES,
+    WRITE_OFFS,
 )
 """Every format without salt."""
 
