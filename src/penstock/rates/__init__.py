@@ -1,0 +1,1 @@
+"""Rates: calendars, day counts and present values, below the wings. Nothing owned or owed is computed here."""
