@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 from penstock.capital.decode import LIMIT, MACHINE, REGISTERS, Decoded, Step, decode
+from penstock.capital.schedule_rows import Row, read_rows, starts_s
 from penstock.errors import Refused
 
 LANE_MAX: Final = 10**17  # a hundred billion dollars in one lane [micro-dollars]
@@ -20,7 +22,7 @@ _STEP: Final = {"PAY": (700, 700), "ACC": (700, 450), "SPLIT": (900, 1_000)}
 _STEP_OTHER: Final = (1_100, 350)
 
 
-def refuse_saturation(code: bytes) -> None:
+def refuse_saturation(code: bytes, rows: bytes = b"") -> None:
     """Refuse a program in which a sum could reach ``LIMIT`` while every lane is below a hundred billion dollars.
 
     The contract saturates rather than reverts, so that nothing can freeze a deal; a deal in which this could happen
@@ -30,7 +32,7 @@ def refuse_saturation(code: bytes) -> None:
         Refused: ``program.may_saturate`` with the step.
     """
     decoded = decode(code)
-    top = _opening_tops(decoded)
+    top = _opening_tops(decoded, read_rows(code, rows))
     for step in decoded.steps:
         for register, value in _tops(step, top):
             if value > LIMIT:
@@ -43,17 +45,27 @@ def refuse_saturation(code: bytes) -> None:
             top[register] = max(top[register], value)
 
 
-def _opening_tops(decoded: Decoded) -> list[int]:
+def _opening_tops(decoded: Decoded, rows: tuple[Row, ...]) -> list[int]:
     top = [0] * REGISTERS
     top[2] = LANE_MAX
     for register in range(4, decoded.layout.lasting_end):
         top[register] = LANE_MAX
     for register, value in decoded.constants.items():
         top[register] = value
-    length_s = PERIOD_DAYS_MAX * 86400 if decoded.layout.months else decoded.layout.step_s
-    machine = [360, length_s // 86400, length_s, LIMIT, 0, 1, LANE_MAX, 1, 1, 1, 1, *[MEASURE_MAX] * 3, LIMIT]
+    length_s = _length_s_max(decoded, rows)
+    days = max([360, *(row.days for row in rows)])
+    machine = [days, length_s // 86400, length_s, LIMIT, 0, 1, LANE_MAX, 1, *[1] * 6, *[MEASURE_MAX] * 6, LIMIT]
+    machine += [max(values) for values in zip(*(row.columns for row in rows), strict=True)]
     top[MACHINE : MACHINE + len(machine)] = machine
     return top
+
+
+def _length_s_max(decoded: Decoded, rows: tuple[Row, ...]) -> int:
+    """The longest period [s]."""
+    layout = decoded.layout
+    starts = [starts_s(layout, rows, period) for period in range(len(rows) + 2)] if rows else []
+    longest = PERIOD_DAYS_MAX * 86400 if layout.months else layout.step_s
+    return max([longest, *(two - one for one, two in pairwise(starts))])
 
 
 def _tops(step: Step, top: list[int]) -> list[tuple[int, int]]:

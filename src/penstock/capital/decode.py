@@ -16,13 +16,15 @@ from eth_utils.crypto import keccak
 
 from penstock.errors import Invalid
 
-BYTES_MAX: Final = 2048
+BYTES_MAX: Final = 4096
 PAYEES_MAX: Final = 64
 LIMIT: Final = 2**62 - 1
 COLLECT: Final = 4
-MACHINE: Final = 144
-REGISTERS: Final = 160
-ONE: Final = 149
+MACHINE: Final = 224
+REGISTERS: Final = 256
+ONE: Final = 229
+ROW_WORDS_MAX: Final = 4
+ROWS_BYTES_MAX: Final = 24_576 - 13
 _LANE: Final = 2**64 - 1
 
 OPS: Final = {
@@ -77,7 +79,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The header: how many words of what, where payees' lanes lie, and the calendar."""
+    """The header: how many words of what, where payees' lanes lie, the calendar, pages and rows."""
 
     state_words: int
     cash_words: int
@@ -92,6 +94,10 @@ class Layout:
     step_s: int
     months: int
     grace_s: int
+    pages: int
+    row_words: int
+    rows: int
+    replaceable: int
 
     @property
     def cash_end(self) -> int:
@@ -124,13 +130,15 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A program taken apart: layout, constants by register, steps, opening words of the lasting lanes, its hash."""
+    """A program taken apart: layout, constants by register, steps, opening words of the lasting lanes, its hash, and
+    the code hash of its schedule's contract (empty for none)."""
 
     layout: Layout
     constants: dict[int, int]
     steps: tuple[Step, ...]
     opening: tuple[int, ...]
     program_hash: bytes
+    schedule_hash: bytes
 
 
 @lru_cache(maxsize=64)
@@ -140,20 +148,21 @@ def decode(code: bytes) -> Decoded:
     Raises:
         Invalid: ``program.malformed`` where the contract's constructor would refuse it.
     """
-    _require(32 <= len(code) <= BYTES_MAX, "A program has 32 to 2,048 bytes.")
+    _require(32 <= len(code) <= BYTES_MAX, "A program has 32 to 4,096 bytes.")
     words = [int.from_bytes(code[at : at + 32].ljust(32, b"\0"), "big") for at in range(0, len(code), 32)]
     layout = _layout(words[0], len(code))
     steps_at = 1 + layout.constant_words
     opening_at = steps_at + layout.step_words
     lanes = [lane for word in words[1:steps_at] for lane in _four(word)]
     constants = {layout.lasting_end + i: lane for i, lane in enumerate(lanes)}
-    opening = tuple(words[opening_at:])
+    opening_end = opening_at + layout.state_words - 1 - layout.cash_words
+    opening = tuple(words[opening_at:opening_end])
     _require(all(lane <= LIMIT for lane in lanes), "A constant exceeds 2**62 - 1.")
     _require(all(lane <= LIMIT for word in opening for lane in _four(word)), "An opening lane exceeds 2**62 - 1.")
     steps = tuple(_steps(words[steps_at:opening_at]))
     for step in steps:
         _check(step, layout, constants)
-    return Decoded(layout, constants, steps, opening, keccak(code))
+    return Decoded(layout, constants, steps, opening, keccak(code), code[32 * opening_end :])
 
 
 def _require(holds: bool, message: str, **ids: object) -> None:
@@ -185,8 +194,12 @@ def _layout(word: int, length: int) -> Layout:
         step_s=number(14, 18),
         months=raw[18],
         grace_s=number(19, 23),
+        pages=raw[23],
+        row_words=raw[24],
+        rows=number(25, 27),
+        replaceable=raw[27],
     )
-    _require(raw[0] == 1 and number(23, 32) == 0, "The header is not of version 1.")
+    _require(raw[0] == 2 and number(28, 32) == 0, "The header is not of version 2.")
     _require(1 <= layout.cash_words < layout.state_words, "A program has cash words and other lasting words.")
     _require(layout.state_words + layout.constant_words <= MACHINE // 4, "The registers do not fit.")
     _require(1 <= layout.step_words <= 60, "A program has 1 to 60 words of steps.")
@@ -197,7 +210,11 @@ def _layout(word: int, length: int) -> Layout:
     _require(layout.year >= 1970 and 1 <= layout.month <= 12 and 1 <= layout.day <= 28, "The start is no date.")
     _require(layout.second < 86400 and layout.months <= 12, "The start is no time.")
     _require((layout.months == 0) != (layout.step_s == 0), "Periods are months or a fixed step, not both.")
-    words = layout.constant_words + layout.step_words + layout.state_words - layout.cash_words
+    _require(layout.pages in (1, 2), "A report has one page or two.")
+    _require((layout.rows == 0) == (layout.row_words == 0) and layout.row_words <= ROW_WORDS_MAX, "Rows have no width.")
+    _require(32 * layout.rows * layout.row_words <= ROWS_BYTES_MAX, "The schedule is too long for a contract.")
+    _require(layout.replaceable <= layout.payees, "More payees may be replaced than there are.")
+    words = layout.constant_words + layout.step_words + layout.state_words - layout.cash_words + (layout.rows > 0)
     _require(length == 32 * words, "The length differs from what the header says.")
     return layout
 

@@ -11,10 +11,15 @@ from typing import Final
 
 from penstock.capital.decode import COLLECT, LIMIT, MACHINE, ONE, REGISTERS, Decoded, Layout, Step, decode
 from penstock.capital.report import MEASURES, Report
+from penstock.capital.schedule_rows import Row, read_rows, starts_s
 from penstock.errors import Corrupt, Refused
 
-DAYS, SECONDS, INFINITE, INFLOW, STALE, NEGATIVE, MEASURE = 145, 146, 147, 150, 151, 152, 155
-INFINITE_WHEN_STALE: Final = 158
+DAYS, SECONDS, INFINITE, INFLOW, STALE, NEGATIVE, MEASURE = 225, 226, 227, 230, 231, 232, 238
+INFINITE_WHEN_STALE: Final = 244
+COLUMN: Final = 245
+TESTS_MAX: Final = 6
+CHANGED: Final = 1 << 56
+"""The flag of a deal that was amended or of which a test was waived."""
 DAY_S: Final = 86400
 _LANE: Final = 2**64 - 1
 
@@ -27,11 +32,15 @@ class DealState:
         words: the contract's storage words.
         paid: the first payee's lane.
         withdrawn: what each payee has withdrawn, from that lane on [micro-dollars].
+        waived: for each test, how many periods from the first on are waived; 0 for none.
+        former_usdc_micro: owed still to payees who were replaced [micro-dollars].
     """
 
     words: tuple[int, ...]
     paid: int
     withdrawn: tuple[int, ...]
+    waived: tuple[int, ...] = (0,) * TESTS_MAX
+    former_usdc_micro: int = 0
 
     def lane(self, number: int) -> int:
         """The value of a lasting lane."""
@@ -44,7 +53,7 @@ class DealState:
 
     @property
     def flags(self) -> int:
-        """Byte 0 the state; byte k the level and clean periods of test k."""
+        """Byte 0 the state; byte k the level and clean periods of test k; bit 56: amended or waived."""
         return self.lane(1)
 
     @property
@@ -108,41 +117,45 @@ def opening_state(program_code: bytes) -> DealState:
     return DealState(cash + decoded.opening, decoded.layout.paid, (0,) * decoded.layout.payees)
 
 
-def period_bounds(program_code: bytes, period: int) -> tuple[int, int]:
-    """Start and end of a period [s since 1970], half-open."""
-    layout = decode(program_code).layout
-    return layout.starts_s(period), layout.starts_s(period + 1)
+def period_bounds(program_code: bytes, period: int, rows: bytes = b"") -> tuple[int, int]:
+    """Start and end of a period [s since 1970], half-open. Raises as `read_rows`."""
+    layout, schedule = decode(program_code).layout, read_rows(program_code, rows)
+    return starts_s(layout, schedule, period), starts_s(layout, schedule, period + 1)
 
 
 def close_period(
-    program_code: bytes, state: DealState, report: Report, cash_balance_usdc_micro: int, now_s: int
+    program_code: bytes, state: DealState, report: Report, cash_balance_usdc_micro: int, now_s: int, rows: bytes = b""
 ) -> Closing:
     """Close the open period as the contract would: take in what arrived, read the report, run the steps.
 
     Args:
         program_code: the program's bytes.
         state: the deal before; unchanged by the call.
-        report: what the anchor holds; anything but a fresh report of this period's end enters as stale.
+        report: what the anchor holds, as many pages as the program reads; anything but a fresh report of this period's
+            end enters as stale.
         cash_balance_usdc_micro: dollars at the deal's address [micro-dollars].
         now_s: the block's time [s since 1970].
+        rows: the program's schedule.
 
     Raises:
+        Invalid: ``program.malformed``, ``schedule.malformed``.
         Refused: ``deal.period_open`` before the period's end, ``deal.report_awaited`` without a fresh report in grace.
         Corrupt: ``deal.cash_lost`` where the cash lanes do not add up; the decoder lets no such program through.
     """
     decoded = decode(program_code)
-    start_s, end_s = period_bounds(program_code, state.period)
+    start_s, end_s = period_bounds(program_code, state.period, rows)
     if now_s < end_s:
         raise Refused("deal.period_open", "The period has not ended.", hint="Close it at its end.", end_s=end_s)
-    fresh = report.is_fresh(end_s, now_s)
+    fresh = report.is_fresh(end_s, now_s) and report.pages >= decoded.layout.pages
     if not fresh and now_s < end_s + decoded.layout.grace_s:
         hint = "Attest a report as of the period's end, or wait until the grace is over."
         raise Refused("deal.report_awaited", "No fresh report has arrived yet.", hint=hint, as_of_s=end_s)
     registers = _registers(decoded, state)
     inflow = _take_in(registers, cash_balance_usdc_micro)
     _read_period(registers, decoded.layout, end_s - start_s)
-    _read_report(registers, report if fresh else None)
-    machine = _Machine(registers, decoded.layout)
+    _read_row(registers, read_rows(program_code, rows), state.period)
+    _read_report(registers, report.measures[: MEASURES * decoded.layout.pages] if fresh else None)
+    machine = _Machine(registers, decoded.layout, state.waived)
     for step in decoded.steps:
         machine.run(step)
     after = _packed(registers, decoded.layout, state)
@@ -192,13 +205,23 @@ def _read_period(registers: list[int], layout: Layout, length_s: int) -> None:
     registers[DAYS], registers[SECONDS] = length_s // DAY_S, length_s
 
 
-def _read_report(registers: list[int], report: Report | None) -> None:
-    if report is None:
+def _read_row(registers: list[int], rows: tuple[Row, ...], period: int) -> None:
+    """The row's columns, and its days where it has them; beyond the last row its columns stand."""
+    if not rows:
+        return
+    row = rows[min(period, len(rows) - 1)]
+    registers[COLUMN : COLUMN + len(row.columns)] = row.columns
+    if row.days and period < len(rows):
+        registers[MACHINE] = row.days
+
+
+def _read_report(registers: list[int], measures: tuple[int, ...] | None) -> None:
+    if measures is None:
         registers[STALE], registers[INFINITE_WHEN_STALE] = 1, LIMIT
         return
-    for i in range(MEASURES):
-        registers[NEGATIVE + i] = int(report.measures[i] < 0)
-        registers[MEASURE + i] = min(max(report.measures[i], 0), LIMIT)
+    for i, measure in enumerate(measures):
+        registers[NEGATIVE + i] = int(measure < 0)
+        registers[MEASURE + i] = min(max(measure, 0), LIMIT)
 
 
 def _packed(registers: list[int], layout: Layout, state: DealState) -> DealState:
@@ -216,6 +239,7 @@ class _Machine:
 
     r: list[int]
     layout: Layout
+    waived: tuple[int, ...]
     records: list[StepRecord] = field(default_factory=list)
 
     def run(self, step: Step) -> None:
@@ -294,8 +318,9 @@ class _Machine:
     def cure(self, step: Step) -> None:
         flag = self.r[1] >> (8 * step.a) & 255
         before, clean = flag & 15, flag >> 4
-        found = min(self.r[step.c], 15)
-        level, clean = _cured(before, clean, found, step.e, step.g)
+        waived = self.waived[step.a - 1] > self.r[2]
+        found = 0 if waived else min(self.r[step.c], 15)
+        level, clean = (0, 0) if waived else _cured(before, clean, found, step.e, step.g)
         self.r[1] += (level + 16 * clean - flag) << (8 * step.a)
         self.r[step.b] = max(self.r[step.b], level)
         self.note(step, step.b, step.c, before, found, level, "test")

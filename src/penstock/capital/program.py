@@ -13,11 +13,13 @@ from typing import Final
 from eth_utils.crypto import keccak
 
 from penstock.capital.deal import Calendar
+from penstock.capital.schedule_rows import code_hash
 from penstock.errors import NotFound, Refused
 
-BYTES_MAX: Final = 2048
+VERSION: Final = 2
+BYTES_MAX: Final = 4096
 STEPS_MAX: Final = 240
-MACHINE: Final = 144
+MACHINE: Final = 224
 CONSTANT, TEMPORARY = 1000, 2000  # symbolic registers until the counts are known
 OPCODES: Final = {
     name: code
@@ -56,6 +58,8 @@ class Program:
         states: names of the states, by number.
         labels: what each step does, by its place.
         gas_ceiling: no close of this program uses more gas, execution only, first writes of storage included.
+        rows: the schedule beside it (``schedule_rows``); empty for none.
+        pages: how many pages its report has.
     """
 
     code: bytes
@@ -66,6 +70,8 @@ class Program:
     states: tuple[str, ...]
     labels: tuple[str, ...]
     gas_ceiling: int
+    rows: bytes = b""
+    pages: int = 1
 
     def describe_step(self, number: int) -> str:
         """What a step does, in the deal's own words.
@@ -92,8 +98,24 @@ def assemble(
     constants: Sequence[int],
     steps: Sequence[tuple[Raw, int]],
     opening: Sequence[int],
+    *,
+    pages: int = 1,
+    row_words: int = 0,
+    rows: bytes = b"",
+    replaceable: int = 0,
 ) -> bytes:
-    """The program's bytes. ``counts``: state words, cash words, first paid lane, payees; ``opening``: lasting lanes.
+    """The program's bytes.
+
+    Args:
+        calendar: when periods end by formula; ends that follow business days lie in ``rows``.
+        counts: state words, cash words, first paid lane, payees.
+        constants: by place.
+        steps: each with the states it runs in.
+        opening: the lasting lanes without cash, at the start.
+        pages: of the report, 1 or 2.
+        row_words: words of one row of the schedule; 0 for none.
+        rows: the schedule (``schedule_rows.pack_rows``).
+        replaceable: how many of the first payees a vote may replace: fees, never tranches.
 
     Raises:
         Refused: ``program.too_large`` where the chain cannot hold it.
@@ -106,10 +128,13 @@ def assemble(
     packed = [pack_step(resolve(raw, first_constant, first_temporary), states) for raw, states in steps]
     start = datetime.fromtimestamp(calendar.start_s, tz=UTC)
     second = start.hour * 3600 + start.minute * 60 + start.second
-    header = bytes((1, state_words, cash_words, constant_words, step_words, paid, payees))
+    header = bytes((VERSION, state_words, cash_words, constant_words, step_words, paid, payees))
     header += start.year.to_bytes(2, "big") + bytes((start.month, start.day)) + second.to_bytes(3, "big")
     header += calendar.step_s.to_bytes(4, "big") + bytes((calendar.months,)) + calendar.grace_s.to_bytes(4, "big")
+    count = len(rows) // (32 * row_words) if row_words else 0
+    header += bytes((pages, row_words)) + count.to_bytes(2, "big") + bytes((replaceable,))
     code = header.ljust(32, b"\0") + _lanes(constants) + _padded(b"".join(packed)) + _lanes(opening)
+    code += code_hash(rows) if rows else b""
     if len(code) > BYTES_MAX:
         raise _too_large(f"The program has {len(code)} bytes; the chain's deal holds {BYTES_MAX}.")
     return code

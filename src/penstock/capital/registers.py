@@ -12,18 +12,20 @@ from penstock.capital.program import ADVANCE_A, ADVANCE_B, ADVANCE_C, CONSTANT, 
 from penstock.errors import Refused
 
 COLLECT: Final = 4
-DAYS_30_360: Final = 144
-DAYS: Final = 145
-SECONDS: Final = 146
-ZERO: Final = 148
-ONE: Final = 149
-INFLOW: Final = 150
-STALE: Final = 151
-NEGATIVE: Final = 152
-MEASURE: Final = 155
-INFINITE_WHEN_STALE: Final = 158
+DAYS_30_360: Final = 224
+DAYS: Final = 225
+SECONDS: Final = 226
+INFINITE: Final = 227
+ZERO: Final = 228
+ONE: Final = 229
+INFLOW: Final = 230
+STALE: Final = 231
+NEGATIVE: Final = 232
+MEASURE: Final = 238
+INFINITE_WHEN_STALE: Final = 244
+COLUMN: Final = 245
 VALUE_MAX: Final = 2**62
-STATE_WORDS_MAX: Final = 36
+STATE_WORDS_MAX: Final = 56
 ITEMS_MAX: Final = 16
 ADVANCE_ALL: Final = ADVANCE_A | ADVANCE_B | ADVANCE_C
 
