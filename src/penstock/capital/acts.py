@@ -1,52 +1,97 @@
-"""The lines of a waterfall: words to an `Act`."""
+"""The lines of a waterfall: words to an `Act`.
+
+A line is a verb with its names, then clauses in any order: ``from``, ``to``, ``in``, ``support``, ``share``, ``up to``,
+``when``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Final
+from typing import Final, Literal
 
 from penstock.capital import quantity
 from penstock.capital.deal import Act
-from penstock.capital.source import Place, Source, suggest
+from penstock.capital.reader import Reader
+from penstock.capital.source import Place, suggest
 
+CLAUSES: Final = ("from", "to", "in", "support", "share", "up to", "when")
+VERBS: Final = ("pay", "sweep", "fill", "release", "hold", "draw", "write off", "write up", "capitalise")
+_CLAUSE: Final = re.compile(r" (from|to|in|support|share|up to|when) ")
 _NAMES: Final = r"([\w.]+(?:, ?[\w.]+)*)"
-_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], int], Act]], ...]] = (
-    (re.compile(r"pay (\w+) rest"), lambda m, line: Act("rest", (m[1],), line=line)),
-    (re.compile(rf"pay {_NAMES} pro rata"), lambda m, line: Act("prorata", _names(m[1]), line=line)),
-    (re.compile(rf"pay {_NAMES} support (\w+)"), lambda m, line: Act("pay", _names(m[1]), support=m[2], line=line)),
-    (re.compile(rf"pay {_NAMES}"), lambda m, line: Act("pay", _names(m[1]), line=line)),
-    (re.compile(r"sweep (\w+)"), lambda m, line: Act("sweep", (m[1],), line=line)),
-    (re.compile(r"fill (\w+)"), lambda m, line: Act("fill", (m[1],), line=line)),
-    (re.compile(r"release (\w+)"), lambda m, line: Act("release", (m[1],), line=line)),
-    (re.compile(r"hold rest in (\w+)"), lambda m, line: Act("hold", (m[1],), line=line)),
+_Verb = Literal[
+    "pay", "prorata", "sweep", "fill", "release", "rest", "hold", "draw", "write_off", "write_up", "capitalise"
+]
+_LIMITS: Final = ("up to", "when")
+# the head of a line, its verb, the clauses it must and may have
+_FORMS: Final[tuple[tuple[re.Pattern[str], _Verb, tuple[str, ...], tuple[str, ...]], ...]] = (
+    (re.compile(r"pay (\w+) rest"), "rest", (), ("from", "when")),
+    (re.compile(rf"pay {_NAMES} pro rata"), "prorata", (), ("from", "support", *_LIMITS)),
+    (re.compile(rf"pay {_NAMES}"), "pay", (), ("from", "support", *_LIMITS)),
+    (re.compile(rf"sweep {_NAMES}( pro rata)?"), "sweep", (), ("from", "share", *_LIMITS)),
+    (re.compile(r"fill (\w+)"), "fill", (), ("from", *_LIMITS)),
+    (re.compile(r"release (\w+)"), "release", (), _LIMITS),
+    (re.compile(r"hold rest"), "hold", ("in",), ("from", "when")),
+    (re.compile(r"draw (\w+)"), "draw", ("from", "to"), _LIMITS),
+    (re.compile(r"write off (.+)"), "write_off", ("from",), ("when",)),
+    (re.compile(r"write up (.+)"), "write_up", ("to",), ("when",)),
+    (re.compile(rf"capitalise {_NAMES}"), "capitalise", (), _LIMITS),
 )
-_SWEEP: Final = re.compile(r"sweep (\w+) share (.+)")
-_VERBS: Final = ("pay", "sweep", "fill", "release", "hold")
+_EXAMPLES: Final = {
+    "sweep": "sweep A, B up to due_down", "fill": "fill dsra", "release": "release trap", "hold": "hold rest in trap",
+    "draw": "draw D from funding to builder up to milestone", "write": "write off losses from B, A",
+    "capitalise": "capitalise B.interest",
+}  # fmt: skip
 
 
-def read_act(source: Source, place: Place) -> Act | None:
+def read_act(reader: Reader, place: Place) -> Act | None:
     """One line of a waterfall; None, and a mistake noted, where it says nothing."""
     text = " ".join(place.text.split())
-    for form, build in _FORMS:
-        if found := form.fullmatch(text):
-            return build(found, place.line)
-    if found := _SWEEP.fullmatch(text):
-        return _sweep(source, place, found)
-    verb = text.split(" ")[0] if text else ""
-    if verb in _VERBS:
-        source.wrong(place, f"`{text}` cannot be read.", "Write, for instance, `pay A.interest support dsra`.")
-    else:
-        source.wrong(place, f"`{verb}` is no verb.", suggest(verb, _VERBS))
+    head, *rest = _CLAUSE.split(text)
+    clauses = dict(zip(rest[::2], rest[1::2], strict=True))
+    for form, verb, needed, allowed in _FORMS:
+        if (found := form.fullmatch(head)) and set(needed) <= clauses.keys() <= {*needed, *allowed}:
+            if len(clauses) * 2 == len(rest):
+                return _built(reader, place, verb, found, clauses)
+    _unreadable(reader, place, text)
     return None
 
 
-def _sweep(source: Source, place: Place, found: re.Match[str]) -> Act:
-    share = quantity.percent(found[2])
+def _built(reader: Reader, place: Place, verb: _Verb, found: re.Match[str], clauses: Mapping[str, str]) -> Act:
+    listed = {"write_off": clauses.get("from", ""), "write_up": clauses.get("to", ""), "hold": clauses.get("in", "")}
+    names = _names(listed[verb] if verb in listed else found[1])
+    cap = found[1] if verb in ("write_off", "write_up") else clauses.get("up to")
+    return Act(
+        verb,
+        names,
+        support=clauses.get("support", ""),
+        share=_share(reader, place, clauses["share"]) if "share" in clauses else Fraction(1),
+        line=place.line,
+        source=clauses.get("from", "") if verb != "write_off" else "",
+        cap=reader.written(place, cap) if cap is not None else None,
+        to=clauses["to"] if verb == "draw" else "",
+        side_by_side=verb == "sweep" and found[2] is not None,
+        when=reader.condition(place, clauses["when"]) if "when" in clauses else None,
+        text=" ".join(place.text.split()),
+    )
+
+
+def _share(reader: Reader, place: Place, text: str) -> Fraction:
+    share = quantity.percent(text)
     if share is None:
-        source.wrong(place, "A share lies between 0 and 100 %.", "Write `sweep A share 50 %`.")
-    return Act("sweep", (found[1],), share=share or Fraction(0), line=place.line)
+        reader.source.wrong(place, "A share lies between 0 and 100 %.", "Write `sweep A share 50 %`.")
+    return share or Fraction(0)
+
+
+def _unreadable(reader: Reader, place: Place, text: str) -> None:
+    verb = text.split(" ")[0] if text else ""
+    known = [one.split(" ")[0] for one in VERBS]
+    if verb in known:
+        example = _EXAMPLES.get(verb, "pay A.interest support dsra")
+        reader.source.wrong(place, f"`{text}` cannot be read.", f"Write, for instance, `{example}`.")
+    else:
+        reader.source.wrong(place, f"`{verb}` is no verb.", suggest(verb, list(dict.fromkeys(known))))
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Each parser gives None where the text is not of its form; the caller says what t
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final
 
@@ -15,6 +16,8 @@ _MONEY: Final = re.compile(_NUMBER + r"(?: USDC)?")
 _PERCENT: Final = re.compile(_NUMBER + r" ?%")
 _PLAIN: Final = re.compile(_NUMBER)
 _TARIFF: Final = re.compile(_NUMBER + r" USDC per (\w+)")
+_YEARLY: Final = re.compile(r"(.+%) a year")
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME: Final = re.compile(r"(\d{1,6}) ?(s|min|h|d)")
 _SCALES: Final = {"Wh": (1, "Wh"), "kWh": (10**3, "Wh"), "MWh": (10**6, "Wh"), "token": (1, "tokens")}
 _SCALES_TOKEN: Final = {"ktoken": (10**3, "tokens"), "Mtoken": (10**6, "tokens")}
@@ -61,3 +64,18 @@ def duration(text: str) -> int | None:
     """``6 h`` [s]."""
     found = _TIME.fullmatch(text)
     return int(found[1]) * _SECONDS[found[2]] if found else None
+
+
+def yearly(text: str) -> Fraction | None:
+    """``0.25 % a year`` as a ratio."""
+    found = _YEARLY.fullmatch(text)
+    return percent(found[1].strip()) if found else None
+
+
+def day(text: str) -> int | None:
+    """The first instant of ``2046-06-20``, in UTC [s since 1970]."""
+    try:
+        when = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(when.timestamp()) if _DATE.fullmatch(text) and 1971 < when.year < 9998 else None

@@ -14,6 +14,7 @@ from penstock.capital.mistake import MalformedDeal, Mistake
 
 TEXT_MAX: Final = 65_536  # characters
 DEPTH_MAX: Final = 16  # mappings and lists within each other
+TERM_MAX: Final = 1000  # characters of one amount
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -29,6 +30,16 @@ class Place:
     def text(self) -> str:
         """A scalar as it was written; empty for a mapping or list."""
         return self.node.value.strip() if isinstance(self.node, yaml.ScalarNode) else ""
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether names and values stand here."""
+        return isinstance(self.node, yaml.MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether items stand here."""
+        return isinstance(self.node, yaml.SequenceNode)
 
     def under(self, name: str, node: yaml.Node, named: yaml.Node | None = None) -> Place:
         """The place ``name`` below this one; ``named`` is where the name stands."""
@@ -54,7 +65,7 @@ class Source:
             self.wrong(place, "This is not a mapping of names to values.", "Write it as `name: value` lines.")
             return {}
         entries: dict[str, Place] = {}
-        for key, value in place.node.value:
+        for key, value in _rejoined(place.node.value):
             self._enter(entries, place, key, value, None if keys is None else [*keys, *required])
         for name in required:
             if name not in entries:
@@ -111,6 +122,29 @@ def compose(text: str) -> Place:
     if root is None:
         raise MalformedDeal([Mistake(1, "deal", "The text is empty.", "Start from examples/deals/first.yaml.")])
     return Place(root, "", 1)
+
+
+def _rejoined(pairs: list[tuple[yaml.Node, yaml.Node]]) -> list[tuple[yaml.Node, yaml.Node]]:
+    """Pairs with terms made whole: to YAML a comma within braces ends a value, so ``{price: payoff(A, B)}`` is a value and
+    a name without one. Where a parenthesis is open the two belong together.
+    """
+    whole: list[tuple[yaml.Node, yaml.Node]] = []
+    for key, value in pairs:
+        if whole and _open(whole[-1][1]) and _bare(key) and _bare(value) and not value.value:
+            before = whole[-1][1]
+            text = f"{before.value}, {key.value}"
+            whole[-1] = (whole[-1][0], yaml.ScalarNode(before.tag, text, before.start_mark, key.end_mark))
+        else:
+            whole.append((key, value))
+    return whole
+
+
+def _bare(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and not node.style
+
+
+def _open(node: yaml.Node) -> bool:
+    return _bare(node) and len(node.value) < TERM_MAX and node.value.count("(") > node.value.count(")")
 
 
 def _refuse_depth(text: str) -> None:
