@@ -6,14 +6,19 @@
 @dev A register machine. The program (docs/deal-language.md) is data; this code is the same for every deal.
 
   registers  0 paid out | 1 flags | 2 period | 3 taken in | cash lanes | other lasting lanes | constants | temporaries
-             | 144.. machine. All lie in [0, LIMIT]; sums saturate at LIMIT, differences at 0, so that no report and
+             | 224.. machine. All lie in [0, LIMIT]; sums saturate at LIMIT, differences at 0, so that no report and
              no payment can make `close` revert. Cash cannot saturate: lanes add up to `taken in` <= LIMIT.
   storage    `words`: four 64-bit lanes a word, lane i at bits 64 * (i % 4) of word i // 4.
-  flags      byte 0 the state; byte k (1-6) of test k: level (low 4 bits), clean periods so far (high 4 bits).
+  flags      byte 0 the state; byte k (1-6) of test k: level (low 4 bits), clean periods so far (high 4 bits);
+             bit 56: amended or waived.
   program    header | constants, four a word | steps, four a word | opening words of the non-cash lasting lanes
-  header     bytes 0 version 1 | 1 state words | 2 cash words | 3 constant words | 4 step words | 5 first paid lane
+             | where it has a schedule: the code hash of its data contract
+  header     bytes 0 version 2 | 1 state words | 2 cash words | 3 constant words | 4 step words | 5 first paid lane
              | 6 payees | 7-8 year | 9 month | 10 day | 11-13 second of the day | 14-17 step [s] | 18 months
-             | 19-22 grace [s] | 23-31 zero. Period k starts k * months and k * step after the start.
+             | 19-22 grace [s] | 23 pages of the report | 24 words a row and 25-26 rows of the schedule | 27 how many of
+             the first payees may be replaced | 28-31 zero. Period k starts k * months and k * step after the start.
+  schedule   rows of lanes, one a period: its end [s] (0: by the header) | its days as 30/360 (0: by the header)
+             | at most 11 columns. Beyond the last row its columns stand and the header says the dates.
   step       op | states (bit s: runs in state s) | a | b | c | e | g | l; in vector steps l is
              (items - 1) | 16 a (of PAY: e) advances | 32 b advances | 64 c advances | 128 the op's own flag
 """
@@ -26,30 +31,58 @@ event PeriodClosed:
     report: uint256
     fresh: bool
 
+event SecondPage:
+    period: indexed(uint256)
+    report: uint256
+
 event Withdrawn:
     lane: indexed(uint256)
     payee: indexed(address)
     amount: uint256
 
+event Amended:
+    program_hash: bytes32
+    deal_hash: bytes32
+    program: address
+    schedule: address
+
+event Waived:
+    test: indexed(uint256)
+    through_period: uint256
+
+event Replaced:
+    lane: indexed(uint256)
+    former: indexed(address)
+    payee: indexed(address)
+    owed_former: uint256
+
 LOW: constant(uint256) = 2**64 - 1
 LIMIT: constant(uint256) = 2**62 - 1
 TOP_BITS: constant(uint256) = (3 << 62) | (3 << 126) | (3 << 190) | (3 << 254)
 ECHO: constant(Bytes[11]) = x"600b380380600b5f395ff3"  # returns everything after itself
-BYTES_MAX: constant(uint256) = 2048
-WORDS_MAX: constant(uint256) = 36
+SLICE: constant(Bytes[13]) = x"60203580600d5f35015f395ff3"  # answers (offset, size) with that slice of what follows
+ADDRESS: constant(uint256) = 2**160 - 1
+CHANGED: constant(uint256) = 1 << 120  # bit 56 of the flags, in word 0
+BYTES_MAX: constant(uint256) = 4096
+WORDS_MAX: constant(uint256) = 56
 PAYEES_MAX: constant(uint256) = 64
+LANES: constant(uint256) = (65535 << 232) | (65535 << 200) | (255 << 32)  # what an amendment keeps of the header
+ROW_WORDS_MAX: constant(uint256) = 4
+ROWS_MAX: constant(uint256) = 767  # what a contract of 24,576 bytes holds
 
 COLLECT: constant(uint256) = 4  # the account where all cash arrives
-MACHINE: constant(uint256) = 144  # the days of the period as 30/360, then
-DAYS: constant(uint256) = 145
-SECONDS: constant(uint256) = 146
-INFINITE: constant(uint256) = 147
-ONE: constant(uint256) = 149  # 148 holds zero
-INFLOW: constant(uint256) = 150
-STALE: constant(uint256) = 151
-NEGATIVE: constant(uint256) = 152  # one for each of the three measures
-MEASURE: constant(uint256) = 155
-INFINITE_WHEN_STALE: constant(uint256) = 158
+REGISTERS: constant(uint256) = 256
+MACHINE: constant(uint256) = 224  # the days of the period as 30/360, then
+DAYS: constant(uint256) = 225
+SECONDS: constant(uint256) = 226
+INFINITE: constant(uint256) = 227
+ONE: constant(uint256) = 229  # 228 holds zero
+INFLOW: constant(uint256) = 230
+STALE: constant(uint256) = 231
+NEGATIVE: constant(uint256) = 232  # one for each of the six measures
+MEASURE: constant(uint256) = 238
+INFINITE_WHEN_STALE: constant(uint256) = 244
+COLUMN: constant(uint256) = 245  # eleven columns of the schedule
 
 PAY: constant(uint256) = 1
 ACC: constant(uint256) = 2
@@ -67,26 +100,43 @@ MOVE: constant(uint256) = 13
 
 DOLLAR: public(immutable(address))
 ANCHOR: public(immutable(address))
-PROGRAM: public(immutable(address))
-DEAL_HASH: public(immutable(bytes32))
-PROGRAM_HASH: public(immutable(bytes32))
+GOVERNOR: public(immutable(address))  # zero: nobody amends, waives or replaces
+PROGRAM: immutable(address)
+SCHEDULE: immutable(address)
+DEAL_HASH: immutable(bytes32)
 
 words: public(uint256[WORDS_MAX])
 payees: HashMap[uint256, uint256]  # lane -> address | withdrawn << 160
+owed_former: public(HashMap[address, uint256])  # to payees who were replaced
+extras: uint256  # once CHANGED: the program's address | six 16-bit numbers of the last period each test is waived in
+changed_schedule: address
+changed_deal_hash: bytes32
 
 
 @deploy
-def __init__(dollar: address, anchor: address, program: Bytes[BYTES_MAX], deal_hash: bytes32, payees: DynArray[address, PAYEES_MAX]):
+def __init__(
+    dollar: address,
+    anchor: address,
+    program: Bytes[BYTES_MAX],
+    schedule: address,
+    deal_hash: bytes32,
+    payees: DynArray[address, PAYEES_MAX],
+    governor: address,
+):
     """
     @notice Refuses a malformed program, so that none that could create cash, move what was paid, or get stuck ever runs.
+    @param schedule the data contract with the program's rows; zero where it has none
     @param payees the owner of each paid lane, in order from the header's first paid lane
+    @param governor who may amend, waive and replace; zero for nobody, ever
     """
     assert dollar.is_contract and anchor.is_contract, "deal.no_contract"
-    self._check(program, payees)
+    header: uint256 = self._check(program, schedule)
+    self._open(program, header, payees)
     DOLLAR = dollar
     ANCHOR = anchor
+    GOVERNOR = governor
+    SCHEDULE = schedule
     DEAL_HASH = deal_hash
-    PROGRAM_HASH = keccak256(program)
     PROGRAM = raw_create(concat(ECHO, ECHO, program))
 
 
@@ -101,15 +151,29 @@ def close() -> uint256:
         Without a fresh report it waits for the deal's grace; after it, it runs with measures of 0 and the stale bit set.
     @return the flags after the close
     """
-    program: Bytes[BYTES_MAX] = raw_call(PROGRAM, b"", max_outsize=BYTES_MAX, is_static_call=True)
+    first: uint256 = self.words[0]
+    program_at: address = PROGRAM
+    schedule: address = SCHEDULE
+    waived: uint256 = 0
+    if first & CHANGED != 0:
+        extras: uint256 = self.extras
+        program_at = convert(extras & ADDRESS, address)
+        schedule = self.changed_schedule
+        waived = extras >> 160
+    program: Bytes[BYTES_MAX] = raw_call(program_at, b"", max_outsize=BYTES_MAX, is_static_call=True)
     header: uint256 = extract32(program, 0, output_type=uint256)
     state_words: uint256 = (header >> 240) & 255
-    r: uint256[160] = empty(uint256[160])
+    r: uint256[REGISTERS] = empty(uint256[REGISTERS])
     old: uint256[WORDS_MAX] = empty(uint256[WORDS_MAX])
 
     # lasting lanes and constants enter their registers
-    at: uint256 = 0
-    for s: uint256 in range(state_words, bound=WORDS_MAX):
+    old[0] = first
+    r[0] = first & LOW
+    r[1] = (first >> 64) & LOW
+    r[2] = (first >> 128) & LOW
+    r[3] = first >> 192
+    at: uint256 = 4
+    for s: uint256 in range(1, state_words, bound=WORDS_MAX):
         word: uint256 = self.words[s]
         old[s] = word
         r[at] = word & LOW
@@ -129,14 +193,22 @@ def close() -> uint256:
 
     # the period's dates, the report, the cash
     period: uint256 = r[2]
-    start: uint256 = self._starts(header, period)
-    end: uint256 = self._starts(header, period + 1)
+    start: uint256 = self._start(header, schedule, period)
+    end: uint256 = self._start(header, schedule, period + 1)
     assert block.timestamp >= end, "deal.period_open"
-    report: uint256 = self._report()
+    pages: uint256 = (header >> 64) & 255
+    report: uint256 = self._report(self)
     fresh: bool = (report >> 192) & (2**32 - 1) == end and (report >> 224) > block.timestamp
+    second: uint256 = 0
+    if pages == 2:
+        second = self._report(convert(convert(self, uint160) ^ 1, address))
+        fresh = fresh and (second >> 192) & (2**32 - 1) == end and (second >> 224) > block.timestamp
+        log SecondPage(period=period, report=second)
     if fresh:
         measures: uint256 = report
-        for i: uint256 in range(3):
+        for i: uint256 in range(unsafe_mul(3, pages), bound=6):
+            if i == 3:
+                measures = second
             measure: uint256 = measures & LOW
             if measure >> 63 == 1:
                 r[NEGATIVE + i] = 1
@@ -153,6 +225,21 @@ def close() -> uint256:
     r[3] = unsafe_add(r[3], inflow)
     r[COLLECT] = unsafe_add(r[COLLECT], inflow)
     r[MACHINE] = 30 * ((header >> 104) & 255)
+    rows: uint256 = (header >> 40) & 65535
+    if rows != 0:
+        row: uint256[ROW_WORDS_MAX] = self._row(schedule, (header >> 56) & 255, min(period, rows - 1))
+        days: uint256 = (row[0] >> 64) & LOW
+        if days != 0 and period < rows:
+            r[MACHINE] = days
+        r[COLUMN] = (row[0] >> 128) & LOW
+        r[COLUMN + 1] = row[0] >> 192
+        for i: uint256 in range(2):
+            word: uint256 = row[i + 1]
+            r[COLUMN + 2 + 4 * i] = word & LOW
+            r[COLUMN + 3 + 4 * i] = (word >> 64) & LOW
+            r[COLUMN + 4 + 4 * i] = (word >> 128) & LOW
+            r[COLUMN + 5 + 4 * i] = word >> 192
+        r[COLUMN + 10] = row[3] & LOW
     r[DAYS] = unsafe_div(end - start, 86400)
     r[SECONDS] = end - start
     r[INFINITE] = LIMIT
@@ -274,7 +361,10 @@ def close() -> uint256:
                     level: uint256 = (r[1] >> place) & 15
                     clean: uint256 = (r[1] >> unsafe_add(place, 4)) & 15
                     found: uint256 = min(r[c], 15)
-                    if found >= level:
+                    if waived != 0 and (waived >> unsafe_mul(16, unsafe_sub(a, 1))) & 65535 > period:
+                        level = 0
+                        clean = 0
+                    elif found >= level:
                         level = found
                         clean = 0
                     elif g == 0 or level < g:
@@ -337,16 +427,98 @@ def withdraw(lane: uint256) -> uint256:
     @return the amount paid [micro-dollars]; 0 where nothing is owed
     """
     payee: uint256 = self.payees[lane]
-    assert payee & (2**160 - 1) == convert(msg.sender, uint256), "deal.not_a_payee"
+    assert payee & ADDRESS == convert(msg.sender, uint256), "deal.not_a_payee"
     paid: uint256 = self._lane(lane)
     amount: uint256 = paid - (payee >> 160)
     if amount == 0:
         return 0
-    self.payees[lane] = (payee & (2**160 - 1)) | (paid << 160)
+    self.payees[lane] = (payee & ADDRESS) | (paid << 160)
     self.words[0] += amount  # lane 0: paid out, never above taken in
     assert extcall IERC20(DOLLAR).transfer(msg.sender, amount, default_return_value=True), "deal.dollar_refused"
     log Withdrawn(lane=lane, payee=msg.sender, amount=amount)
     return amount
+
+
+@external
+@nonreentrant
+def withdraw_former() -> uint256:
+    """
+    @notice Pay a payee who was replaced what its lane owed it until then.
+    @return the amount paid [micro-dollars]; 0 where nothing is owed
+    """
+    amount: uint256 = self.owed_former[msg.sender]
+    if amount == 0:
+        return 0
+    self.owed_former[msg.sender] = 0
+    self.words[0] += amount
+    assert extcall IERC20(DOLLAR).transfer(msg.sender, amount, default_return_value=True), "deal.dollar_refused"
+    log Withdrawn(lane=0, payee=msg.sender, amount=amount)
+    return amount
+
+
+# ---------------------------------------------------------------- acts of the governor
+
+
+@external
+@nonreentrant
+def amend(program: Bytes[BYTES_MAX], schedule: address, deal_hash: bytes32):
+    """
+    @notice Role: the governor.
+            Another program (and schedule) runs from the next close on. It passes the same checker, keeps every lane
+            where it is and the open period's dates; balances, cash and flags stay, waivers end.
+    """
+    assert msg.sender == GOVERNOR, "deal.governor"
+    header: uint256 = self._check(program, schedule)
+    before: uint256 = self._header()
+    old_schedule: address = self._schedule()
+    period: uint256 = self._lane(2)
+    assert (header ^ before) & LANES == 0, "deal.layout"
+    for k: uint256 in range(2):
+        old: uint256 = self._start(before, old_schedule, period + k)
+        assert self._start(header, schedule, period + k) == old, "deal.dates"
+    made: address = raw_create(concat(ECHO, ECHO, program))
+    self.words[0] |= CHANGED
+    self.extras = convert(made, uint256)
+    self.changed_schedule = schedule
+    self.changed_deal_hash = deal_hash
+    log Amended(program_hash=keccak256(program), deal_hash=deal_hash, program=made, schedule=schedule)
+
+
+@external
+@nonreentrant
+def waive(test: uint256, through_period: uint256):
+    """
+    @notice Role: the governor.
+            Test `test` (1-6) finds nothing in all periods up to number `through_period`, counting from 1; 0 ends it.
+    """
+    assert msg.sender == GOVERNOR, "deal.governor"
+    assert test != 0 and test <= 6 and through_period < 2**16, "deal.waiver"
+    place: uint256 = 144 + 16 * test
+    extras: uint256 = self._extras()
+    self.changed_schedule = self._schedule()
+    self.extras = (extras & ~(65535 << place)) | (through_period << place)
+    self.words[0] |= CHANGED
+    log Waived(test=test, through_period=through_period)
+
+
+@external
+@nonreentrant
+def replace(lane: uint256, payee: address):
+    """
+    @notice Role: the governor.
+            Hand a fee's lane to another payee. What it owes until now stays owed to whom it was (`withdraw_former`).
+    """
+    assert msg.sender == GOVERNOR, "deal.governor"
+    header: uint256 = self._header()
+    first: uint256 = (header >> 208) & 255
+    assert lane >= first and lane < first + ((header >> 32) & 255) and payee != empty(address), "deal.not_replaceable"
+    old: uint256 = self.payees[lane]
+    paid: uint256 = self._lane(lane)
+    former: address = convert(old & ADDRESS, address)
+    owed: uint256 = paid - (old >> 160)
+    self.owed_former[former] += owed
+    self.payees[lane] = convert(payee, uint256) | (paid << 160)
+    log Replaced(lane=lane, former=former, payee=payee, owed_former=owed)
 
 
 # ---------------------------------------------------------------- views
@@ -358,7 +530,46 @@ def program() -> Bytes[BYTES_MAX]:
     """
     @notice The bytes that run.
     """
-    return raw_call(PROGRAM, b"", max_outsize=BYTES_MAX, is_static_call=True)
+    return self._program()
+
+
+@external
+@view
+def schedule() -> address:
+    """
+    @notice The data contract of the schedule in force; zero where the program has none.
+    """
+    return self._schedule()
+
+
+@external
+@view
+def program_hash() -> bytes32:
+    """
+    @notice keccak256 of the bytes that run.
+    """
+    return keccak256(self._program())
+
+
+@external
+@view
+def deal_hash() -> bytes32:
+    """
+    @notice keccak256 of the canonical text of the deal in force.
+    """
+    if self.changed_deal_hash != empty(bytes32):
+        return self.changed_deal_hash
+    return DEAL_HASH
+
+
+@external
+@view
+def waived_through(test: uint256) -> uint256:
+    """
+    @notice The number, from 1, of the last period in which test 1-6 is waived; 0 for none.
+    """
+    assert test != 0 and test <= 6, "deal.waiver"
+    return (self._extras() >> (144 + 16 * test)) & 65535
 
 
 @external
@@ -374,7 +585,7 @@ def period() -> uint256:
 @view
 def flags() -> uint256:
     """
-    @notice Byte 0 the state, byte k the level (low 4 bits) and the clean periods of test k.
+    @notice Byte 0 the state, byte k the level (low 4 bits) and the clean periods of test k, bit 56: amended or waived.
     """
     return self._lane(1)
 
@@ -394,7 +605,7 @@ def payee(lane: uint256) -> address:
     """
     @notice Who may withdraw the lane; zero where none.
     """
-    return convert(self.payees[lane] & (2**160 - 1), address)
+    return convert(self.payees[lane] & ADDRESS, address)
 
 
 @external
@@ -414,8 +625,7 @@ def period_end() -> uint256:
     """
     @notice When the open period ends [s since 1970]: from then on `close` may be called, and its report is as of then.
     """
-    program: Bytes[BYTES_MAX] = raw_call(PROGRAM, b"", max_outsize=BYTES_MAX, is_static_call=True)
-    return self._starts(extract32(program, 0, output_type=uint256), self._lane(2) + 1)
+    return self._start(self._header(), self._schedule(), self._lane(2) + 1)
 
 
 @internal
@@ -426,7 +636,59 @@ def _lane(number: uint256) -> uint256:
 
 @internal
 @view
-def _report() -> uint256:
+def _extras() -> uint256:
+    return self.extras if self.words[0] & CHANGED != 0 else convert(PROGRAM, uint256)
+
+
+@internal
+@view
+def _schedule() -> address:
+    return self.changed_schedule if self.words[0] & CHANGED != 0 else SCHEDULE
+
+
+@internal
+@view
+def _program() -> Bytes[BYTES_MAX]:
+    at: address = convert(self._extras() & ADDRESS, address)
+    return raw_call(at, b"", max_outsize=BYTES_MAX, is_static_call=True)
+
+
+@internal
+@view
+def _header() -> uint256:
+    return extract32(self._program(), 0, output_type=uint256)
+
+
+@internal
+@view
+def _row(schedule: address, words: uint256, number: uint256) -> uint256[ROW_WORDS_MAX]:
+    """
+    A row of the schedule; words it does not have are zero.
+    """
+    asked: Bytes[64] = abi_encode(32 * words * number, 32 * words)
+    raw: Bytes[128] = raw_call(schedule, asked, max_outsize=128, is_static_call=True)
+    row: uint256[ROW_WORDS_MAX] = empty(uint256[ROW_WORDS_MAX])
+    for i: uint256 in range(words, bound=ROW_WORDS_MAX):
+        row[i] = extract32(raw, 32 * i, output_type=uint256)
+    return row
+
+
+@internal
+@view
+def _start(header: uint256, schedule: address, period: uint256) -> uint256:
+    """
+    When a period starts [s since 1970]: the end of the row before it, or as the header says.
+    """
+    if period != 0 and period <= (header >> 40) & 65535:
+        end: uint256 = self._row(schedule, (header >> 56) & 255, period - 1)[0] & LOW
+        if end != 0:
+            return end
+    return self._starts(header, period)
+
+
+@internal
+@view
+def _report(subject: address) -> uint256:
     """
     An anchor that fails or answers short gives 0, which is stale. Starving it of gas is no way to get there: the 1/64
     left over would have to pay for the rest of `close`.
@@ -435,7 +697,7 @@ def _report() -> uint256:
     answer: Bytes[32] = b""
     done, answer = raw_call(
         ANCHOR,
-        abi_encode(self, method_id=method_id("report(address)")),
+        abi_encode(subject, method_id=method_id("report(address)")),
         max_outsize=32,
         is_static_call=True,
         revert_on_failure=False,
@@ -462,9 +724,28 @@ def _starts(header: uint256, period: uint256) -> uint256:
 
 
 @internal
-def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, PAYEES_MAX]):
+def _open(program: Bytes[BYTES_MAX], header: uint256, payees: DynArray[address, PAYEES_MAX]):
     """
-    Header, constants, opening words and payees; writes the opening state.
+    Payees and the opening state, of a program that was checked.
+    """
+    first: uint256 = 1 + ((header >> 232) & 255)
+    here: uint256 = 32 * (1 + ((header >> 224) & 255) + ((header >> 216) & 255))
+    for s: uint256 in range(first, (header >> 240) & 255, bound=WORDS_MAX):
+        self.words[s] = extract32(program, here, output_type=uint256)
+        here += 32
+    assert len(payees) == (header >> 200) & 255, "program.payees"
+    lane: uint256 = (header >> 208) & 255
+    for payee: address in payees:
+        assert payee != empty(address), "program.payees"
+        self.payees[lane] = convert(payee, uint256)
+        lane += 1
+
+
+@internal
+@view
+def _check(program: Bytes[BYTES_MAX], schedule: address) -> uint256:
+    """
+    Header, constants, steps, opening words and schedule; returns the header.
     """
     assert len(program) >= 32, "program.length"
     header: uint256 = extract32(program, 0, output_type=uint256)
@@ -477,21 +758,22 @@ def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, PAYEES_MAX]):
     month: uint256 = (header >> 176) & 255
     day: uint256 = (header >> 168) & 255
     months: uint256 = (header >> 104) & 255
-    assert header >> 248 == 1 and header & (2**72 - 1) == 0, "program.header"
+    pages: uint256 = (header >> 64) & 255
+    row_words: uint256 = (header >> 56) & 255
+    rows: uint256 = (header >> 40) & 65535
+    assert header >> 248 == 2 and header & (2**32 - 1) == 0 and (pages == 1 or pages == 2), "program.header"
     assert cash_words != 0 and cash_words < state_words and state_words + constant_words <= WORDS_MAX, "program.header"
     assert step_words != 0 and step_words <= 60, "program.header"
     assert paid > COLLECT and payee_count != 0 and paid + payee_count <= 4 + 4 * cash_words, "program.header"
+    assert payee_count <= PAYEES_MAX and (header >> 32) & 255 <= payee_count, "program.header"
+    assert (rows == 0) == (row_words == 0) and row_words <= ROW_WORDS_MAX and rows * row_words <= ROWS_MAX, "program.header"
     assert (header >> 184) & 65535 >= 1970 and month != 0 and month <= 12 and day != 0 and day <= 28, "program.dates"
     assert (header >> 144) & (2**24 - 1) < 86400 and months <= 12, "program.dates"
     assert (months == 0) != ((header >> 112) & (2**32 - 1) == 0), "program.dates"  # months or a step, not both
-    assert len(program) == 32 * (constant_words + step_words + state_words - cash_words), "program.length"
+    length: uint256 = 32 * (constant_words + step_words + state_words - cash_words)
+    assert len(program) == length + (32 if rows != 0 else 0), "program.length"
 
-    assert len(payees) == payee_count, "program.payees"
-    for i: uint256 in range(payee_count, bound=PAYEES_MAX):
-        assert payees[i] != empty(address), "program.payees"
-        self.payees[paid + i] = convert(payees[i], uint256)
-
-    r: uint256[160] = empty(uint256[160])
+    r: uint256[REGISTERS] = empty(uint256[REGISTERS])
     r[ONE] = 1
     here: uint256 = 32
     for s: uint256 in range(constant_words, bound=WORDS_MAX):
@@ -505,17 +787,46 @@ def _check(program: Bytes[BYTES_MAX], payees: DynArray[address, PAYEES_MAX]):
         for j: uint256 in range(4):
             step: uint256 = (four >> (192 - 64 * j)) & LOW
             if step != 0:
-                g: uint256 = (step >> 8) & 255
-                divisor: uint256 = r[g] if g < 160 else 0
                 self._check_step(
-                    step, 4 + 4 * cash_words, 4 * state_words, 4 * (state_words + constant_words), paid, payee_count, divisor
+                    step,
+                    4 + 4 * cash_words,
+                    4 * state_words,
+                    4 * (state_words + constant_words),
+                    paid,
+                    payee_count,
+                    r[(step >> 8) & 255],
                 )
         here += 32
     for s: uint256 in range(1 + cash_words, state_words, bound=WORDS_MAX):
-        word: uint256 = extract32(program, here, output_type=uint256)
-        assert word & TOP_BITS == 0, "program.opening"
-        self.words[s] = word
+        assert extract32(program, here, output_type=uint256) & TOP_BITS == 0, "program.opening"
         here += 32
+    if rows == 0:
+        assert schedule == empty(address), "schedule.code"
+    else:
+        self._check_schedule(header, schedule, extract32(program, here, output_type=bytes32))
+    return header
+
+
+@internal
+@view
+def _check_schedule(header: uint256, schedule: address, code_hash: bytes32):
+    """
+    The contract is the data that the program names, each lane fits, and each period ends after it starts.
+    """
+    row_words: uint256 = (header >> 56) & 255
+    rows: uint256 = (header >> 40) & 65535
+    assert schedule.codehash == code_hash and schedule.codesize == 13 + 32 * row_words * rows, "schedule.code"
+    assert slice(schedule.code, 0, 13) == SLICE, "schedule.code"
+    start: uint256 = self._starts(header, 0)
+    for k: uint256 in range(rows, bound=ROWS_MAX):
+        row: uint256[ROW_WORDS_MAX] = self._row(schedule, row_words, k)
+        assert (row[0] | row[1] | row[2] | row[3]) & TOP_BITS == 0 and row[3] >> 64 == 0, "schedule.lane"
+        end: uint256 = row[0] & LOW
+        if end == 0:
+            end = self._starts(header, k + 1)
+        assert end > start, "schedule.ends"
+        start = end
+    assert self._starts(header, rows + 1) > start, "schedule.ends"
 
 
 @internal
@@ -588,7 +899,7 @@ def _check_step(
 @internal
 @pure
 def _readable(first: uint256, count: uint256) -> bool:
-    return (first == 2 and count == 1) or (COLLECT <= first and first + count <= 160)
+    return (first == 2 and count == 1) or (COLLECT <= first and first + count <= REGISTERS)
 
 
 @internal

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from penstock.capital.decode import decode
+from penstock.capital.schedule_rows import code_hash, pack_rows, row_words
+
 LIMIT = 2**62 - 1
-ONE = 149
+ONE, MACHINE, REGISTERS = 229, 224, 256
 amounts = st.one_of(st.integers(0, 100), st.integers(0, 10**13), st.integers(LIMIT - 3, LIMIT), st.just(0))
 cash_amounts = st.one_of(st.just(0), st.integers(1, 10**12), st.integers(LIMIT - 3, LIMIT + 3), st.just(2**200))
 measures = st.one_of(st.integers(-5, 5), st.integers(-(10**13), 10**13), st.sampled_from((-(2**63), 2**63 - 1, LIMIT)))
@@ -26,6 +29,8 @@ class Shape:
     constants: tuple[int, ...]
     paid: int
     payees: int
+    pages: int = 1
+    replaceable: int = 0
 
     @property
     def cash_end(self) -> int:
@@ -47,7 +52,8 @@ def shapes(draw: st.DrawFn) -> Shape:
     constants = draw(st.lists(amounts, min_size=0, max_size=2).map(lambda some: [*some, *[7] * (-len(some) % 4)]))
     paid = draw(st.integers(5, 3 + 4 * cash_words))
     payees = draw(st.integers(1, 4 + 4 * cash_words - paid))
-    return Shape(1 + cash_words + other_words, cash_words, tuple(constants), paid, payees)
+    pages, replaceable = draw(st.integers(1, 2)), draw(st.integers(0, payees))
+    return Shape(1 + cash_words + other_words, cash_words, tuple(constants), paid, payees, pages, replaceable)
 
 
 @st.composite
@@ -80,14 +86,14 @@ def safe_steps(draw: st.DrawFn, shape: Shape) -> bytes:
         return more + 1 if flags & flag else 1
 
     def ledger(count: int) -> int:
-        kinds = [st.integers(shape.temporary, 144 - count)]
+        kinds = [st.integers(shape.temporary, MACHINE - count)]
         if shape.lasting_end - shape.cash_end >= count:
             kinds.append(st.integers(shape.cash_end, shape.lasting_end - count))
         return draw(st.one_of(kinds))
 
     def readable(count: int = 1) -> int:
-        common = st.integers(4, min(160, shape.temporary + 6) - count)
-        machine = st.integers(144, 160 - count)
+        common = st.integers(4, min(MACHINE, shape.temporary + 6) - count)
+        machine = st.integers(MACHINE, REGISTERS - count)
         return draw(st.one_of(common, common, machine))
 
     def account() -> int:
@@ -97,7 +103,7 @@ def safe_steps(draw: st.DrawFn, shape: Shape) -> bytes:
         top = shape.paid + shape.payees - count
         return draw(st.integers(4, top)) if top >= 4 else None
 
-    temporary = draw(st.integers(shape.temporary, 143))
+    temporary = draw(st.integers(shape.temporary, MACHINE - 1))
     a = b = c = e = g = 0
     if op == 1:
         cash = draw(st.booleans())
@@ -154,12 +160,18 @@ def overlap(roles: list[tuple[int, int]]) -> bool:
     return sum(map(len, named)) > len(set().union(*named))
 
 
-def pack(shape: Shape, calendar: bytes, steps: list[bytes], opening: list[int]) -> bytes:
+def pack(
+    shape: Shape, calendar: bytes, steps: list[bytes], opening: list[int], rows: bytes = b"", row_words: int = 0
+) -> bytes:
     """The program's bytes."""
     step_words = -(-len(steps) // 4)
-    counts = (1, shape.state_words, shape.cash_words, len(shape.constants) // 4, step_words, shape.paid, shape.payees)
+    counts = (2, shape.state_words, shape.cash_words, len(shape.constants) // 4, step_words, shape.paid, shape.payees)
     body = b"".join(steps).ljust(32 * step_words, b"\0")
-    return (bytes(counts) + calendar).ljust(32, b"\0") + _lanes(list(shape.constants)) + body + _lanes(opening)
+    count = len(rows) // (32 * row_words) if rows else 0
+    tail = bytes((shape.pages, row_words)) + count.to_bytes(2, "big") + bytes((shape.replaceable,))
+    header = (bytes(counts) + calendar[:16] + tail).ljust(32, b"\0")
+    named = code_hash(rows) if rows else b""
+    return header + _lanes(list(shape.constants)) + body + _lanes(opening) + named
 
 
 def _lanes(values: list[int]) -> bytes:
@@ -167,22 +179,69 @@ def _lanes(values: list[int]) -> bytes:
     return b"".join(b"".join(value.to_bytes(8, "big") for value in reversed(word)) for word in words)
 
 
+@dataclass(frozen=True)
+class Written:
+    """A program, its schedule, and what another of the same lanes is written from."""
+
+    code: bytes
+    rows: bytes
+    shape: Shape
+    calendar: bytes
+
+
 @st.composite
-def programs(draw: st.DrawFn, most: int = 40) -> bytes:
-    """A program of which every step keeps the rules."""
-    shape = draw(shapes())
+def written(
+    draw: st.DrawFn, most: int = 40, rows: bool = True, shape: Shape | None = None, calendar: bytes = b""
+) -> Written:
+    """A program of which every step keeps the rules; half of them with a schedule, where ``rows``."""
+    shape, calendar = shape or draw(shapes()), calendar or draw(headers())
     fewest = draw(st.sampled_from((1, 1 + most // 2)))
     steps = draw(st.lists(safe_steps(shape), min_size=fewest, max_size=most))
     count = 4 * (shape.state_words - 1 - shape.cash_words)
     opening = draw(st.lists(amounts, min_size=count, max_size=count))
-    return pack(shape, draw(headers()), steps, opening)
+    plain = pack(shape, calendar, steps, opening)
+    width, schedule = draw(schedules(plain)) if rows and draw(st.booleans()) else (0, b"")
+    return Written(pack(shape, calendar, steps, opening, schedule, width), schedule, shape, calendar)
+
+
+def programs(most: int = 40) -> st.SearchStrategy[bytes]:
+    """A program without a schedule."""
+    return written(most, rows=False).map(lambda one: one.code)
 
 
 @st.composite
-def spoilt(draw: st.DrawFn) -> bytes:
-    """A program with bytes overwritten, cut off or added."""
-    code = bytearray(draw(programs(most=6)))
-    how = draw(st.sampled_from(("header", "any", "any", "step", "step", "cut", "grow")))
+def schedules(draw: st.DrawFn, plain: bytes) -> tuple[int, bytes]:
+    """Words a row, and rows whose periods each end after they start, for the calendar of a program without."""
+    layout = decode(plain).layout
+    columns, count = draw(st.sampled_from((0, 1, 2, 3, 6, 10, 11))), draw(st.integers(1, 4))
+    ends, last = [], layout.starts_s(0)
+    for period in range(count):
+        formula = layout.starts_s(period + 1)
+        later = last + draw(st.sampled_from((1, 86_400, max(formula - last, 1), max(formula - last, 1) + 1)))
+        ends.append(0 if formula > last and draw(st.booleans()) else later)
+        last = ends[-1] or formula
+    if layout.starts_s(count + 1) <= last:
+        ends = [0] * count
+    days = draw(st.lists(st.one_of(st.just(0), st.integers(0, 366), amounts), min_size=count, max_size=count))
+    values = draw(st.lists(st.lists(amounts, min_size=1, max_size=count), min_size=columns, max_size=columns))
+    return row_words(columns), pack_rows(ends, days, values)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """A program or its schedule with bytes overwritten, cut off or added; a schedule often with its hash put right."""
+    sound = draw(written(most=6))
+    if sound.rows and draw(st.booleans()):
+        rows = draw(overwritten(sound.rows, ("any", "any", "cut", "grow")))
+        return (sound.code[:-32] + code_hash(rows) if draw(st.integers(0, 3)) else sound.code), rows
+    return draw(overwritten(sound.code, ("header", "any", "any", "step", "step", "cut", "grow"))), sound.rows
+
+
+@st.composite
+def overwritten(draw: st.DrawFn, sound: bytes, ways: tuple[str, ...]) -> bytes:
+    """Bytes with some of them changed."""
+    code = bytearray(sound)
+    how = draw(st.sampled_from(ways))
     if how == "cut":
         return bytes(code[: draw(st.integers(0, len(code) - 1))])
     if how == "grow":
@@ -193,7 +252,7 @@ def spoilt(draw: st.DrawFn) -> bytes:
     return bytes(code)
 
 
-edges = st.one_of(st.integers(0, 30), st.integers(0, 255), st.sampled_from((143, 144, 149, 159, 160)))
+edges = st.one_of(st.integers(0, 30), st.integers(0, 255), st.sampled_from((223, 224, 229, 244, 245, 255)))
 
 
 @st.composite

@@ -16,13 +16,17 @@ from eth_utils.crypto import keccak
 from nodes import artefact
 from vyper.compiler.settings import OptimizationLevel
 
-from penstock.capital.exact import Closing, DealState, close_period, opening_state, withdraw
-from penstock.capital.report import Report
+from penstock.capital import edition
+from penstock.capital.exact import CHANGED, Closing, DealState, close_period, opening_state, period_bounds, withdraw
+from penstock.capital.report import Report, page_subject
+from penstock.capital.schedule_rows import creation, read_rows
 from penstock.errors import Invalid, Refused
 
 SOURCE = Path(__file__).parents[2] / "contracts" / "Deal.vy"
 DEAL_HASH = bytes(range(32))
 CALLER = "0x" + "ca" * 20
+GOVERNOR = "0x" + "60" * 20
+NOBODY = "0x" + "00" * 20
 CLOSED = keccak(text="PeriodClosed(uint256,uint256,uint256,uint256,bool)")
 
 ANCHOR = """
@@ -51,6 +55,10 @@ def transfer(receiver: address, amount: uint256) -> bool:
     self.balanceOf[receiver] += amount
     return True
 """
+
+
+CONSTRUCTOR = ["address", "address", "bytes", "address", "bytes32", "address[]", "address"]
+AMEND, WAIVE, REPLACE = "amend(bytes,address,bytes32)", "waive(uint256,uint256)", "replace(uint256,address)"
 
 
 class Refusal(Exception):
@@ -107,24 +115,40 @@ def payee_address(place: int) -> str:
     return f"0x{0xC0DE + place:040x}"
 
 
-def launch(code: bytes, payees: int, *, venom: bool = False) -> str:
+def new_payee_address(lane: int) -> str:
+    """The address of who takes a lane over; another for each edition of the lane would tell no more."""
+    return f"0x{0xD0DE00 + lane:040x}"
+
+
+def schedule_contract(rows: bytes) -> str:
+    """The address of a schedule's data contract; zero for none."""
+    return create(creation(rows)) if rows else NOBODY
+
+
+def launch(code: bytes, payees: int, rows: bytes = b"", *, venom: bool = False) -> str:
     """The contract's address; raises `Refusal` where its constructor refuses. The shipped code, unless ``venom``."""
+    return launch_on(code, payees, schedule_contract(rows), venom=venom)
+
+
+def launch_on(code: bytes, payees: int, schedule: str, *, venom: bool = False) -> str:
+    """As `launch`, on any contract as the schedule."""
     shipped = bytes.fromhex(artefact("Deal")["bytecode"][2:])
-    creation = compiled(SOURCE.read_text(), venom=True) if venom else shipped
-    types = ["address", "address", "bytes", "bytes32", "address[]"]
+    made = compiled(SOURCE.read_text(), venom=True) if venom else shipped
     people = [payee_address(place) for place in range(payees)]
-    return create(creation + encode(types, [DOLLAR_AT, ANCHOR_AT, code, DEAL_HASH, people]))
+    args = [DOLLAR_AT, ANCHOR_AT, code, schedule, DEAL_HASH, people, GOVERNOR]
+    return create(made + encode(CONSTRUCTOR, args))
 
 
-def refused_alike(code: bytes, payees: int) -> bool:
+def refused_alike(code: bytes, payees: int, rows: bytes = b"") -> bool:
     """Whether both refuse the program; fails where only the twin does (`Pair.open` where only the contract does)."""
     try:
         opening_state(code)
-    except Invalid:
+        read_rows(code, rows)
+    except Invalid as invalid:
         try:
-            launch(code, payees)
+            launch(code, payees, rows)
         except Refusal as refused:
-            assert str(refused).startswith("program.") or not str(refused)
+            assert str(refused).split(".")[0] in (invalid.code.split(".")[0], "")
             return True
         raise AssertionError("the contract took a program that the twin refuses") from None
     return False
@@ -135,12 +159,13 @@ class Pair:
     """One deal twice. Every act is done to both, and every storage word compared."""
 
     code: bytes
+    rows: bytes
     address: str
     state: DealState
 
     @classmethod
-    def open(cls, code: bytes, payees: int, *, venom: bool = False) -> Pair:
-        pair = cls(code, launch(code, payees, venom=venom), opening_state(code))
+    def open(cls, code: bytes, payees: int, rows: bytes = b"", *, venom: bool = False) -> Pair:
+        pair = cls(code, rows, launch(code, payees, rows, venom=venom), opening_state(code))
         pair.compare()
         return pair
 
@@ -148,6 +173,17 @@ class Pair:
         """Every storage word, read below the contract's views; and one word more, which must be untouched."""
         words = [int(boa.env.get_storage(self.address, i)) for i in range(len(self.state.words) + 1)]
         assert words == [*self.state.words, 0]
+        assert call(self.address, "period_end()") == self.bounds[1]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Start and end of the open period [s]."""
+        return period_bounds(self.code, self.state.period, self.rows)
+
+    @property
+    def pages(self) -> int:
+        """Pages of the report that the program reads."""
+        return self.code[23]
 
     @property
     def balance(self) -> int:
@@ -157,38 +193,49 @@ class Pair:
         """Let the deal's address hold so many dollars."""
         execute(DOLLAR_AT, "hold(address,uint256)", self.address, min(amount, 2**256 - 1))
 
-    def close(self, report: Report, now_s: int, cash: int = 0) -> Closing | None:
-        """Both close, or both refuse (then None)."""
+    def attest(self, words: tuple[int, ...]) -> None:
+        """Let the anchor hold a word for each page."""
+        for page, word in enumerate(words):
+            subject = page_subject(bytes.fromhex(self.address[2:]), page)
+            execute(ANCHOR_AT, "attest(address,uint256)", "0x" + subject.hex(), word)
+
+    def close(self, report: Report, now_s: int, cash: int = 0, second: int | None = None) -> Closing | None:
+        """Both close, or both refuse (then None). ``second``: another word on the second page."""
         self.hold(self.balance + cash)
-        execute(ANCHOR_AT, "attest(address,uint256)", self.address, report.word)
+        words = (*report.words, 0)[: self.pages] if second is None else (report.word, second)[: self.pages]
+        self.attest(words)
         boa.env.timestamp = now_s
         try:
-            closing = close_period(self.code, self.state, report, self.balance, now_s)
+            read = Report.from_words(words)
+            closing = close_period(self.code, self.state, read, self.balance, now_s, self.rows)
         except Refused as refused:
-            self.refuse_close(refused.code)
+            self.refuse("close()", refused.code)
             return None
         done = execute(self.address, "close()")
         assert int.from_bytes(done.output, "big") == closing.flags
-        _, topics, data = done.get_log_entries()[0]
+        *pages, (_, topics, data) = done.get_log_entries()
         assert topics == (int.from_bytes(CLOSED, "big"), closing.period)
-        assert decode(["uint256"] * 4, data) == (closing.flags, closing.inflow, report.word, int(closing.fresh))
+        assert decode(["uint256"] * 4, data) == (closing.flags, closing.inflow, words[0], int(closing.fresh))
+        assert [int.from_bytes(told, "big") for _, _, told in pages] == list(words[1:])
         self.state = closing.state
         self.compare()
         return closing
 
-    def refuse_close(self, code: str) -> None:
-        """The contract gives this reason and changes nothing."""
+    def refuse(self, signature: str, code: str, *args: Any, sender: str = CALLER) -> None:
+        """The contract gives this reason - or one of its area, for a malformed program - and changes nothing."""
         try:
-            execute(self.address, "close()")
+            execute(self.address, signature, *args, sender=sender)
         except Refusal as refused:
-            assert str(refused) == code
+            area, _, what = code.partition(".")
+            alike = str(refused).split(".")[0] in (area, "") if what == "malformed" else str(refused) == code
+            assert alike, f"{refused} instead of {code}"
             self.compare()
             return
-        raise AssertionError(f"the contract closed, the twin says {code}")
+        raise AssertionError(f"the contract did it, the twin says {code}")
 
     def withdraw(self, lane: int) -> int:
         """Both pay the lane's payee, if the dollars are there."""
-        payee = payee_address(lane - self.state.paid)
+        payee = "0x" + execute(self.address, "payee(uint256)", lane).output[12:32].hex()
         owed, held = call(self.address, "unpaid(uint256)", lane), self.balance
         before = call(DOLLAR_AT, "balanceOf(address)", payee)
         state, amount = withdraw(self.state, lane)
@@ -200,3 +247,53 @@ class Pair:
         assert call(DOLLAR_AT, "balanceOf(address)", payee) - before == amount
         self.compare()
         return amount
+
+    def amend(self, code: bytes, rows: bytes = b"") -> bool:
+        """Both take the program over, or both refuse."""
+        args = (code, schedule_contract(rows), DEAL_HASH[::-1])
+        try:
+            state = edition.amend(self.state, (self.code, self.rows), (code, rows))
+        except (Invalid, Refused) as refused:
+            self.refuse(AMEND, refused.code, *args, sender=GOVERNOR)
+            return False
+        execute(self.address, AMEND, *args, sender=GOVERNOR)
+        self.state, self.code, self.rows = state, code, rows
+        assert execute(self.address, "program_hash()").output == keccak(code)
+        assert execute(self.address, "deal_hash()").output == DEAL_HASH[::-1]
+        self.compare()
+        return True
+
+    def waive(self, test: int, through: int) -> bool:
+        """Both waive, or both refuse."""
+        try:
+            state = edition.waive(self.state, test, through)
+        except Refused as refused:
+            self.refuse(WAIVE, refused.code, test, through, sender=GOVERNOR)
+            return False
+        execute(self.address, WAIVE, test, through, sender=GOVERNOR)
+        self.state = state
+        assert state.flags & CHANGED
+        assert tuple(call(self.address, "waived_through(uint256)", i) for i in range(1, 7)) == state.waived
+        self.compare()
+        return True
+
+    def replace(self, lane: int) -> bool:
+        """Both hand the lane on and keep the former payee's claim, or both refuse."""
+        try:
+            state = edition.replace_payee(self.code, self.state, lane)
+        except Refused as refused:
+            self.refuse(REPLACE, refused.code, lane, new_payee_address(lane), sender=GOVERNOR)
+            return False
+        former = "0x" + execute(self.address, "payee(uint256)", lane).output[12:32].hex()
+        before = call(self.address, "owed_former(address)", former)
+        execute(self.address, REPLACE, lane, new_payee_address(lane), sender=GOVERNOR)
+        owed = call(self.address, "owed_former(address)", former)
+        assert owed - before == state.former_usdc_micro - self.state.former_usdc_micro
+        assert call(self.address, "unpaid(uint256)", lane) == 0
+        self.state = state
+        self.compare()
+        if owed <= self.balance:
+            self.state = edition.withdraw_former(self.state, owed)
+            assert call(self.address, "withdraw_former()", sender=former) == owed
+            self.compare()
+        return True

@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 PINNED = HERE / "gas_deal.json"
 USDC = 10**6
 NEVER_S = 2**32 - 1
+NOBODY = "0x" + "00" * 20
 GOOD = (2_000_000, 100_000_000)  # CFADS and value [USDC]: all tests pass
 POOR = (900_000, 100_000_000)  # CFADS of 1.14 times A's service: lock-up
 BAD = (500_000, 100_000_000)  # acceleration
@@ -81,7 +82,8 @@ def scene(chain: Chain) -> Scene:
     stand_in: dict[str, Any] = compile_code(ANCHOR, settings=settings, output_formats=["abi", "bytecode"])
     anchor = chain.deploy_code(stand_in)
     payees = [chain.account(name).address for name in program.payee_lanes]
-    deal = chain.deploy("Deal", dollar.address, anchor.address, program.code, program.deal_hash, payees)
+    shared = (dollar.address, anchor.address, program.code, NOBODY, program.deal_hash, payees)
+    deal = chain.deploy("Deal", *shared, chain.account("governor").address)
     return Scene(chain, program, dollar, anchor, deal, opening_state(program.code))
 
 
@@ -127,8 +129,8 @@ def test_only_the_payee_withdraws_and_only_after_its_end_a_period_closes(scene: 
 def test_views_tell_what_the_program_says(scene: Scene) -> None:
     deal, program = scene.deal.functions, scene.program
     assert deal.program().call() == program.code
-    assert deal.PROGRAM_HASH().call() == program.program_hash
-    assert deal.DEAL_HASH().call() == program.deal_hash
+    assert deal.program_hash().call() == program.program_hash
+    assert deal.deal_hash().call() == program.deal_hash
     assert deal.period_end().call() == period_bounds(program.code, 0)[1]
     assert deal.lane(program.lanes["A.balance"]).call() == 60_000_000 * USDC
     assert [deal.payee(lane).call() for lane in program.payee_lanes.values()] == [

@@ -13,7 +13,7 @@ from penstock.capital.report import Report
 
 DAY_S = 86_400
 NEVER_S = 2**32 - 1
-MEASURE = 155
+MEASURE = 238
 DAILY = bytes.fromhex("07b2010100000000015180000000000000")  # from 1970-01-01 on
 # lanes: 4 the account, 5 and 6 payees, 8-15 ledgers; constants 16-19; temporaries from 20
 SHAPE = Shape(4, 1, (3, 5, 7, 1), 5, 2)
@@ -79,17 +79,17 @@ REFUSED = {
     "acc: onto cash": step(2, a=16, b=16, e=16, g=16, c=5),
     "acc: onto taken in": step(2, a=16, b=16, e=16, g=16, c=3),
     "acc: over a ledger": step(2, a=16, b=16, e=16, g=8, c=8),
-    "acc: over nothing": step(2, a=16, b=16, e=16, g=148, c=8),
+    "acc: over nothing": step(2, a=16, b=16, e=16, g=228, c=8),
     "acc: past the last ledger": step(2, a=16, b=16, e=16, g=16, c=15, low=1 | 64),
     "add: flags read": step(9, a=1, c=8),
     "add: onto a constant": step(9, a=16, c=17),
-    "add: onto the machine": step(9, a=16, c=150),
+    "add: onto the machine": step(9, a=16, c=230),
     "move: overlapping": step(13, a=8, c=9, low=1 | 16 | 64),
     "test: level 0": step(6, a=16, b=16, c=16, e=16, g=20, low=0),
     "test: into a ledger": step(6, a=16, b=16, c=16, e=16, g=8, low=1),
     "cure: test 7": step(7, a=7, b=20, c=20),
     "cure: test 0": step(7, a=0, b=20, c=20),
-    "state: past the registers": step(8, a=160),
+    "add: past the registers": step(9, a=255, c=8, low=1),
     "op 14": step(14, a=16),
 }
 
