@@ -20,7 +20,7 @@ VERSION: Final = 2
 BYTES_MAX: Final = 4096
 STEPS_MAX: Final = 240
 MACHINE: Final = 224
-CONSTANT, TEMPORARY = 1000, 2000  # symbolic registers until the counts are known
+CONSTANT, TEMPORARY, SCRATCH = 1000, 2000, 3000  # symbolic registers until the counts are known
 OPCODES: Final = {
     name: code
     for code, name in enumerate(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from penstock.capital.deal import Deal, Tranche
+from penstock.capital.deal import Deal, Fee, Tranche
 from penstock.capital.program import ADVANCE_A, ADVANCE_B, ADVANCE_C, CONSTANT, TEMPORARY
+from penstock.capital.used import Used
 from penstock.errors import Refused
 
 COLLECT: Final = 4
@@ -31,20 +32,26 @@ ADVANCE_ALL: Final = ADVANCE_A | ADVANCE_B | ADVANCE_C
 
 
 class Registers:
-    """The lanes of a deal. Slot 0, then accounts and payees' counters, then balances and what is owed.
+    """The lanes of a deal. Slot 0, then accounts and payees' counters, then balances and what is owed, then the rest.
+
+    Attributes:
+        notes: tranches that bear interest; ``bearing`` those of them with a balance of their own.
+        scheduled: from the first to the last with scheduled principal.
+        owing: fees that are owed something; the others take what a line hands them.
 
     Raises:
         Refused: ``program.too_large`` where the chain's machine has too few lanes.
     """
 
-    def __init__(self, deal: Deal) -> None:
+    def __init__(self, deal: Deal, used: Used) -> None:
         self.notes = tuple(tranche for tranche in deal.tranches if not tranche.residual)
-        self.scheduled = _scheduled(self.notes)
+        self.bearing = tuple(note for note in self.notes if note.notional is None)
+        self.scheduled = _scheduled(self.bearing)
+        self.owing = tuple(fee for fee in deal.fees if is_owed(fee))
         self.constants: list[int] = []
         self.temporaries = 0
         cash = [account.name for account in deal.accounts] + [f"{name}.paid" for name in deal.payees]
-        lasting = [f"{note.name}.balance" for note in self.notes] + [f"{note.name}.interest" for note in self.notes]
-        lasting += [f"{note.name}.principal" for note in self.scheduled] + [f"{fee.name}.owed" for fee in deal.fees]
+        lasting = self._lasting(deal, used)
         self.paid = COLLECT + len(deal.accounts)
         self.cash_words = -(-len(cash) // 4)
         self.state_words = 1 + self.cash_words + max(1, -(-len(lasting) // 4))
@@ -54,11 +61,27 @@ class Registers:
         first = COLLECT + 4 * self.cash_words
         self.lanes = {name: COLLECT + i for i, name in enumerate(cash)}
         self.lanes |= {name: first + i for i, name in enumerate(lasting)}
+        self.measures = {measure.name: MEASURE + i for i, measure in enumerate(deal.measures)}
+        self.columns = {column.name: COLUMN + i for i, column in enumerate(deal.schedule)}
+
+    def _lasting(self, deal: Deal, used: Used) -> list[str]:
+        names = [f"{note.name}.balance" for note in self.bearing] + [f"{note.name}.interest" for note in self.notes]
+        names += [f"{note.name}.principal" for note in self.scheduled] + [f"{fee.name}.owed" for fee in self.owing]
+        names += [f"{hedge.name}.owed" for hedge in deal.hedges]
+        names += [f"{note.name}.undrawn" for note in self.bearing if note.commitment_usdc_micro]
+        names += [f"{note.name}.written" for note in self.bearing if note.name in used.written]
+        names += [f"{one.name}.was" for one in deal.measures if one.name in used.was]
+        return names + [f"{one.name}.total" for one in deal.measures if one.name in used.total]
 
     def opening(self) -> list[int]:
-        """The lasting lanes without cash at the start: balances are faces, nothing is owed."""
-        faces = [self.checked(note.face_usdc_micro) for note in self.notes]
-        return faces + [0] * (4 * (self.state_words - 1 - self.cash_words) - len(faces))
+        """The lasting lanes without cash at the start: balances are faces, commitments are whole, nothing is owed."""
+        first = COLLECT + 4 * self.cash_words
+        values = [0] * (4 * self.state_words - first)
+        for note in self.bearing:
+            values[self.lanes[f"{note.name}.balance"] - first] = self.checked(note.face_usdc_micro)
+            if note.commitment_usdc_micro:
+                values[self.lanes[f"{note.name}.undrawn"] - first] = self.checked(note.commitment_usdc_micro)
+        return values
 
     def checked(self, value: int) -> int:
         """``value``, if it fits.
@@ -93,7 +116,13 @@ def vector(items: int, flags: int = ADVANCE_ALL) -> int:
     return items - 1 | flags if items > 1 else 0
 
 
+def is_owed(fee: Fee) -> bool:
+    """Whether anything falls due to a fee by itself."""
+    parts = (fee.amount_usdc_micro, fee.per_unit, fee.of_inflow, fee.due, fee.rate)
+    return any(part is not None and part != 0 for part in parts)
+
+
 def _scheduled(notes: tuple[Tranche, ...]) -> tuple[Tranche, ...]:
     """From the first to the last note with scheduled principal, so that their lanes lie in a row."""
-    places = [i for i, note in enumerate(notes) if note.principal_usdc_micro]
+    places = [i for i, note in enumerate(notes) if note.principal_usdc_micro or note.principal]
     return notes[places[0] : places[-1] + 1] if places else ()
