@@ -50,10 +50,9 @@ def read_act(reader: Reader, place: Place) -> Act | None:
     text = " ".join(place.text.split())
     head, *rest = _CLAUSE.split(text)
     clauses = dict(zip(rest[::2], rest[1::2], strict=True))
-    for form, verb, needed, allowed in _FORMS:
+    for form, verb, needed, allowed in _FORMS if len(clauses) * 2 == len(rest) else ():
         if (found := form.fullmatch(head)) and set(needed) <= clauses.keys() <= {*needed, *allowed}:
-            if len(clauses) * 2 == len(rest):
-                return _built(reader, place, verb, found, clauses)
+            return _built(reader, place, verb, found, clauses)
     _unreadable(reader, place, text)
     return None
 

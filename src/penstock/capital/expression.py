@@ -153,17 +153,17 @@ class _Parser:
         return reading
 
     def primary(self) -> Reading:
-        token = self.take()
-        if token == "(":
+        word = self.take()
+        if word == "(":
             reading = self.sum()
             self.take(")")
             return reading
-        if token[0].isdigit():
-            return self.number(Fraction(token.replace("_", "")))
-        if not token[0].isalpha() or token == "x":
-            negative = "Amounts are not negative." if token == "-" else f"`{self.text.strip()}` cannot be read."
+        if word[0].isdigit():
+            return self.number(Fraction(word.replace("_", "")))
+        if not word[0].isalpha() or word == "x":
+            negative = "Amounts are not negative." if word == "-" else f"`{self.text.strip()}` cannot be read."
             raise Unreadable(negative)
-        return self.function(token) if self.peek() == "(" else self.name(token)
+        return self.function(word) if self.peek() == "(" else self.name(word)
 
     def number(self, value: Fraction) -> Reading:
         if self.peek() == "%":

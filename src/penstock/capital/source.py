@@ -125,8 +125,8 @@ def compose(text: str) -> Place:
 
 
 def _rejoined(pairs: list[tuple[yaml.Node, yaml.Node]]) -> list[tuple[yaml.Node, yaml.Node]]:
-    """Pairs with terms made whole: to YAML a comma within braces ends a value, so ``{price: payoff(A, B)}`` is a value and
-    a name without one. Where a parenthesis is open the two belong together.
+    """Pairs with terms made whole. Within braces a comma ends a value, so that ``{price: payoff(A, B)}`` is to YAML a
+    value and a name without one; where a parenthesis is open the two belong together.
     """
     whole: list[tuple[yaml.Node, yaml.Node]] = []
     for key, value in pairs:

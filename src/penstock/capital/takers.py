@@ -25,7 +25,7 @@ class _Takers:
         self.quiet = Source()
         self.accounts = [account.name for account in deal.accounts]
         self.tranches = {tranche.name: tranche for tranche in deal.tranches}
-        self.served = [one.name for one in (*deal.fees, *deal.hedges)]
+        self.served = [fee.name for fee in deal.fees] + [hedge.name for hedge in deal.hedges]
         self.acts = [act for _, acts in deal.waterfalls for act in acts]
 
     def run(self) -> None:
@@ -172,9 +172,9 @@ class _Takers:
 
     def everyone_paid(self) -> None:
         paid = set(self._paid())
-        named = {"fees": self.deal.fees, "hedges": self.deal.hedges, "tranches": self.deal.tranches}
-        for section, entries in named.items():
-            for name in [one.name for one in entries if one.name not in paid]:
+        named = {"fees": [fee.name for fee in self.deal.fees], "hedges": [hedge.name for hedge in self.deal.hedges]}
+        for section, names in (named | {"tranches": list(self.tranches)}).items():
+            for name in [name for name in names if name not in paid]:
                 remedy = f"Add a line that pays `{name}`, or remove it."
                 self.source.wrong(self.at(section, name), f"Nobody ever pays `{name}`.", remedy)
 

@@ -18,7 +18,8 @@ class TermsKnown:
         self.tranches = {tranche.name: tranche for tranche in deal.tranches}
         self.accounts = [account.name for account in deal.accounts]
         self.measures = [measure.name for measure in deal.measures]
-        self.bare = [*self.measures, *(one.name for one in (*deal.schedule, *deal.amounts))]
+        columns, amounts = [one.name for one in deal.schedule], [one.name for one in deal.amounts]
+        self.bare = [*self.measures, *columns, *amounts]
 
     def check(self, place: Place, term: Term) -> None:
         """The term and its parts."""
