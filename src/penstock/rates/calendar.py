@@ -80,16 +80,25 @@ def period_ends_s(
     Raises:
         Invalid: as `adjusted`, and ``calendar.not_rising`` where two ends fall on one day.
     """
-    start = _EPOCH + timedelta(seconds=start_s)
-    if start.year + (months * periods) // 12 + step_s * periods // (365 * 86_400) > YEAR_LAST:
-        raise _too_late(YEAR_LAST + 1)
-    plain = [_later(start, months * k, step_s * k) for k in range(1, periods + 1)]
+    plain = _plain_ends(start_s, months, step_s, periods)
     moved = [datetime.combine(adjusted(at.date(), calendar, convention), at.timetz()) for at in plain]
     ends = tuple((at - _EPOCH) // _SECOND for at in moved)
     if any(later <= earlier for earlier, later in zip((start_s, *ends), ends, strict=False)):
         hint = "Let periods be a month or longer, or leave business days out."
         raise Invalid("calendar.not_rising", "Two periods end on the same business day.", hint=hint)
     return ends
+
+
+def plain_ends_s(start_s: int, months: int, step_s: int, periods: int) -> tuple[int, ...]:
+    """The ends of periods as the step says it, whatever the day [s since 1970]. Raises ``calendar.too_late``."""
+    return tuple((at - _EPOCH) // _SECOND for at in _plain_ends(start_s, months, step_s, periods))
+
+
+def _plain_ends(start_s: int, months: int, step_s: int, periods: int) -> list[datetime]:
+    start = _EPOCH + timedelta(seconds=start_s)
+    if start.year + (months * periods) // 12 + step_s * periods // (365 * 86_400) > YEAR_LAST:
+        raise _too_late(YEAR_LAST + 1)
+    return [_later(start, months * k, step_s * k) for k in range(1, periods + 1)]
 
 
 def _later(start: datetime, months: int, seconds: int) -> datetime:
