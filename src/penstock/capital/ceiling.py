@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 from typing import Final
 
-from penstock.capital.decode import LIMIT, MACHINE, REGISTERS, Decoded, Step, decode
+from penstock.capital.decode import LIMIT, MACHINE, REGISTERS, Decoded, Layout, Step, decode
 from penstock.capital.schedule_rows import Row, read_rows, starts_s
 from penstock.errors import Refused
 
@@ -22,30 +24,56 @@ _STEP: Final = {"PAY": (700, 700), "ACC": (700, 450), "SPLIT": (900, 1_000)}
 _STEP_OTHER: Final = (1_100, 350)
 
 
-def refuse_saturation(code: bytes, rows: bytes = b"") -> None:
+def refuse_saturation(
+    code: bytes, rows: bytes = b"", measures: Sequence[int] = (MEASURE_MAX,) * 6, labels: Sequence[str] = ()
+) -> None:
     """Refuse a program in which a sum could reach ``LIMIT`` while every lane is below a hundred billion dollars.
 
     The contract saturates rather than reverts, so that nothing can freeze a deal; a deal in which this could happen
-    with amounts that occur is refused here.
+    with amounts that occur is refused here. Each state is followed by itself, each register from write to write.
+
+    Args:
+        code: the program.
+        rows: its schedule.
+        measures: the most each measure of the report is expected to say.
+        labels: what each step does, to say so.
 
     Raises:
         Refused: ``program.may_saturate`` with the step.
     """
     decoded = decode(code)
-    top = _opening_tops(decoded, read_rows(code, rows))
+    opening = _opening_tops(decoded, read_rows(code, rows), measures)
+    everywhere = reduce(or_, (step.states for step in decoded.steps), 0)
+    for state in range(8):
+        if everywhere >> state & 1:
+            _follow(decoded, state, everywhere, list(opening), labels)
+
+
+def _follow(decoded: Decoded, state: int, everywhere: int, top: list[int], labels: Sequence[str]) -> None:
+    """One state's close. Before a state is set any may rule: a step of some states only may run or not."""
+    set_yet = not any(step.op == "STATE" for step in decoded.steps)
     for step in decoded.steps:
-        for register, value in _tops(step, top):
+        sure = step.states >> state & 1 if set_yet else step.states == everywhere
+        if set_yet and not sure:
+            continue
+        for register, value in _tops(step, top, decoded.layout):
             if value > LIMIT:
-                raise Refused(
-                    "program.may_saturate",
-                    "An amount could outgrow the chain's numbers.",
-                    hint="Use smaller faces, rates or tariffs, or fewer decimals.",
-                    step=step.number,
-                )
-            top[register] = max(top[register], value)
+                raise _saturates(step, labels)
+            top[register] = value if sure else max(top[register], value)
+        set_yet = set_yet or step.op == "STATE"
 
 
-def _opening_tops(decoded: Decoded, rows: tuple[Row, ...]) -> list[int]:
+def _saturates(step: Step, labels: Sequence[str]) -> Refused:
+    what = f": {labels[step.number]}" if step.number < len(labels) else ""
+    return Refused(
+        "program.may_saturate",
+        f"An amount could outgrow the chain's numbers{what}.",
+        hint="Use smaller faces, rates or tariffs, or fewer decimals.",
+        step=step.number,
+    )
+
+
+def _opening_tops(decoded: Decoded, rows: tuple[Row, ...], measures: Sequence[int]) -> list[int]:
     top = [0] * REGISTERS
     top[2] = LANE_MAX
     for register in range(4, decoded.layout.lasting_end):
@@ -54,7 +82,8 @@ def _opening_tops(decoded: Decoded, rows: tuple[Row, ...]) -> list[int]:
         top[register] = value
     length_s = _length_s_max(decoded, rows)
     days = max([360, *(row.days for row in rows)])
-    machine = [days, length_s // 86400, length_s, LIMIT, 0, 1, LANE_MAX, 1, *[1] * 6, *[MEASURE_MAX] * 6, LIMIT]
+    said = [*measures, *[0] * (6 - len(measures))]
+    machine = [days, length_s // 86400, length_s, LIMIT, 0, 1, LANE_MAX, 1, *[1] * 6, *said, LIMIT]
     machine += [max(values) for values in zip(*(row.columns for row in rows), strict=True)]
     top[MACHINE : MACHINE + len(machine)] = machine
     return top
@@ -68,7 +97,7 @@ def _length_s_max(decoded: Decoded, rows: tuple[Row, ...]) -> int:
     return max([longest, *(two - one for one, two in pairwise(starts))])
 
 
-def _tops(step: Step, top: list[int]) -> list[tuple[int, int]]:
+def _tops(step: Step, top: list[int], layout: Layout) -> list[tuple[int, int]]:
     """The registers a step writes and the most each can hold after it."""
     items = range(step.items)
     a = [step.a + i * step.stride(4) for i in items]
@@ -81,15 +110,15 @@ def _tops(step: Step, top: list[int]) -> list[tuple[int, int]]:
         ]
     if step.op == "ADD":
         return [(step.c, sum(top[step.a : step.a + step.items]) + (top[step.b] if step.b else 0))]
-    if step.op == "PAY" and step.c >= 4:
-        return [(z, min(LIMIT, top[z])) for z in c]  # cash is bounded by what came in; a write-down by the loss
+    if step.op == "PAY" and step.c >= layout.cash_end:  # cash itself is bounded by what came in
+        return [(z, top[z] + top[step.a]) for z in dict.fromkeys(c)]
     if step.op in ("SUB", "MIN", "MAX"):
         pick: dict[str, Callable[[int, int], int]] = {"SUB": lambda x, _: x, "MIN": min, "MAX": max}
         return [(z, pick[step.op](top[x], top[y])) for x, y, z in zip(a, b, c, strict=True)]
     if step.op == "MOVE":
         return [(z, top[x] + top[z]) for x, z in zip(a, c, strict=True)]
     if step.op == "TEST":
-        return [(step.g, 15)]
+        return [(step.g, max(top[step.g], step.low))]
     return [(step.b, 15)] if step.op == "CURE" else []
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from eth_utils.crypto import keccak
 
-from penstock.capital.ceiling import gas_ceiling, refuse_saturation
+from penstock.capital.ceiling import LANE_MAX, MEASURE_MAX, gas_ceiling, refuse_saturation
 from penstock.capital.covenant import Covenants
 from penstock.capital.deal import Deal
 from penstock.capital.dues import Dues
@@ -27,6 +27,8 @@ from penstock.capital.used import used
 COMPILER: Final = "penstock-deal/2"
 PAGE: Final = 3
 """Measures on one page of the report."""
+TOPS: Final = {"USDC": LANE_MAX, "rate": 10**9}
+"""The most a measure is expected to say, by its unit; else ``MEASURE_MAX``."""
 
 
 def compile_deal(deal: Deal) -> Program:
@@ -54,7 +56,8 @@ def compile_deal(deal: Deal) -> Program:
         replaceable=len(deal.fees),
     )
     refuse_unwritten(code)
-    refuse_saturation(code, rows)
+    labels = tuple(raw.label for raw, _ in steps)
+    refuse_saturation(code, rows, [TOPS.get(measure.unit, MEASURE_MAX) for measure in deal.measures], labels)
     return Program(
         code=code,
         deal_hash=keccak(canonical_json(deal)),
@@ -62,7 +65,7 @@ def compile_deal(deal: Deal) -> Program:
         lanes=registers.lanes,
         payee_lanes={name: registers.paid + i for i, name in enumerate(deal.payees)},
         states=deal.states,
-        labels=tuple(raw.label for raw, _ in steps),
+        labels=labels,
         gas_ceiling=gas_ceiling(code),
         rows=rows,
         pages=max(1, -(-len(deal.measures) // PAGE)),
