@@ -44,6 +44,20 @@ class Places(NamedTuple):
     inflow: int
 
 
+class Step(NamedTuple):
+    """A step, as `decode.Step` has it; the operation by its number."""
+
+    number: int
+    op: int
+    states: int
+    a: int
+    b: int
+    c: int
+    e: int
+    g: int
+    low: int
+
+
 class Log(NamedTuple):
     """Records as they are written: a row is one item of one step.
 
@@ -59,26 +73,26 @@ class Log(NamedTuple):
 
 
 @compiled
-def _note(log: Any, step: Any, payee: Any, source: Any, binding: int, available: int, due: int, paid: int) -> None:
+def _note(log: Any, s: Any, payee: Any, source: Any, binding: int, available: int, due: int, paid: int) -> None:
     at = log.used[0]
     if at < len(log.named):
-        log.named[at, 0], log.named[at, 1], log.named[at, 2], log.named[at, 3] = step[0], payee, source, binding
+        log.named[at, 0], log.named[at, 1], log.named[at, 2], log.named[at, 3] = s.number, payee, source, binding
         log.limbs[at, 0], log.limbs[at, 2], log.limbs[at, 5] = available, due, paid
         log.used[0] = at + 1
 
 
 @compiled
-def _pay(r: Any, step: Any, log: Any) -> None:
-    last, own = step[8] & 15, step[8] >> 7
+def _pay(r: Any, s: Any, log: Any) -> None:
+    last, own = s.low & 15, s.low >> 7
     for k in range(last + 1):
         i = last - k if own else k
-        b, c, e = step[4] + i * (step[8] >> 5 & 1), step[5] + i * (step[8] >> 6 & 1), step[6] + i * (step[8] >> 4 & 1)
-        left = r[step[3]]
+        b, c, e = s.b + i * (s.low >> 5 & 1), s.c + i * (s.low >> 6 & 1), s.e + i * (s.low >> 4 & 1)
+        left = r[s.a]
         due = r[b] if b else LIMIT
         cap = r[e] if e else LIMIT
         asked = min(due, cap) if b or e else left
         x = min(left, asked)
-        r[step[3]] -= x
+        r[s.a] -= x
         if b:
             r[b] -= x
         if e:
@@ -86,14 +100,14 @@ def _pay(r: Any, step: Any, log: Any) -> None:
         if c:
             r[c] = min(r[c] + x, LIMIT)
         binding = DUE if b and x == due else CAP if e and x == cap else CASH
-        _note(log, step, c, step[3], binding, left, asked, x)
+        _note(log, s, c, s.a, binding, left, asked, x)
 
 
 @compiled
-def _acc(r: Any, step: Any, log: Any) -> None:
-    factor, divisor, own = np.uint64(r[step[6]]), np.uint64(r[step[7]]), step[8] >> 7
-    for i in range((step[8] & 15) + 1):
-        a, b, c = step[3] + i * (step[8] >> 4 & 1), step[4] + i * (step[8] >> 5 & 1), step[5] + i * (step[8] >> 6 & 1)
+def _acc(r: Any, s: Any, log: Any) -> None:
+    factor, divisor, own = np.uint64(r[s.e]), np.uint64(r[s.g]), s.low >> 7
+    for i in range((s.low & 15) + 1):
+        a, b, c = s.a + i * (s.low >> 4 & 1), s.b + i * (s.low >> 5 & 1), s.c + i * (s.low >> 6 & 1)
         high, middle, low = product_of_three(np.uint64(r[a]), np.uint64(r[b]), factor)
         high, middle, low = quotient_of_three(high, middle, low, divisor)
         over = high != ZERO or middle != ZERO or low > _LIMIT
@@ -101,33 +115,33 @@ def _acc(r: Any, step: Any, log: Any) -> None:
         at = log.used[0]
         if at < len(log.named):
             log.limbs[at, 3], log.limbs[at, 4] = middle, high
-        _note(log, step, c, a, VALUE, r[a], np.int64(low), value)
+        _note(log, s, c, a, VALUE, r[a], np.int64(low), value)
         r[c] = value
 
 
 @compiled
-def _split(r: Any, step: Any, log: Any) -> None:
-    items, own, source = (step[8] & 15) + 1, step[8] >> 7, step[3]
+def _split(r: Any, s: Any, log: Any) -> None:
+    items, own, source = (s.low & 15) + 1, s.low >> 7, s.a
     high, low = ZERO, ZERO
     for i in range(items):
-        low = low + np.uint64(r[step[6] + i])
-        if low < np.uint64(r[step[6] + i]):
+        low = low + np.uint64(r[s.e + i])
+        if low < np.uint64(r[s.e + i]):
             high = high + np.uint64(1)
     if high == ZERO and low == ZERO:
         return
-    amount = min(r[step[4]], r[source]) if step[4] else r[source]
+    amount = min(r[s.b], r[source]) if s.b else r[source]
     if own and high == ZERO:
         amount = np.int64(min(np.uint64(amount), low))
     left = amount
     for i in range(items):
-        weight, c = r[step[6] + i], step[5] + i * (step[8] >> 6 & 1)
+        weight, c = r[s.e + i], s.c + i * (s.low >> 6 & 1)
         x = left if i == items - 1 else _part(amount, weight, high, low)
         if own:
             x = min(x, weight)
-            r[step[6] + i] -= x
-            if step[7]:
-                r[step[7] + i] = max(r[step[7] + i] - x, 0)
-        _note(log, step, c, source, SHARE, r[source], weight if own else amount, x)
+            r[s.e + i] -= x
+            if s.g:
+                r[s.g + i] = max(r[s.g + i] - x, 0)
+        _note(log, s, c, source, SHARE, r[source], weight if own else amount, x)
         r[c] += x
         r[source] -= x
         left -= x
@@ -144,106 +158,115 @@ def _part(amount: int, weight: int, high: Any, low: Any) -> Any:
 
 
 @compiled
-def _reserve(r: Any, step: Any, log: Any) -> None:
-    a, c = step[3], step[5]
-    wanted = max(r[step[4]] - r[c], 0) if step[1] == FUND else max(r[a] - r[step[4]], 0)
+def _reserve(r: Any, s: Any, log: Any) -> None:
+    a, c = s.a, s.c
+    wanted = max(r[s.b] - r[c], 0) if s.op == FUND else max(r[a] - r[s.b], 0)
     x = min(wanted, r[a])
-    _note(log, step, c, a, TARGET if x == wanted else CASH, r[a], wanted, x)
+    _note(log, s, c, a, TARGET if x == wanted else CASH, r[a], wanted, x)
     r[a] -= x
     r[c] += x
 
 
 @compiled
-def _test(r: Any, step: Any, log: Any) -> None:
-    a_high, a_low = product(np.uint64(r[step[3]]), np.uint64(r[step[4]]))
-    c_high, c_low = product(np.uint64(r[step[5]]), np.uint64(r[step[6]]))
+def _test(r: Any, s: Any, log: Any) -> None:
+    a_high, a_low = product(np.uint64(r[s.a]), np.uint64(r[s.b]))
+    c_high, c_low = product(np.uint64(r[s.c]), np.uint64(r[s.e]))
     if a_high < c_high or (a_high == c_high and a_low < c_low):
-        r[step[7]] = max(r[step[7]], step[8] & 15)
+        r[s.g] = max(r[s.g], s.low & 15)
     at = log.used[0]
     if at < len(log.named):
         log.limbs[at, 1], log.limbs[at, 3] = a_high, c_high
-    _note(log, step, step[7], step[3], TESTED, np.int64(a_low), np.int64(c_low), r[step[7]])
+    _note(log, s, s.g, s.a, TESTED, np.int64(a_low), np.int64(c_low), r[s.g])
 
 
 @compiled
-def _cure(r: Any, step: Any, waived: Any, log: Any) -> None:
-    place, wait, sticky = 8 * step[3], step[6], step[7]
+def _cure(r: Any, s: Any, waived: Any, log: Any) -> None:
+    place, wait, sticky = 8 * s.a, s.e, s.g
     flag = r[1] >> place & 255
     before, clean = flag & 15, flag >> 4
-    level, found = before, min(r[step[5]], 15)
-    if waived[step[3] - 1] > r[2]:
+    level, found = before, min(r[s.c], 15)
+    if waived[s.a - 1] > r[2]:
         level, found, clean = 0, 0, 0
     elif found >= level or (clean >= wait and not (sticky and level >= sticky)):
         level, clean = found, 0
     elif not (sticky and level >= sticky):
         clean += 1
     r[1] += (level + 16 * clean - flag) << place
-    r[step[4]] = max(r[step[4]], level)
-    _note(log, step, step[4], step[5], TESTED, before, found, level)
+    r[s.b] = max(r[s.b], level)
+    _note(log, s, s.b, s.c, TESTED, before, found, level)
 
 
 @compiled
-def _state(r: Any, step: Any, log: Any) -> None:
-    before, after = r[1] & 255, min(r[step[3]], 7)
+def _state(r: Any, s: Any, log: Any) -> None:
+    before, after = r[1] & 255, min(r[s.a], 7)
     r[1] += after - before
-    _note(log, step, 1, step[3], TESTED, before, r[step[3]], after)
+    _note(log, s, 1, s.a, TESTED, before, r[s.a], after)
 
 
 @compiled
-def _add(r: Any, step: Any, log: Any) -> None:
-    high, low = ZERO, np.uint64(r[step[4]] if step[4] else 0)
-    for i in range((step[8] & 15) + 1):
-        low = low + np.uint64(r[step[3] + i])
-        if low < np.uint64(r[step[3] + i]):
+def _add(r: Any, s: Any, log: Any) -> None:
+    high, low = ZERO, np.uint64(r[s.b] if s.b else 0)
+    for i in range((s.low & 15) + 1):
+        low = low + np.uint64(r[s.a + i])
+        if low < np.uint64(r[s.a + i]):
             high = high + np.uint64(1)
-    r[step[5]] = LIMIT if high != ZERO or low > _LIMIT else np.int64(low)
+    r[s.c] = LIMIT if high != ZERO or low > _LIMIT else np.int64(low)
     at = log.used[0]
     if at < len(log.named):
         log.limbs[at, 3] = high
-    _note(log, step, step[5], step[3], VALUE, r[step[3]], np.int64(low), r[step[5]])
+    _note(log, s, s.c, s.a, VALUE, r[s.a], np.int64(low), r[s.c])
 
 
 @compiled
-def _pairs(r: Any, step: Any, log: Any) -> None:
-    for i in range((step[8] & 15) + 1):
-        a, b, c = step[3] + i * (step[8] >> 4 & 1), step[4] + i * (step[8] >> 5 & 1), step[5] + i * (step[8] >> 6 & 1)
+def _pairs(r: Any, s: Any, log: Any) -> None:
+    for i in range((s.low & 15) + 1):
+        a, b, c = s.a + i * (s.low >> 4 & 1), s.b + i * (s.low >> 5 & 1), s.c + i * (s.low >> 6 & 1)
         x, y = r[a], r[b]
-        r[c] = max(x - y, 0) if step[1] == SUB else min(x, y) if step[1] == MIN else max(x, y)
-        _note(log, step, c, a, VALUE, x, y, r[c])
+        r[c] = max(x - y, 0) if s.op == SUB else min(x, y) if s.op == MIN else max(x, y)
+        _note(log, s, c, a, VALUE, x, y, r[c])
 
 
 @compiled
-def _move(r: Any, step: Any, log: Any) -> None:
-    for i in range((step[8] & 15) + 1):
-        a, c = step[3] + i * (step[8] >> 4 & 1), step[5] + i * (step[8] >> 6 & 1)
+def _move(r: Any, s: Any, log: Any) -> None:
+    for i in range((s.low & 15) + 1):
+        a, c = s.a + i * (s.low >> 4 & 1), s.c + i * (s.low >> 6 & 1)
         x = r[a]
         r[c], r[a] = min(r[c] + x, LIMIT), 0
-        _note(log, step, c, a, VALUE, x, x, x)
+        _note(log, s, c, a, VALUE, x, x, x)
 
 
 @compiled
-def _run(r: Any, step: Any, waived: Any, log: Any) -> None:
-    op = step[1]
+def _unpacked(steps: Any, row: int) -> Any:
+    """The step of a row; numbers, since a view of the row would be counted in and out each time."""
+    return Step(
+        steps[row, 0], steps[row, 1], steps[row, 2], steps[row, 3], steps[row, 4], steps[row, 5], steps[row, 6],
+        steps[row, 7], steps[row, 8],
+    )  # fmt: skip
+
+
+@compiled
+def _run(r: Any, s: Any, waived: Any, log: Any) -> None:
+    op = s.op
     if op == PAY:
-        _pay(r, step, log)
+        _pay(r, s, log)
     elif op == ACC:
-        _acc(r, step, log)
+        _acc(r, s, log)
     elif op == SPLIT:
-        _split(r, step, log)
+        _split(r, s, log)
     elif op in (FUND, DRAIN):
-        _reserve(r, step, log)
+        _reserve(r, s, log)
     elif op == TEST:
-        _test(r, step, log)
+        _test(r, s, log)
     elif op == CURE:
-        _cure(r, step, waived, log)
+        _cure(r, s, waived, log)
     elif op == STATE:
-        _state(r, step, log)
+        _state(r, s, log)
     elif op == ADD:
-        _add(r, step, log)
+        _add(r, s, log)
     elif op == MOVE:
-        _move(r, step, log)
+        _move(r, s, log)
     else:
-        _pairs(r, step, log)
+        _pairs(r, s, log)
 
 
 @compiled
@@ -292,7 +315,7 @@ def close_periods(
         inflow[period] = r[places.inflow]
         for number in range(len(steps)):
             if steps[number, 2] >> (r[1] & 255) & 1:
-                _run(r, steps[number], waived, log)
+                _run(r, _unpacked(steps, number), waived, log)
         if not _conserved(r, places.cash_end):
             return period
         r[2] += 1

@@ -54,15 +54,24 @@ def quotient(high: Any, low: Any, divisor: Any) -> Any:
     """(high, low) // divisor and the remainder; ``high`` is less than ``divisor``."""
     if high == ZERO:
         return low // divisor, low % divisor
-    shift, whole = ZERO, divisor
-    while whole >> TOP == ZERO:
-        whole, shift = whole << ONE, shift + ONE
+    shift = _leading_zeros(divisor)
+    whole = divisor << shift
     if shift:
         high = high << shift | low >> (TOP + ONE - shift)
     low = low << shift
     upper, rest = _half(high, low >> HALF, whole)
     lower, rest = _half(rest, low & LOW, whole)
     return upper << HALF | lower, rest >> shift
+
+
+@compiled
+def _leading_zeros(x: Any) -> Any:
+    """Zero bits above the highest set bit of ``x``, which is not 0."""
+    found = ZERO
+    for width in (np.uint64(32), np.uint64(16), np.uint64(8), np.uint64(4), np.uint64(2), ONE):
+        if x >> (TOP + ONE - width) == ZERO:
+            x, found = x << width, found + width
+    return found
 
 
 @compiled
