@@ -38,11 +38,18 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], _Verb, tuple[str, ...], tuple[str, ..
     (re.compile(r"write up (.+)"), "write_up", ("to",), ("when",)),
     (re.compile(rf"capitalise {_NAMES}"), "capitalise", (), _LIMITS),
 )
-_EXAMPLES: Final = {
-    "sweep": "sweep A, B up to due_down", "fill": "fill dsra", "release": "release trap", "hold": "hold rest in trap",
-    "draw": "draw D from funding to builder up to milestone", "write": "write off losses from B, A",
-    "capitalise": "capitalise B.interest",
-}  # fmt: skip
+EXAMPLES: Final = (
+    "pay A.interest support dsra",
+    "pay E rest",
+    "sweep A, B up to due_down",
+    "fill dsra",
+    "release trap",
+    "hold rest in trap",
+    "draw D from funding to builder up to milestone",
+    "write off losses from B, A",
+    "write up recoveries to A, B",
+    "capitalise B.interest",
+)
 
 
 def read_act(reader: Reader, place: Place) -> Act | None:
@@ -87,7 +94,7 @@ def _unreadable(reader: Reader, place: Place, text: str) -> None:
     verb = text.split(" ")[0] if text else ""
     known = [one.split(" ")[0] for one in VERBS]
     if verb in known:
-        example = _EXAMPLES.get(verb, "pay A.interest support dsra")
+        example = next(line for line in EXAMPLES if line.startswith(verb))
         reader.source.wrong(place, f"`{text}` cannot be read.", f"Write, for instance, `{example}`.")
     else:
         reader.source.wrong(place, f"`{verb}` is no verb.", suggest(verb, list(dict.fromkeys(known))))

@@ -14,6 +14,7 @@ from penstock.capital.acts import CLAUSES
 from penstock.capital.covenant_words import TEST
 from penstock.capital.deal import Call, Deal, Term, Test, Tranche
 from penstock.capital.expression import FUNCTIONS
+from penstock.capital.measure_names import DEFINED, STANDING
 from penstock.capital.reads import condition_terms, dues_read, reads_report, tranche_terms
 from penstock.capital.source import Place, Source
 from penstock.capital.takers import check_waterfalls
@@ -43,6 +44,7 @@ class _Check:
     def run(self) -> None:
         self.counts()
         self.distinct_names()
+        self.definitions()
         self.amounts()
         self.releases()
         self.fees_and_hedges()
@@ -106,6 +108,21 @@ class _Check:
         for state in self.deal.states:
             if state in TEST:
                 self.source.wrong(self.at("states"), f"`{state}` is a word of a test.", "Rename the state.")
+
+    def definitions(self) -> None:
+        """Every measure is one that attesters recompute; a rate follows the mark of its name."""
+        for measure in self.deal.measures:
+            of, place = measure.of or measure.name, self.at("report", measure.name)
+            if measure.over > 1 and (measure.unit == "rate" or of in STANDING):
+                message = f"`{of}` says how things stand; it has no sum over periods."
+                self.source.wrong(self.at("report", measure.name, "over"), message, "Drop `over`.")
+            if measure.unit in ("", "rate"):
+                continue
+            if of not in DEFINED:
+                remedy = f"Say what it is, as `{measure.name}: {{unit: USDC, of: cfads}}`: {', '.join(DEFINED)}."
+                self.source.wrong(place, f"Nothing defines the measure `{of}`.", remedy)
+            elif DEFINED[of] != measure.unit:
+                self.source.wrong(place, f"`{of}` is in {DEFINED[of]}.", f"Write `{DEFINED[of]}`.")
 
     def amounts(self) -> None:
         for amount in self.deal.amounts:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
@@ -15,7 +16,7 @@ from penstock.capital.claim_words import read_account, read_fee, read_hedge
 from penstock.capital.consent_words import read_pool, read_vote
 from penstock.capital.consistency import check
 from penstock.capital.covenant_words import read_call, read_test
-from penstock.capital.deal import Act, Amount, Calendar, Column, Deal, Measure
+from penstock.capital.deal import Act, Amount, Calendar, Column, Deal, Measure, Term
 from penstock.capital.expression import SCALES, Names
 from penstock.capital.mistake import MalformedDeal
 from penstock.capital.reader import Reader
@@ -29,6 +30,7 @@ MEASURE: Final = ("of", "over")
 MEASURES_MAX: Final = 6
 AMOUNTS_MAX: Final = 32
 OVER_MAX: Final = 120
+SIZE_MAX: Final = 200
 _WORD: Final = re.compile(r"[A-Za-z]\w*")
 
 
@@ -120,9 +122,15 @@ class _Sections:
             self.source.wrong(self.sections["amounts"], f"A deal has at most {AMOUNTS_MAX} amounts.", "Join some.")
             return ()
         self.reader.names.amounts |= dict.fromkeys(entries, "")
-        found = {}
+        found: dict[str, Amount] = {}
+        sizes: dict[str, int] = {}
         for name in self._ordered(entries):
             term, self.reader.names.amounts[name] = self.reader.amount(entries[name])
+            sizes[name] = _size(term, sizes)
+            if sizes[name] > SIZE_MAX:
+                message = f"With all it reads, `{name}` has more than {SIZE_MAX} parts."
+                self.source.wrong(entries[name], message, "Attest it as a measure, or make it simpler.")
+                sizes[name] = 1
             found[name] = Amount(name, term)
         return tuple(found[name] for name in entries if name in found)
 
@@ -152,3 +160,9 @@ class _Sections:
     def acts(self, place: Place) -> list[Act]:
         read = [read_act(self.reader, at) for at in self.source.items(place)]
         return [act for act in read if act is not None]
+
+
+def _size(term: Term, sizes: Mapping[str, int]) -> int:
+    """Parts of a term with the amounts it names written out: doubling names must not double the program without end."""
+    named = sizes.get(term.names[0], 1) if term.kind == "amount" else 1
+    return named + sum(_size(part, sizes) for part in term.parts)

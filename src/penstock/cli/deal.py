@@ -1,4 +1,4 @@
-"""`penstock deal`: check a deal file, look at a deal and at what it paid."""
+"""`penstock deal`: check a deal file, its schema, look at a deal and at what it paid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table, usdc
 
-app = typer.Typer(help="Deals: check, show, periods.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Deals: check, schema, show, periods.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
@@ -32,6 +32,17 @@ def check(
         "gas_ceiling": program.gas_ceiling,
     }
     emit(found, as_json, lambda: table(f"{file.name} is sound", ("what", "value"), list(found.items())))
+
+
+@app.command()
+def schema(as_json: AsJson = False) -> None:
+    """The JSON schema of a deal file, for editors; the same as docs/deal.schema.json."""
+    import json
+
+    from penstock.capital.deal_schema import deal_schema
+
+    found = deal_schema()
+    emit(found, as_json, lambda: typer.echo(json.dumps(found, indent=2)))
 
 
 @app.command("list")
