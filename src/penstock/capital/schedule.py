@@ -86,7 +86,7 @@ class _Reader:
     def column(self, place: Place, name: str) -> Column:
         if isinstance(place.node, yaml.SequenceNode):
             return self.listed(place, name)
-        at = self.source.mapping(place)
+        at = self.source.mapping(place) if isinstance(place.node, yaml.MappingNode) else {}
         form = next((form for form in _FORMS if form in at), "")
         if not form:
             remedy = f"Write a list, or one of: {', '.join(_FORMS)}."
@@ -190,17 +190,20 @@ class _Reader:
         term = self.count(at["term"], PERIODS_MAX)
         pool = prepayment.Pool(self.money(at["pool"]), self.rate(at["rate"]), term, age)
         speeds = [self.psa(item) for item in self.source.items(at["between"])]
-        if len(speeds) != 2 or speeds[0] > speeds[1]:
+        known = [speed for speed in speeds if speed is not None]
+        if len(known) < len(speeds):
+            return "USDC", [0]
+        if len(known) != 2 or known[0] > known[1]:
             self.source.wrong(at["between"], "Two speeds, the lower first, are needed.", "Write `[90 PSA, 300 PSA]`.")
             return "USDC", [0]
-        left = prepayment.planned_balance(self.money(at["pac"]), prepayment.planned(pool, *speeds))
+        left = prepayment.planned_balance(self.money(at["pac"]), prepayment.planned(pool, *known))
         return "USDC", [*left, 0][: self.calendar.periods]
 
-    def psa(self, place: Place) -> int:
+    def psa(self, place: Place) -> int | None:
         found = _PSA.fullmatch(place.text)
         if not found:
             self.source.wrong(place, "This is no prepayment speed.", "Write `90 PSA`.")
-        return int(found[1]) if found else 0
+        return int(found[1]) if found else None
 
     def stretch(self, at: Mapping[str, Place]) -> tuple[int, int]:
         """First period of a repayment, and over how many it runs."""
