@@ -19,7 +19,7 @@ from penstock.journal.kinds.capital import (
 )
 from penstock.journal.segment import SegmentRef
 
-ORIGINATED = DealOriginated("first", text(), b"d", program().code, b"p", "compiler", ("rack",))
+ORIGINATED = DealOriginated("first", text(), b"d", program().code, b"p", program().rows, "compiler", ("rack",))
 
 
 def book(*facts: FactBody) -> DealBook:

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 
 from penstock.capital.exact import Closing, close_period
-from penstock.capital.measure import report_of
 from penstock.compute.service import RackModel, Service
 from penstock.compute.service import serve as run_service
 from penstock.energy.forms.cose import FIRST, Packet, packet_hash, sign
@@ -191,9 +190,8 @@ class Plant:
 
     def closing(self, day: int) -> Closing:
         record = self.world.capital.deal("first")
-        deal, program = originate.recompile(record.originated)
-        report = report_of(deal, self.world.capital.performance, originate.account_of("first", "collect"), DAYS[day])
-        report = replace(report, expiry_s=2**32 - 1)
+        _, program = originate.recompile(record.originated)
+        report = replace(self.world.capital.report("first", day), expiry_s=2**32 - 1)
         return close_period(program.code, record.state, report, self.cash_usdc_micro(), LATE_S)
 
     def cash_usdc_micro(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -17,8 +17,8 @@ import numpy as np
 
 from penstock.capital.deal import Deal
 from penstock.capital.language import load_deal
-from penstock.capital.measure import DEFINITION, report_of
-from penstock.capital.report import Report
+from penstock.capital.measure import DEFINITION
+from penstock.capital.report import Report, page_subject
 from penstock.energy.device import Devices
 from penstock.errors import Corrupt, Invalid, NotFound, Refused, Unverified
 from penstock.journal.fact import Recorded
@@ -33,7 +33,7 @@ from penstock.usecases.anchor_rpc import AnchorChain, DealOnChain, Vote, sign_vo
 from penstock.usecases.erase import standings_of
 from penstock.usecases.erasures import Erasures
 from penstock.usecases.originate import recompile
-from penstock.usecases.publish import PublishedFact, RecordSource, Request, collect_account, covers, period_of
+from penstock.usecases.publish import PublishedFact, RecordSource, Request
 from penstock.usecases.recheck import Recheck
 from penstock.usecases.replay import segment_ref
 from penstock.usecases.votes import Measured, VoteJournal
@@ -43,6 +43,7 @@ VOTED: Final = "voted"
 STANDS: Final = "stands"
 ACCEPTED: Final = "accepted_without"
 LATE: Final = "late"
+_LOUDEST_FIRST: Final = (VOTED, LATE, ACCEPTED, STANDS)
 _LATE: Final = "anchor.late"
 _VOTED_ALREADY: Final = "anchor.voted"
 
@@ -52,7 +53,7 @@ class Outcome:
     """A period as this attester found it.
 
     ``status``: the vote was cast now, stood before, or came after others' quorum for the same word, or after a later
-    period's. ``measures`` are the report's figures by name and unit, as in ``energy_wh``.
+    period's; of two pages that with more to tell: cast now, then late, then after others, then stood. ``measures`` are the report's figures by name and unit, as in ``energy_wh``.
     """
 
     request: Request
@@ -201,11 +202,9 @@ class Attester:
     def _attest(self, request: Request) -> Outcome:
         on_chain = self._chain.deal(request.subject)
         self._catch_up(request, on_chain)
-        deal = self._check_deal(request, on_chain)
+        self._check_deal(request, on_chain)
         self._check_period(request)
-        capital = self._replica.world.capital
-        period = period_of(capital.deal(self._name).originated.program, request.period)
-        report = report_of(deal, capital.performance, collect_account(self._name), period)
+        report = self._replica.world.capital.report(self._name, request.period)
         return self._vote(request, report, on_chain.anchor)
 
     def _catch_up(self, request: Request, on_chain: DealOnChain) -> None:
@@ -217,52 +216,59 @@ class Attester:
             raise Unverified("attest.request_differs", "A later period names an older checkpoint.", size=request.size)
         self._replica.advance(self._source, request.size, root)
 
-    def _check_deal(self, request: Request, on_chain: DealOnChain) -> Deal:
+    def _check_deal(self, request: Request, on_chain: DealOnChain) -> None:
         """That the record's deal is the one at the address, on this chain, with the program its text compiles to."""
         record = self._replica.world.capital.deal(self._name)
         if record.contracts.get(self._name) != request.subject or record.chain_id != self._chain.chain_id:
             sentence = "The record launched this deal at another address or on another chain."
             raise Unverified("attest.request_differs", sentence, deal=self._name, chain_id=self._chain.chain_id)
-        deal, program = recompile(record.originated)
+        _, program = recompile(record.originated)
         if (on_chain.deal_hash, on_chain.program_hash) != (program.deal_hash, program.program_hash):
             sentence = "The deal on chain runs another program than the deal's text compiles to."
             raise Unverified("attest.program_differs", sentence, deal=self._name)
-        return deal
 
     def _check_period(self, request: Request) -> None:
         """That the period asked for ends when it says, and that this checkpoint covers it."""
         capital = self._replica.world.capital
-        period = period_of(capital.deal(self._name).originated.program, request.period)
-        served = [one.period.start_us for one in capital.performance.delivered]
-        collect = collect_account(self._name)
-        released = [at_us for at_us, target, _ in capital.performance.released if target == collect]
-        if request.as_of_us != period.stop_us or not covers(period, served, released):
+        stop_us = capital.servicing.of(self._name).periods.of(request.period).stop_us
+        if request.as_of_us != stop_us or not capital.ready.covers(self._name, request.period, request.size):
             sentence = "The period asked for is not complete in this checkpoint."
             raise Unverified("attest.request_differs", sentence, period=request.period, size=request.size)
 
     def _vote(self, request: Request, report: Report, anchor: bytes) -> Outcome:
-        about = Measured(self._chain.chain_id, anchor, request.subject, report.as_of_s, DEFINITION)
-        self._refuse_second_word(about, report.word)
-        accepted = self._chain.accepted_at(anchor, request.subject, report.as_of_s)
+        """A vote for each page of the report; those of an earlier, interrupted run stand."""
+        cast = []
+        for page, word in enumerate(report.words):
+            subject = page_subject(request.subject, page)
+            about = Measured(self._chain.chain_id, anchor, subject, report.as_of_s, DEFINITION)
+            cast.append(self._vote_page(replace(request, subject=subject), word, about))
+        status, tx_hash = min(cast, key=lambda one: _LOUDEST_FIRST.index(one[0]))
+        return self._outcome(request, report, status, tx_hash)
+
+    def _vote_page(self, request: Request, word: int, about: Measured) -> tuple[str, str]:
+        """Status and transaction of the vote for one word; the request's subject is the page's."""
+        self._refuse_second_word(about, word)
+        accepted = self._accepted(about)
         if accepted:
-            return self._compared(request, report, accepted, about)
-        self._votes.commit(about, report.word)
-        vote = Vote(request.subject, report.word, DEFINITION, request.size, request.root, self._chain.epoch(anchor))
+            return self._compared(request, word, accepted, about), ""
+        self._votes.commit(about, word)
+        anchor = about.anchor
+        vote = Vote(request.subject, word, DEFINITION, request.size, request.root, self._chain.epoch(anchor))
         signature = sign_vote(self._key, vote, self._chain.chain_id, anchor)
         reason = self._chain.refusal(anchor, self._key.address, vote, signature)
         tx_hash, counted = "", False
         if not reason:
             tx_hash, counted = self._chain.vote(self._key, anchor, vote, signature)
             reason = "" if counted else self._chain.refusal(anchor, self._key.address, vote, signature)
-        return self._settled(request, report, about, reason, tx_hash)
+        return self._settled(request, word, about, reason), tx_hash if counted else ""
 
-    def _settled(self, request: Request, report: Report, about: Measured, reason: str, tx_hash: str) -> Outcome:
+    def _settled(self, request: Request, word: int, about: Measured, reason: str) -> str:
         if not reason:
-            return self._outcome(request, report, VOTED, tx_hash)
+            return VOTED
         if reason == _VOTED_ALREADY:
-            return self._outcome(request, report, STANDS)
+            return STANDS
         if reason == _LATE:  # others made the quorum while this vote was on its way, or went on without this period
-            return self._compared(request, report, self._accepted(about), about)
+            return self._compared(request, word, self._accepted(about), about)
         hint = "Its codes are those of the Anchor contract."
         raise Refused("attest.refused_by_anchor", f"The anchor does not take the vote: {reason}.", hint=hint)
 
@@ -273,13 +279,12 @@ class Attester:
     def _accepted(self, about: Measured) -> int:
         return self._chain.accepted_at(about.anchor, about.subject, about.as_of_s)
 
-    def _compared(self, request: Request, report: Report, accepted: int, about: Measured) -> Outcome:
+    def _compared(self, request: Request, word: int, accepted: int, about: Measured) -> str:
         """What the others accepted, held against what was computed here."""
-        if accepted and accepted != report.word:
+        if accepted and accepted != word:
             sentence = "The quorum accepted another word than the record comes to."
             raise Unverified("attest.accepted_differs", sentence, period=request.period, accepted=hex(accepted))
-        stands = STANDS if report.word in self._voted(about) else ACCEPTED if accepted else LATE
-        return self._outcome(request, report, stands)
+        return STANDS if word in self._voted(about) else ACCEPTED if accepted else LATE
 
     def _refuse_second_word(self, about: Measured, word: int) -> None:
         """The chain remembers too, should the journal of votes have been lost."""

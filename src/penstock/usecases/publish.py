@@ -12,24 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from penstock.capital.exact import period_bounds
+from penstock.capital.deal_book import terms_of
+from penstock.capital.ready import Ready
 from penstock.errors import Corrupt, Invalid, NotFound
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.capital import DealLaunched, DealOriginated
 from penstock.journal.kinds.chain import CheckpointAnchored
-from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
 from penstock.journal.kinds.ledger import CheckpointSigned
+from penstock.journal.kinds.servicing import DealAmended
 from penstock.journal.tree import Tree, leaf_hash
 from penstock.journal.tree_proof import Proof
-from penstock.period import SECOND_US, Period
 from penstock.store.ports import Store
 from penstock.usecases.replay import read_back
 
 FACTS_MAX: Final = 1_000
 SEGMENT_BYTES_MAX: Final = 256 * 1024 * 1024
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_PERIODS_AHEAD: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,59 +77,35 @@ def collect_account(deal: str) -> str:
 class Asked:
     """Which periods are ready to attest: a fold of facts.
 
-    A period is ready at the first anchored checkpoint that covers its answers and a release of its dollars; an
-    operator therefore settles a period before it anchors. A period without answers is passed over.
+    A period is ready at the first anchored checkpoint that covers its data (`penstock.capital.ready`); an operator
+    therefore settles a period, or records its tape, before it anchors. A period without data is passed over.
     """
 
     requests: list[Request] = field(default_factory=list)
-    _programs: dict[str, bytes] = field(default_factory=dict)
+    _ready: Ready = field(default_factory=Ready)
     _subjects: dict[str, bytes] = field(default_factory=dict)
     _next: dict[str, int] = field(default_factory=dict)
-    _served: list[tuple[int, int]] = field(default_factory=list)
-    _released: list[tuple[int, int, str]] = field(default_factory=list)
 
     def apply(self, recorded: Recorded) -> None:
         """Fold one fact."""
+        self._ready.apply(recorded)
         match recorded.fact:
-            case DealOriginated() as originated:
-                self._programs[originated.deal] = originated.program
+            case DealOriginated() | DealAmended() as said:
+                self._ready.terms[said.deal] = terms_of(said.text, said.program)
             case DealLaunched() as launched:
                 named = {one.name: one.address for one in launched.contracts}
                 if launched.deal in named:
                     self._subjects[launched.deal] = named[launched.deal]
-            case AnswersServed() as served:
-                self._served.append((recorded.seq, served.start_us))
-            case CreditsRedeemed() as redeemed:
-                targets = {transfer.target for transfer in redeemed.transfers}
-                self._released += [(recorded.seq, recorded.at_us, target) for target in targets]
             case CheckpointAnchored() as anchored:
                 for deal in self._subjects:
                     self._ask(deal, anchored)
 
     def _ask(self, deal: str, anchored: CheckpointAnchored) -> None:
-        served = [at_us for seq, at_us in self._served if seq < anchored.size]
-        released = [at for seq, at, to in self._released if seq < anchored.size and to == collect_account(deal)]
-        for number in range(self._next.get(deal, 0), self._next.get(deal, 0) + _PERIODS_AHEAD):
-            period = period_of(self._programs[deal], number)
-            if not any(at_us >= period.start_us for at_us in served):
-                return
-            if covers(period, served, released):
-                self.requests.append(
-                    Request(deal, self._subjects[deal], number, period.stop_us, anchored.size, anchored.root)
-                )
-                self._next[deal] = number + 1
-
-
-def period_of(program: bytes, number: int) -> Period:
-    """A period of a deal's calendar."""
-    start_s, end_s = period_bounds(program, number)
-    return Period(start_s * SECOND_US, end_s * SECOND_US)
-
-
-def covers(period: Period, served_us: Sequence[int], released_us: Sequence[int]) -> bool:
-    """Whether answers that began in the period, and a release up to its last instant, are among those given."""
-    answered = any(at_us in period for at_us in served_us)
-    return answered and any(period.start_us < at_us <= period.stop_us for at_us in released_us)
+        for number, period in self._ready.periods(deal, self._next.get(deal, 0), anchored.size):
+            self.requests.append(
+                Request(deal, self._subjects[deal], number, period.stop_us, anchored.size, anchored.root)
+            )
+            self._next[deal] = number + 1
 
 
 class Publication:

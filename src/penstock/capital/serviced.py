@@ -1,0 +1,136 @@
+"""One deal as its servicer keeps it: what came in by period, its tapes, its disputes, who acts for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from penstock.capital.deal import Deal
+from penstock.capital.periods import Periods
+from penstock.capital.pooled import Ints
+from penstock.journal.kinds.servicing import AssetDisputed, CollectionKind, DealRole, Flag
+from penstock.journal.segment import Column, Columns
+
+COLLECTION_KINDS: Final = tuple(CollectionKind)
+FLAGS: Final = tuple(Flag)
+"""Order of the uint8 codes in columns."""
+RECYCLED_PERIODS: Final = 1
+"""A payment by somebody whom the deal paid in its own period, or so many before, is recycled."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tape:
+    """A deal's assets as of a period's end: the lower of what the servicer says and what collections lead to.
+
+    ``asset`` their numbers; ``differs`` how many the servicer stated otherwise; the other columns by asset.
+    """
+
+    period: int
+    as_of_us: int
+    differs: int
+    asset: Ints
+    balance_usdc_micro: Ints
+    past_due_days: Ints
+    disputed_usdc_micro: Ints
+    written_off_usdc_micro: Ints
+
+
+@dataclass(slots=True)
+class Serviced:
+    """The running state of a deal. Amounts by period are in micro-dollars.
+
+    Attributes:
+        terms: its text, read, and its calendar; asked only when needed.
+        period_open: the first period whose data are not complete; what comes late counts there.
+        came_in: collections by period, code of kind, code of flag.
+        principal: principal received and not yet on a tape: period, assets, amounts.
+        paid: the last period in which the deal paid somebody, by name.
+    """
+
+    terms: Callable[[], tuple[Deal, Periods]]
+    period_open: int = 0
+    came_in: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    lost: dict[int, int] = field(default_factory=dict)
+    purchased: dict[int, int] = field(default_factory=dict)
+    earned: dict[int, int] = field(default_factory=dict)
+    principal: list[tuple[Ints, Column, Column]] = field(default_factory=list)
+    tapes: dict[int, Tape] = field(default_factory=dict)
+    references: set[str] = field(default_factory=set)
+    disputes: dict[str, AssetDisputed] = field(default_factory=dict)
+    disputes_ended: set[str] = field(default_factory=set)
+    roles: dict[DealRole, tuple[str, ...]] = field(default_factory=dict)
+    paid: dict[str, int] = field(default_factory=dict)
+    called: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def deal(self) -> Deal:
+        """What its text says."""
+        return self.terms()[0]
+
+    @property
+    def periods(self) -> Periods:
+        """Its calendar."""
+        return self.terms()[1]
+
+    def counted_in(self, at_us: Column) -> Ints:
+        """The period each payment counts in: its own, or the first whose data are not complete yet."""
+        return np.maximum(self.periods.at(np.asarray(at_us, dtype=np.int64)), self.period_open)
+
+    def complete(self, period: int) -> None:
+        """The data of a period, and of those before, are complete."""
+        self.period_open = max(self.period_open, period + 1)
+
+    def flags(self, payers: list[str], related: Column, period: Ints) -> Column:
+        """The flag of each payment: by who paid, whether its asset is a related party's, and its period."""
+        sponsors = self.roles.get(DealRole.SPONSOR, ())
+        codes = {one: index for index, one in enumerate(FLAGS)}
+        flag = np.where(related == 1, codes[Flag.RELATED], codes[Flag.NONE]).astype(np.uint8)
+        for payer in set(payers) & {*sponsors, *self.paid}:
+            rows = np.array([one == payer for one in payers])
+            recycled = payer in self.paid and period - self.paid[payer] <= RECYCLED_PERIODS
+            flag[rows] = codes[Flag.RELATED] if payer in sponsors else flag[rows]
+            flag[rows & recycled] = codes[Flag.RECYCLED]
+        return flag
+
+    def take_in(self, rows: Columns, period: Ints) -> None:
+        """Add payments to their periods."""
+        keys = np.stack([period, rows["kind"].astype(np.int64), rows["flag"].astype(np.int64)])
+        cells, place = np.unique(keys, axis=1, return_inverse=True)
+        sums = np.zeros(cells.shape[1], dtype=np.int64)
+        np.add.at(sums, place.ravel(), rows["usdc_micro"])
+        for (when, kind, flag), micro in zip(cells.T.tolist(), sums.tolist(), strict=True):
+            key = (when, kind, flag)
+            self.came_in[key] = self.came_in.get(key, 0) + micro
+        principal = rows["kind"] == COLLECTION_KINDS.index(CollectionKind.PRINCIPAL)
+        if principal.any():
+            self.principal.append((period[principal], rows["asset"][principal], rows["usdc_micro"][principal]))
+
+    def awaited(self, assets: int, through: int | None = None) -> Ints:
+        """Principal received and on no tape yet, by asset number [micro-dollars]; all, or up to a period's."""
+        found = np.zeros(assets, dtype=np.int64)
+        for period, asset, micro in self.principal:
+            rows = slice(None) if through is None else period <= through
+            np.add.at(found, asset[rows], micro[rows])
+        return found
+
+    def forget_principal(self, through: int) -> None:
+        """What a tape has taken in is awaited no more."""
+        later = [tuple(column[period > through] for column in (period, asset, micro))
+                 for period, asset, micro in self.principal]  # fmt: skip
+        self.principal = [(period, asset, micro) for period, asset, micro in later if len(period)]
+
+    def collected(self, period: int, kinds: tuple[CollectionKind, ...], related: bool) -> int:
+        """Payments of these kinds that count in a period; flagged ones only where the deal counts related parties."""
+        wanted = {COLLECTION_KINDS.index(one) for one in kinds}
+        none = FLAGS.index(Flag.NONE)
+        rows = self.came_in.items()
+        return sum(micro for (when, kind, flag), micro in rows if when == period and kind in wanted
+                   and (related or flag == none))  # fmt: skip
+
+
+def plain(amounts: Mapping[int, int], period: int) -> int:
+    """The amount of a period, 0 where there is none."""
+    return amounts.get(period, 0)
