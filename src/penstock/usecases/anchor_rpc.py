@@ -147,8 +147,8 @@ class AnchorChain:
     def deal(self, subject: bytes) -> DealOnChain:
         """A deal's contract. Raises Unverified ``attest.no_contract`` where there is none at this address."""
         (anchor,) = self._view(subject, "ANCHOR()", ["address"])
-        (deal_hash,) = self._view(subject, "DEAL_HASH()", ["bytes32"])
-        (program_hash,) = self._view(subject, "PROGRAM_HASH()", ["bytes32"])
+        (deal_hash,) = self._view(subject, "deal_hash()", ["bytes32"])
+        (program_hash,) = self._view(subject, "program_hash()", ["bytes32"])
         return DealOnChain(bytes.fromhex(anchor[2:]), deal_hash, program_hash)
 
     def root_at(self, anchor: bytes, size: int) -> bytes:

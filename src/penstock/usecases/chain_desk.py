@@ -67,6 +67,13 @@ class ChainDesk:
             raise Unavailable("chain.pending", "The deployment is not mined yet.", id=name)
         return self.know(name, artefact, receipt.contract)
 
+    def deploy_data(self, name: str, creation: bytes) -> bytes:
+        """The address of a contract that is nothing but data, deployed once under ``name``. Raises as `deploy`."""
+        receipt = self._settle(f"deploy:{name}", None, creation)
+        if receipt.contract is None:
+            raise Unavailable("chain.pending", "The deployment is not mined yet.", id=name)
+        return receipt.contract
+
     def act(self, act_id: str, name: str, function: str, *args: Any) -> Receipt:
         """Call a function of a known contract in a transaction, once per ``act_id``.
 

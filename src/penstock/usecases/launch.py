@@ -8,6 +8,8 @@ from typing import Final
 
 from penstock.capital.deal import Deal, Tranche
 from penstock.capital.program import Program
+from penstock.capital.report import page_subject
+from penstock.capital.schedule_rows import creation
 from penstock.chain.client import ChainIdentity, connect
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.capital import DealLaunched, Deployed
@@ -22,6 +24,7 @@ ANY_CLASS: Final = 2**256 - 1
 RESIDUAL_SHARES: Final = 1_000_000_000_000
 MANY: Final = 100
 FAR_S: Final = 2**33
+NOBODY: Final = bytes(20)
 BASE: Final = ("Dollar", "Registry", "Anchor", "Credit")
 
 
@@ -68,14 +71,21 @@ def adopt_chain(workspace: Workspace, desk: ChainDesk, roles: Roles, at_us: int)
     workspace.submit("chain", b"", at_us, lambda _: [Entry(adopted)])
 
 
-def launch(workspace: Workspace, desk: ChainDesk, name: str, roles: Roles, at_us: int) -> None:
-    """Deploy a deal's tranches and the deal, tie them together, register it with the anchor; resumable."""
+def launch(
+    workspace: Workspace, desk: ChainDesk, name: str, roles: Roles, at_us: int, governor: bytes = NOBODY
+) -> None:
+    """Deploy a deal's tranches, its schedule and the deal, tie them together, register its pages; resumable.
+
+    ``governor`` alone may amend, waive and replace; by default nobody ever may.
+    """
     deal, program = recompile(workspace.read(lambda world: world.capital.deal(name).originated))
     payees = {tranche.name: _deploy_tranche(desk, name, tranche, roles) for tranche in deal.tranches}
-    payees |= {fee.name: desk.address for fee in deal.fees} | {"servicer": roles.servicer}
+    served = [fee.name for fee in deal.fees] + [hedge.name for hedge in deal.hedges]
+    payees |= dict.fromkeys(served, desk.address) | {"servicer": roles.servicer}
     ordered = [payees[payee] for payee in program.payee_lanes]
     shared = (desk.contract("Dollar").address, desk.contract("Anchor").address)
-    desk.deploy(name, "Deal", *shared, program.code, program.deal_hash, ordered)
+    schedule = desk.deploy_data(f"{name}/schedule", creation(program.rows)) if program.rows else NOBODY
+    desk.deploy(name, "Deal", *shared, program.code, schedule, program.deal_hash, ordered, governor)
     _tie(desk, name, deal, program)
     names = (name, *(tranche_contract(name, tranche.name) for tranche in deal.tranches))
     contracts = tuple(Deployed(one, desk.contract(one).address) for one in names)
@@ -105,6 +115,8 @@ def _tie(desk: ChainDesk, name: str, deal: Deal, program: Program) -> None:
         own = tranche_contract(name, tranche.name)
         desk.act(f"set_deal:{own}", own, "set_deal", address, program.payee_lanes[tranche.name])
     desk.act(f"register:{name}", "Anchor", "register", address, desk.address)
+    for page in range(1, program.pages):
+        desk.act(f"register:{name}:{page}", "Anchor", "register", page_subject(address, page), desk.address)
 
 
 def admit(desk: ChainDesk, name: str, holders: Sequence[Admission]) -> None:

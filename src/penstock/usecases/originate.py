@@ -42,6 +42,7 @@ def originate(world: World, name: str, text: str, assets: tuple[str, ...]) -> li
         deal_hash=program.deal_hash,
         program=program.code,
         program_hash=program.program_hash,
+        schedule=program.rows,
         compiler=COMPILER,
         assets=assets,
     )

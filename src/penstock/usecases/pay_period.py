@@ -11,7 +11,7 @@ from typing import Final
 from penstock.capital.exact import close_period, unpaid
 from penstock.capital.measure import DEFINITION
 from penstock.capital.program import Program
-from penstock.capital.report import Report
+from penstock.capital.report import Report, page_subject
 from penstock.errors import Corrupt
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.capital import ReportAttested
@@ -41,14 +41,15 @@ class DealPeriod:
         return f"{act}:{self.deal}:{self.number}"
 
 
-def accepted_report(desk: ChainDesk, deal: str) -> Report:
-    """The latest report of a deal that a quorum signed, as the chain holds it; `Report.missing` before the first."""
-    return Report.from_word(desk.view("Anchor", "report", desk.contract(deal).address))
+def accepted_report(desk: ChainDesk, deal: str, pages: int = 1) -> Report:
+    """The latest report of a deal that a quorum signed, as the chain holds it; nothing but zeros before the first."""
+    subjects = [page_subject(desk.contract(deal).address, page) for page in range(pages)]
+    return Report.from_words([desk.view("Anchor", "report", subject) for subject in subjects])
 
 
 def record_report(workspace: Workspace, desk: ChainDesk, period: DealPeriod, checkpoint: CheckpointSigned) -> None:
     """Record the accepted report of a period; ``checkpoint`` is the anchored one it was computed from."""
-    report = accepted_report(desk, period.deal)
+    report = accepted_report(desk, period.deal, period.program.pages)
     attested = ReportAttested(
         deal=period.deal,
         period=period.number,
@@ -80,9 +81,9 @@ def close_on_chain(workspace: Workspace, desk: ChainDesk, period: DealPeriod) ->
         return
     balance = desk.view("Dollar", "balanceOf", desk.contract(deal).address)
     state = workspace.read(lambda world: world.capital.deal(deal).state)
-    report = accepted_report(desk, deal)
+    report = accepted_report(desk, deal, program.pages)
     desk.act(key, deal, "close")
-    closing = close_period(program.code, state, report, balance, desk.client.head().at_s)
+    closing = close_period(program.code, state, report, balance, desk.client.head().at_s, program.rows)
     words = closing.state.words
     if tuple(desk.view(deal, "words", place) for place in range(len(words))) != words:
         raise Corrupt("deal.chain_differs", "The chain and the exact engine disagree on a closed period.", deal=deal)

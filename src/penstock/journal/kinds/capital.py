@@ -11,15 +11,19 @@ from penstock.journal.segment import SegmentRef
 
 @dataclass(frozen=True, slots=True)
 class DealOriginated:
-    """A deal file, as written, and what it compiles to; whoever doubts recompiles ``text``. And the pledged assets."""
+    """A deal file, as written, and what it compiles to: program, and rows of the schedule beside it (empty for none).
+
+    Whoever doubts recompiles ``text``. And the pledged assets.
+    """
 
     KIND: ClassVar[str] = "deal.originated"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     deal: str
     text: str
     deal_hash: bytes
     program: bytes
     program_hash: bytes
+    schedule: bytes
     compiler: str
     assets: tuple[str, ...]
 

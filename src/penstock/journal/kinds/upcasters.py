@@ -29,7 +29,13 @@ def _titles_moved_1(data: dict[str, Plain]) -> dict[str, Plain]:
     return data | {"statement": "", "start_us": "0", "stop_us": "0", "by": ""}
 
 
+def _deal_originated_1(data: dict[str, Plain]) -> dict[str, Plain]:
+    """No deal had a schedule."""
+    return data | {"schedule": ""}
+
+
 UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
+    ("deal.originated", 1): _deal_originated_1,
     ("device.enrolled", 1): _device_enrolled_1,
     ("site.registered", 1): _site_registered_1,
     ("titles.issued", 1): _titles_issued_1,
