@@ -55,8 +55,8 @@ def compile_deal(deal: Deal) -> Program:
         rows=rows,
         replaceable=len(deal.fees),
     )
-    refuse_unwritten(code)
     labels = tuple(raw.label for raw, _ in steps)
+    refuse_unwritten(code, labels)
     refuse_saturation(code, rows, [TOPS.get(measure.unit, MEASURE_MAX) for measure in deal.measures], labels)
     return Program(
         code=code,
@@ -78,7 +78,6 @@ def steps_of(deal: Deal, registers: Registers) -> list[Masked]:
     rates = Rates(deal, registers, terms)
     terms.begin(deal)
     Dues(deal, registers, terms, rates)
-    terms.dues_are_known()
     Covenants(deal, registers, terms)
     lines = Lines(deal, registers, terms)
     merged = merge([lines.steps_of(acts) for _, acts in deal.waterfalls])

@@ -25,12 +25,14 @@ class Dues:
             (self.fixed if plain else self.simple)(list(group))
         if registers.notes:
             Interest(registers, terms, rates).fall_due()
+            terms.moved()
         if registers.scheduled:
             self.principal()
         for fee in registers.owing:
             self.computed(fee)
         for hedge in deal.hedges:
             self.hedge(hedge)
+        terms.moved()
 
     def fixed(self, fees: list[Fee]) -> None:
         """Fees of so much a period, side by side."""
@@ -62,6 +64,7 @@ class Dues:
         owed, label = self.registers.lanes[f"{fee.name}.owed"], f"accrue {fee.name}"
         b, g = self.registers.constant(num), self.registers.constant(den)
         self.steps.append(Raw("ACC", a=base, b=b, e=days, g=g, c=owed, low=OWN, label=label))
+        self.terms.moved()
 
     def principal(self) -> None:
         """The schedule, never beyond the balance; arrears stay owed."""
@@ -73,6 +76,7 @@ class Dues:
             self.constant_principal(some) if constant else self.computed_principal(some)
         self.steps.append(onto(self.registers, first, "principal", notes))
         self.steps.append(capped(self.registers))
+        self.terms.moved()
 
     def constant_principal(self, notes: list[Tranche]) -> None:
         amounts = self.registers.constant(*(note.principal_usdc_micro for note in notes))
@@ -93,6 +97,7 @@ class Dues:
             whole = put("MIN", amount, balance, f"{label}, arrears included")
             put("SUB", whole, owed, f"{label} that is new", into=now)
             put("MIN", owed, whole, f"arrears of {label}", into=owed)
+            self.terms.moved()
 
     def reads_itself(self, note: Tranche) -> bool:
         term = inlined(note.principal or Term("money"), self.terms.amounts)

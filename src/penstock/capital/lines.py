@@ -158,10 +158,12 @@ class Lines:
 
     def fill(self, act: Act, sheet: Sheet) -> None:
         account, target = self.lane(act.names[0]), self.target(self.accounts[act.names[0]])
-        cap = self.cap(act, sheet)
-        if cap:  # as high as the cap lifts it, at most to the target
-            lifted = sheet.put("ADD", account, cap, into=cap)
-            target = sheet.put("MIN", lifted, target, into=cap)
+        flag = self.flag(act, sheet)
+        if act.cap is not None:  # as high as the cap lifts it, at most to the target
+            lifted = sheet.put("ADD", account, self.terms.value(act.cap, sheet))
+            target = sheet.put("MIN", lifted, target, into=lifted)
+        if flag != ONE:
+            target = sheet.put("ACC", target, flag, _only(act), e=ONE, g=ONE)
         sheet.steps.append(Raw("FUND", a=self.source(act), b=target, c=account))
 
     def release(self, act: Act, sheet: Sheet) -> None:

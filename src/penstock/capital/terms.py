@@ -105,8 +105,8 @@ class Terms:
         register = self.value(term, sheet)
         return register if register >= SCRATCH else sheet.put("ADD", register, 0, told(term))
 
-    def dues_are_known(self) -> None:
-        """From here on balances and what is owed are those after the dues."""
+    def moved(self) -> None:
+        """From here on balances and what is owed are others than before."""
         self.before.known = {
             term: at for term, at in self.before.known.items() if not (isinstance(term, Term) and moves(term))
         }

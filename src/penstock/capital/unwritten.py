@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from penstock.capital.decode import MACHINE, Decoded, Layout, Step, decode
 from penstock.errors import Refused
 
 
-def refuse_unwritten(code: bytes) -> None:
+def refuse_unwritten(code: bytes, labels: Sequence[str] = ()) -> None:
     """Refuse a program in which a step reads a temporary that none wrote before it in every state where it runs.
 
-    Levels that tests raise, and the worst of them, count up from 0: there the first write is the reading one.
+    Levels that tests raise, and the worst of them, count up from 0: there the first write is the reading one. ``labels``
+    say what each step does.
 
     Raises:
         Refused: ``program.read_before_written`` with the step.
@@ -22,12 +23,17 @@ def refuse_unwritten(code: bytes) -> None:
     for step in decoded.steps:
         for register in _reads(step):
             if _temporary(decoded.layout, register) and step.states & ~written.get(register, 0):
-                message, hint = "A step reads what no step has computed yet.", "Is an amount defined by itself?"
-                raise Refused("program.read_before_written", message, hint=hint, step=step.number)
+                raise _too_early(step, labels)
         for register in _writes(step):
             written[register] = written.get(register, 0) | step.states
         if step.op == "STATE":  # from here on another state may rule
             written = {register: states for register, states in written.items() if states & everywhere == everywhere}
+
+
+def _too_early(step: Step, labels: Sequence[str]) -> Refused:
+    what = f": {labels[step.number]}" if step.number < len(labels) else ""
+    message, hint = f"A step reads what no step has computed yet{what}.", "Is an amount due defined by dues after it?"
+    return Refused("program.read_before_written", message, hint=hint, step=step.number)
 
 
 def _all_states(decoded: Decoded) -> int:
