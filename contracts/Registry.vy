@@ -200,6 +200,33 @@ def remove(holder: address):
     log IdentityRemoved(investorAddress=holder, identity=convert(slot >> 96, address))
 
 
+@external
+def move(lost: address, replacement: address):
+    """
+    @notice Role: registrar. A lost key's admission goes on with another key, on the same terms; a freeze of either
+            stays where it is and goes along. Its shares follow by `Tranche.recover`.
+    """
+    roles.only(REGISTRAR)
+    assert replacement != empty(address), "registry.zero"
+    slot: uint256 = self.slot_of[lost]
+    own: uint256 = self.slot_of[replacement]
+    assert slot >> 96 != 0, "registry.unknown"
+    assert own >> 96 == 0, "registry.known"
+    self.slot_of[lost] = slot & FREEZE
+    self.slot_of[replacement] = slot | (own & FREEZE)
+    identity: address = convert(slot >> 96, address)
+    log IdentityRemoved(investorAddress=lost, identity=identity)
+    log IdentityRegistered(investorAddress=replacement, identity=identity)
+    log HolderAdmitted(
+        holder=replacement,
+        country=convert((slot >> 80) & 65535, uint16),
+        investor_class=convert((slot >> 72) & 255, uint8),
+        expires_at_s=convert(slot & EXPIRY_MASK, uint64),
+    )
+    if slot & FREEZE != 0 and own & FREEZE == 0:
+        log AddressFrozen(userAddress=replacement, isFrozen=True, owner=msg.sender)
+
+
 # ----------------------------------------------------------------- compliance
 
 

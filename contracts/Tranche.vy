@@ -5,10 +5,13 @@
         anyone may `pull` it, and it reaches every holder at once, however many there are; each holder `withdraw`s
         when it likes. Income follows the shares at the moment it is pulled.
 @dev    One slot a holder and one for all, so a transfer settles both sides in slots that it writes anyway:
-          holder: bits 0-95 balance | 96-247 accumulator at the last settlement | 248-255 flags (1 barred, 2 part frozen)
+          holder: bits 0-95 balance | 96-247 accumulator at the last settlement | 248-255 flags (1 barred, 2 part frozen,
+                  4 cast)
           all:    bits 0-95 supply  | 96-247 accumulator                        | 248-255 flags (1 paused)
         The accumulator is micro-dollars a share times 2^64; what does not divide is carried to the next accrual.
         A settlement rounds down to the micro-dollar; what that leaves (less than one each) stays in the contract.
+        Shares whose vote was cast stay put until the vote is over, so that none votes twice. Where force moves them all
+        the same they stay put with their receiver, and `cast` leaves them out until then.
 """
 from ethereum.ercs import IERC20
 from parts import roles
@@ -26,6 +29,7 @@ interface Registry:
 
 interface Deal:
     def withdraw(lane: uint256) -> uint256: nonpayable
+    def GOVERNOR() -> address: view
 
 event Transfer:
     sender: indexed(address)
@@ -57,6 +61,11 @@ event Frozen:
 event Barred:
     account: indexed(address)
     barred: bool
+
+event Cast:
+    holder: indexed(address)
+    shares: uint256
+    until_s: uint256
 
 event Paused:
     until_s: uint256
@@ -95,10 +104,13 @@ ACCUMULATOR: constant(uint256) = 2**152 - 1
 SCALE_BITS: constant(uint256) = 64
 BARRED: constant(uint256) = 1 << 248
 PART_FROZEN: constant(uint256) = 2 << 248
+CAST: constant(uint256) = 4 << 248
 PAUSED: constant(uint256) = 1 << 248
 FLAGS: constant(uint256) = 255 << 248
 WHOLE: constant(uint256) = max_value(uint256)  # the amount that stands for "all, income included" in a proposal
 PAUSE_MAX_S: constant(uint256) = 7 * 86_400
+CAST_MAX_S: constant(uint256) = 31 * 86_400
+UNTIL: constant(uint256) = 2**64 - 1
 FORCE_DELAY_MIN_S: constant(uint256) = 3_600
 FORCE_VALID_S: constant(uint256) = 30 * 86_400
 MANY: constant(uint256) = 200
@@ -120,6 +132,7 @@ dust: uint256
 allowance: public(HashMap[address, HashMap[address, uint256]])
 nonces: public(HashMap[address, uint256])
 part_frozen: HashMap[address, uint256]
+cast_of: HashMap[address, uint256]  # bits 0-63 until [s] | 64-159 shares that stay | 160-255 of them, arrived by force
 paused_until_s: public(uint256)
 force_ready_at_s: public(HashMap[bytes32, uint256])
 lane_of_deal: uint256  # bits 0-95 lane | 96-255 deal
@@ -267,6 +280,26 @@ def is_barred(account: address) -> bool:
 
 @internal
 @view
+def _cast(account: address) -> uint256:
+    """
+    @dev The lock in force, or zero.
+    """
+    lock: uint256 = self.cast_of[account]
+    return lock if block.timestamp < lock & UNTIL else 0
+
+
+@external
+@view
+def cast_shares(account: address) -> (uint256, uint256):
+    """
+    @notice How many shares stay put because their vote was cast, and until when [s]; zeros where none.
+    """
+    lock: uint256 = self._cast(account)
+    return (lock >> 64) & BALANCE, lock & UNTIL
+
+
+@internal
+@view
 def _paused() -> bool:
     return self.total & PAUSED != 0 and block.timestamp < self.paused_until_s
 
@@ -299,12 +332,12 @@ def canReceive(account: address) -> bool:
 @view
 def canTransfer(sender: address, receiver: address, amount: uint256) -> bool:
     """
-    @notice ERC-7943. The rules only; a balance too small is not its subject, but frozen shares are.
+    @notice ERC-7943. The rules only; a balance too small is not its subject, but frozen and cast shares are.
     """
     if self._paused() or (self.slot_of[sender] | self.slot_of[receiver]) & BARRED != 0:
         return False
     held: uint256 = self.slot_of[sender] & BALANCE
-    if amount <= held and self.part_frozen[sender] > held - amount:
+    if amount <= held and max(self.part_frozen[sender], (self._cast(sender) >> 64) & BALANCE) > held - amount:
         return False
     return staticcall REGISTRY.may_transfer(sender, receiver, CLASSES)
 
@@ -326,15 +359,20 @@ def _settled(holder: address, total: uint256, slot: uint256) -> uint256:
 
 
 @internal
-@view
 def _check_flags(total: uint256, sender: address, from_slot: uint256, to_slot: uint256, amount: uint256):
     """
-    @dev The slow path: some flag is up. `amount` is within the balance.
+    @dev The slow path: some flag is up. `amount` is within the balance. A vote that is over takes its flag down.
     """
     assert total & PAUSED == 0 or block.timestamp >= self.paused_until_s, "tranche.paused"
     assert (from_slot | to_slot) & BARRED == 0, "tranche.barred"
     if from_slot & PART_FROZEN != 0:
         assert self.part_frozen[sender] <= unsafe_sub(from_slot & BALANCE, amount), "tranche.frozen"
+    if from_slot & CAST != 0:
+        lock: uint256 = self._cast(sender)
+        assert (lock >> 64) & BALANCE <= unsafe_sub(from_slot & BALANCE, amount), "tranche.cast"
+        if lock == 0:
+            self.cast_of[sender] = 0
+            self.slot_of[sender] &= ~CAST
 
 
 @internal
@@ -545,6 +583,58 @@ def pay_many(holders: DynArray[address, MANY]) -> uint256:
     return paid
 
 
+# --------------------------------------------------------------------- votes
+
+
+@external
+def cast(holder: address, until_s: uint256) -> uint256:
+    """
+    @notice Role: the deal's governor, when the holder votes. All shares of the holder stay put until then; income,
+            withdrawals, forced transfers and recovery go on. Returns the shares that count.
+    @dev    Who is barred, or frozen in the registry, casts nothing: every share counts in what a vote needs, so this
+            can stop a change, never make one - and a thief has the key too.
+    """
+    packed: uint256 = self.lane_of_deal
+    assert packed != 0, "tranche.no_deal"
+    assert msg.sender == staticcall Deal(convert(packed >> 96, address)).GOVERNOR(), "tranche.not_governor"
+    assert until_s > block.timestamp and until_s <= block.timestamp + CAST_MAX_S, "tranche.cast_time"
+    slot: uint256 = self.slot_of[holder]
+    assert slot & BARRED == 0, "tranche.barred"
+    assert staticcall REGISTRY.may_send(holder), "tranche.registry"
+    held: uint256 = slot & BALANCE
+    lock: uint256 = self._cast(holder)
+    self._keep(holder, max(until_s, lock & UNTIL), held, lock >> 160)
+    return unsafe_sub(held, lock >> 160)
+
+
+@internal
+def _keep(account: address, until_s: uint256, shares: uint256, arrived: uint256):
+    """
+    @dev arrived <= shares <= balance, while the lock is in force.
+    """
+    self.cast_of[account] = until_s | (shares << 64) | (arrived << 160)
+    self.slot_of[account] |= CAST
+    log Cast(holder=account, shares=shares, until_s=until_s)
+
+
+@internal
+def _follow(holder: address, receiver: address, amount: uint256):
+    """
+    @dev Before a forced move: shares that are free go first; what was cast stays cast with the receiver.
+    """
+    lock: uint256 = self._cast(holder)
+    left: uint256 = (self.slot_of[holder] & BALANCE) - amount
+    cast: uint256 = (lock >> 64) & BALANCE
+    if cast <= left:
+        return
+    moved: uint256 = unsafe_sub(cast, left)
+    own: uint256 = self._cast(receiver)
+    self._keep(holder, lock & UNTIL, left, min(lock >> 160, left))
+    self._keep(
+        receiver, max(lock & UNTIL, own & UNTIL), ((own >> 64) & BALANCE) + moved, (own >> 160) + moved
+    )
+
+
 # ------------------------------------------------------------ freeze and pause
 
 
@@ -662,6 +752,7 @@ def _confirm(holder: address, receiver: address, amount: uint256):
 
 @internal
 def _force(holder: address, receiver: address, amount: uint256):
+    self._follow(holder, receiver, amount)
     total: uint256 = self.total
     self._debit(holder, self.slot_of[holder], amount, total)
     self._credit(receiver, self.slot_of[receiver], amount, total)

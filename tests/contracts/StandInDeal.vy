@@ -2,7 +2,8 @@
 """
 @title  A deal of the simplest kind, and its liars
 @notice For tests. `put` fills a lane; `withdraw` pays it to whoever asks. `lie` says how it misbehaves:
-        1 pays nothing and claims a fortune, 2 calls back into `pull` before it returns, 3 calls back into `withdraw`.
+        1 pays nothing and claims a fortune, 2 calls back into `pull` before it returns, 3 calls back into `withdraw`,
+        4 refuses every change. What its governor changes it only counts and keeps.
 """
 from ethereum.ercs import IERC20
 
@@ -13,6 +14,10 @@ interface Tranche:
 DOLLAR: immutable(IERC20)
 unpaid: public(HashMap[uint256, uint256])
 lie: public(uint256)
+GOVERNOR: public(address)
+deal_hash: public(bytes32)
+changes: public(uint256)
+changed: public(bytes32)
 
 
 @deploy
@@ -44,3 +49,32 @@ def withdraw(lane: uint256) -> uint256:
     if self.lie == 3:
         extcall Tranche(msg.sender).withdraw(self)
     return amount
+
+
+@external
+def set_governor(governor: address):
+    self.GOVERNOR = governor
+
+
+@internal
+def _change(what: bytes32):
+    assert msg.sender == self.GOVERNOR, "deal.not_governor"
+    assert self.lie != 4, "deal.refuses"
+    self.changes += 1
+    self.changed = what
+
+
+@external
+def amend(program: Bytes[4096], schedule: address, deal_hash: bytes32):
+    self._change(keccak256(abi_encode(program, schedule, deal_hash)))
+    self.deal_hash = deal_hash
+
+
+@external
+def waive(test: uint256, through: uint256):
+    self._change(keccak256(abi_encode(test, through)))
+
+
+@external
+def replace(lane: uint256, payee: address):
+    self._change(keccak256(abi_encode(lane, payee)))

@@ -22,7 +22,18 @@ from twin import SCALE_BITS, WHOLE, Refusal, Twin
 from penstock.capital.tranche import Income
 
 HOLDERS = ("sponsor", "investor_1", "investor_2", "investor_3", "replacement")
-PEOPLE = (*HOLDERS, "attacker", "agent", "trustee", "guardian", "registrar", "compliance", "minter", "payer")
+PEOPLE = (
+    *HOLDERS,
+    "attacker",
+    "agent",
+    "trustee",
+    "guardian",
+    "registrar",
+    "compliance",
+    "minter",
+    "payer",
+    "governor",
+)
 CLASSES = 0b0110  # investor classes 1 and 2
 REASON = keccak(text="order of the court")
 PANIC = "panic"
@@ -58,7 +69,8 @@ class Deployed:
         if done.is_error:
             raise Refusal(reason_in(done.output))
         outputs = [collapse_if_tuple(one) for one in item["outputs"]]
-        return decode(outputs, done.output)[0] if outputs else None
+        values = decode(outputs, done.output) if outputs else (None,)
+        return values[0] if len(values) == 1 else values
 
 
 def reason_in(output: bytes) -> str:
@@ -96,6 +108,7 @@ class Machine(RuleBasedStateMachine):
         self.at["tranche"] = self.tranche.address
         self.tranche(at["sponsor"], "set_deal", self.deal.address, LANE)
         self.dollar(at["payer"], "approve", self.deal.address, 2**256 - 1)
+        self.deal(at["payer"], "set_governor", at["governor"])
         for name in ("investor_1", "investor_2", "replacement"):
             self.admit("registrar", name, 1, 10**9)
         for name in ("investor_1", "investor_2"):
@@ -139,6 +152,10 @@ class Machine(RuleBasedStateMachine):
     def registry_freeze(self, by: str, who: str, frozen: bool) -> None:
         args = (self.at[by], "set_frozen", self.at[who], frozen)
         self.both("registry_freeze", (by, who, frozen), self.registry, *args)
+
+    @rule(by=mostly("registrar"), who=holder, to=holder)
+    def move(self, by: str, who: str, to: str) -> None:
+        self.both("move", (by, who, to), self.registry, self.at[by], "move", self.at[who], self.at[to])
 
     # ----------------------------------------------------------- transfers
 
@@ -202,6 +219,27 @@ class Machine(RuleBasedStateMachine):
     def pay_many(self, who: list[str]) -> None:
         addresses = [self.at[one] for one in who]
         self.both("pay_many", (who,), self.tranche, self.at["attacker"], "pay_many", addresses)
+
+    # --------------------------------------------------------------- votes
+
+    @rule(by=mostly("governor"), who=holder, lasts_s=st.sampled_from((0, 1, 90_000, 31 * 86_400, 32 * 86_400)))
+    def cast(self, by: str, who: str, lasts_s: int) -> None:
+        until_s = boa.env.timestamp + lasts_s
+        self.share("cast", by, "cast", self.at[who], until_s, plain=(who, until_s))
+
+    @rule(who=holder, to=holder, shares=st.integers(0, 400))
+    def transfer_past_a_vote(self, who: str, to: str, shares: int) -> None:
+        """Shares that arrive after the vote are free; the others stay."""
+        self.cast("governor", who, 90_000)
+        self.transfer("sponsor", who, shares // 2)
+        self.transfer(who, to, shares)
+
+    @rule(who=holder, to=holder, shares=force_amount, lasts_s=st.sampled_from((90_000, 10 * 86_400)))
+    def force_past_a_vote(self, who: str, to: str, shares: int, lasts_s: int) -> None:
+        """What was voted goes by force to another, and is cast again there: it must not count twice."""
+        self.cast("governor", who, lasts_s)
+        self.force(who, to, shares, DELAY_S)
+        self.cast("governor", to, lasts_s)
 
     # ---------------------------------------------------- freeze and pause
 
@@ -282,6 +320,9 @@ class Machine(RuleBasedStateMachine):
                 self.twin.dollars[name],
             )
             assert self.read("getFrozenTokens", at) == one.part_frozen, name
+            locked = self.tranche(self.at["attacker"], "cast_shares", at)
+            assert locked == self.twin.cast_shares(name), name
+            assert one.arrived <= one.cast <= one.balance or self.twin.now_s >= one.until_s, name
         assert self.read("accumulator") == self.twin.accumulator
         assert bool(self.read("paused")) == self.twin.paused()
         assert sum(balances) == self.read("totalSupply") == self.twin.supply

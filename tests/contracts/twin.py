@@ -14,6 +14,7 @@ WHOLE = 2**256 - 1
 ACCUMULATOR_MAX = 2**152 - 1
 WEEK_S = 7 * 86_400
 FORCE_VALID_S = 30 * 86_400
+CAST_MAX_S = 31 * 86_400
 
 
 class Refusal(Exception):
@@ -44,6 +45,9 @@ class Holder:
     credit: int = 0
     barred: bool = False
     part_frozen: int = 0
+    cast: int = 0
+    arrived: int = 0
+    until_s: int = 0
 
 
 @dataclass
@@ -78,6 +82,14 @@ class Twin:
         require(by == "registrar", "roles.not_holder")
         require(self.registry[holder].expires_at_s != 0, "registry.unknown")
         self.registry[holder] = Admission(frozen=self.registry[holder].frozen)
+
+    def move(self, by: str, lost: str, replacement: str) -> None:
+        require(by == "registrar", "roles.not_holder")
+        old, new = self.registry[lost], self.registry[replacement]
+        require(old.expires_at_s != 0, "registry.unknown")
+        require(new.expires_at_s == 0, "registry.known")
+        self.registry[lost] = Admission(frozen=old.frozen)
+        self.registry[replacement] = Admission(old.expires_at_s, old.investor_class, old.frozen or new.frozen)
 
     def registry_freeze(self, by: str, holder: str, frozen: bool) -> None:
         require(by == "compliance", "roles.not_holder")
@@ -127,6 +139,7 @@ class Twin:
         require(not self.paused(), "tranche.paused")
         require(not (one.barred or self.holders[receiver].barred), "tranche.barred")
         require(one.part_frozen == 0 or one.part_frozen <= one.balance - total, "tranche.frozen")
+        require(self.cast_shares(by)[0] <= one.balance - total, "tranche.cast")
 
     def approve(self, by: str, spender: str, amount: int) -> None:
         self.allowance[by, spender] = amount
@@ -160,6 +173,38 @@ class Twin:
 
     def pay_many(self, holders: list[str]) -> int:
         return sum(self.withdraw(one, one) for one in holders if not self.holders[one].barred)
+
+    # --------------------------------------------------------------- votes
+
+    def cast_shares(self, holder: str) -> tuple[int, int]:
+        """Shares that stay put, and until when; zeros where none."""
+        one = self.holders[holder]
+        return (one.cast, one.until_s) if self.now_s < one.until_s else (0, 0)
+
+    def _open(self, holder: str) -> Holder:
+        """The holder, without a lock that is over."""
+        one = self.holders[holder]
+        if self.now_s >= one.until_s:
+            one.cast = one.arrived = one.until_s = 0
+        return one
+
+    def cast(self, by: str, holder: str, until_s: int) -> int:
+        require(by == "governor", "tranche.not_governor")
+        require(self.now_s < until_s <= self.now_s + CAST_MAX_S, "tranche.cast_time")
+        require(not self.holders[holder].barred, "tranche.barred")
+        require(not self.registry[holder].frozen, "tranche.registry")
+        one = self._open(holder)
+        one.cast, one.until_s = one.balance, max(until_s, one.until_s)
+        return one.balance - one.arrived
+
+    def _follow(self, holder: str, receiver: str, amount: int) -> None:
+        old, new = self._open(holder), self._open(receiver)
+        left = old.balance - amount
+        moved = max(0, old.cast - left)
+        if moved:
+            old.cast, old.arrived = left, min(old.arrived, left)
+            new.cast, new.arrived = new.cast + moved, new.arrived + moved
+            new.until_s = max(new.until_s, old.until_s)
 
     # ---------------------------------------------------- freeze and pause
 
@@ -207,6 +252,7 @@ class Twin:
         require(self.may_hold(receiver), "tranche.registry")
 
     def _force(self, holder: str, receiver: str, amount: int) -> None:
+        self._follow(holder, receiver, amount)
         self.settle(holder)
         self.settle(receiver)
         self.holders[holder].balance -= amount
