@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from penstock.cli.deals import look_through, report
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table, usdc
 
 app = typer.Typer(help="Deals: check, schema, show, periods.", no_args_is_help=True, rich_markup_mode=None)
@@ -94,3 +95,8 @@ def _draw_periods(rows: list[dict[str, Any]]) -> None:
             for step in row["steps"]
         ]
         table(title, ("step", "what", "due", "paid", "bound by"), steps, right=(2, 3))
+
+
+app.command()(report.report)
+app.command()(report.verify)
+app.command("look-through")(look_through.look_through)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,7 +56,12 @@ def head_of(workspace: Workspace, size: int, last: int) -> Head:
     return Head(signed.size, signed.root, signed.note, anchored >= signed.size)
 
 
-def evidence(workspace: Workspace, size: int, groups: Mapping[str, Iterable[int]]) -> dict[str, Any]:
+def evidence(
+    workspace: Workspace,
+    size: int,
+    groups: Mapping[str, Iterable[int]],
+    rests_on: Mapping[str, Sequence[str]] = RESTS_ON,
+) -> dict[str, Any]:
     """Every fact of the groups with its proof, and which figure needs which group."""
     seqs = {name: sorted({int(seq) for seq in found}) for name, found in groups.items()}
     needed = sorted({seq for found in seqs.values() for seq in found})
@@ -68,7 +73,7 @@ def evidence(workspace: Workspace, size: int, groups: Mapping[str, Iterable[int]
         "note": head.note,
         "anchored": head.anchored,
         "groups": seqs,
-        "rests_on": {figure: list(names) for figure, names in RESTS_ON.items()},
+        "rests_on": {figure: list(names) for figure, names in rests_on.items()},
         "facts": facts,
     }
 

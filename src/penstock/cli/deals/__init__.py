@@ -1,0 +1,1 @@
+"""`penstock deal`: its further verbs, one file a theme."""

@@ -1,0 +1,157 @@
+"""A deal's closed periods run again from the record alone, word for word; a report stands on what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from penstock.capital.compile import compile_deal
+from penstock.capital.deal import Deal
+from penstock.capital.decode import decode
+from penstock.capital.edition import amend, replace_payee, waive
+from penstock.capital.exact import Closing, DealState, close_period, opening_state, withdraw
+from penstock.capital.language import load_deal
+from penstock.capital.program import Program
+from penstock.capital.report import Report
+from penstock.errors import Corrupt, NotFound
+from penstock.journal.fact import FactBody
+from penstock.journal.kinds.capital import DealLaunched, DealOriginated, IncomePulled, PeriodClosed, ReportAttested
+from penstock.journal.kinds.servicing import DealAmended, PayeeReplaced, TestWaived
+from penstock.period import SECOND_US
+from penstock.usecases.workspace import Workspace
+
+EXPIRY_S: Final = 2**32 - 1
+"""Only whether a report was fresh at its close matters, and the words it gave show that."""
+FOLLOWED: Final = (
+    DealOriginated, DealLaunched, ReportAttested, PeriodClosed, IncomePulled, DealAmended, TestWaived, PayeeReplaced,
+)  # fmt: skip
+"""Kinds of fact that a deal's state follows from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """One closed period: its facts by number, the deal and program in force, and the close as it ran again."""
+
+    closed: PeriodClosed
+    seq: int
+    deal: Deal
+    program: Program
+    before: DealState
+    closing: Closing
+    report: ReportAttested | None
+
+    def lane(self, name: str, after: bool = True) -> int:
+        """A lasting lane by name, after the close or before it; 0 where the deal has none of that name."""
+        number = self.program.lanes.get(name)
+        state = self.closing.state if after else self.before
+        return 0 if number is None else state.lane(number)
+
+
+@dataclass(slots=True)
+class History:
+    """A deal from its origination to the last period asked for, with the numbers of the facts it rests on."""
+
+    name: str
+    originated: DealOriginated | None = None
+    text: str = ""
+    launched: DealLaunched | None = None
+    state: DealState | None = None
+    founding: list[int] = field(default_factory=list)
+    periods: list[Again] = field(default_factory=list)
+    reports: dict[int, tuple[int, ReportAttested]] = field(default_factory=dict)
+    pulls: dict[int, list[tuple[int, IncomePulled]]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> Again:
+        """The period the report is about."""
+        return self.periods[-1]
+
+    def take(self, seq: int, fact: FactBody) -> None:
+        """Fold one fact of this deal."""
+        match fact:
+            case DealOriginated():
+                self.originated, self.text = fact, fact.text
+                self.state = opening_state(fact.program)
+                self.founding.append(seq)
+            case DealLaunched():
+                self.launched = fact
+                self.founding.append(seq)
+            case ReportAttested():
+                self.reports[fact.period] = seq, fact
+            case PeriodClosed():
+                self.periods.append(self._closed_again(fact, seq))
+                self.state = self.last.closing.state
+            case IncomePulled() if self.state:
+                self.state, _ = withdraw(self.state, fact.lane)
+                self.pulls.setdefault(fact.period, []).append((seq, fact))
+            case DealAmended() | TestWaived() | PayeeReplaced() if self.state:
+                self.state = self._voted(self.state, fact)
+                self.founding.append(seq)
+
+    def _voted(self, state: DealState, fact: DealAmended | TestWaived | PayeeReplaced) -> DealState:
+        """The state after what holders voted was carried out."""
+        deal, program = compiled(self.text)
+        match fact:
+            case DealAmended():
+                self.text = fact.text
+                return amend(state, (program.code, program.rows), (fact.program, fact.schedule))
+            case TestWaived():
+                names = [one.name for one in deal.tests] + [one.name for one in deal.calls]
+                return waive(state, names.index(fact.test) + 1, fact.through_period)
+            case PayeeReplaced():
+                return replace_payee(program.code, state, fact.lane)
+
+    def _closed_again(self, closed: PeriodClosed, seq: int) -> Again:
+        """A close run as it must have run: with its report, or without one where only that gives its words."""
+        if self.state is None:
+            raise Corrupt("deal.rerun_differs", "A deal closed before it was originated.", deal=self.name, seq=seq)
+        deal, program = compiled(self.text)
+        attested = self.reports.get(closed.period, (0, None))[1]
+        for report in (attested, None) if attested else (None,):
+            closing = _run(program, self.state, closed, report)
+            if closing.state.words == closed.words:
+                return Again(closed, seq, deal, program, self.state, closing, report)
+        hint = "Do not rely on this record; run: penstock audit."
+        sentence = "A closed period does not come out as recorded."
+        raise Corrupt("deal.rerun_differs", sentence, hint=hint, deal=self.name, seq=seq)
+
+
+def history_of(workspace: Workspace, name: str, size: int, period: int) -> History:
+    """Every period of a deal up to and with ``period``, from the first ``size`` facts, each run again.
+
+    Raises:
+        NotFound: ``deal.unknown``, ``deal.period_unknown``.
+        Corrupt: ``deal.rerun_differs`` where a close does not come out as recorded.
+    """
+    found = History(name)
+    for row in workspace.facts(0, size):
+        fact = row.recorded.fact
+        if isinstance(fact, FOLLOWED) and fact.deal == name and not _later(fact, period):
+            found.take(row.recorded.seq, fact)
+    if found.originated is None:
+        raise NotFound("deal.unknown", f"There is no deal {name}.", hint="Originate it first.", deal=name)
+    if not found.periods or found.last.closed.period != period:
+        hint = "See: penstock deal periods."
+        raise NotFound("deal.period_unknown", "This period is not closed.", hint=hint, deal=name, period=period + 1)
+    return found
+
+
+def _later(fact: FactBody, period: int) -> bool:
+    return isinstance(fact, PeriodClosed | IncomePulled | ReportAttested) and fact.period > period
+
+
+def _run(program: Program, state: DealState, closed: PeriodClosed, attested: ReportAttested | None) -> Closing:
+    report = Report.missing()
+    if attested:
+        report = Report.of(attested.measures, attested.as_of_us // SECOND_US, EXPIRY_S)
+    now_s = closed.stop_us // SECOND_US + decode(program.code).layout.grace_s
+    cash = state.taken_in - state.paid_out + closed.inflow_usdc_micro
+    return close_period(program.code, state, report, cash, now_s, program.rows)
+
+
+@lru_cache(maxsize=8)
+def compiled(text: str) -> tuple[Deal, Program]:
+    """The deal and program of a text, compiled once for all its periods."""
+    deal = load_deal(text)
+    return deal, compile_deal(deal)
