@@ -11,9 +11,10 @@ from typing import Final
 
 import numpy as np
 
+from penstock.capital.asset_fields import NO_TECHNOLOGY
 from penstock.capital.deal import Deal, Pool
 from penstock.capital.marks import E8, Marks
-from penstock.capital.pooled import NO_TECHNOLOGY, PARTIES, Ints, Pooled
+from penstock.capital.pooled import PARTIES, Ints, Pooled
 from penstock.capital.serviced import Tape
 from penstock.errors import Refused
 from penstock.journal.segment import Column

@@ -8,19 +8,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.capital.asset_fields import ASSET_KINDS, NO_TECHNOLOGY
 from penstock.errors import Invalid, NotFound
 from penstock.journal.asset_rows import Named
 from penstock.journal.formats import ASSETS
-from penstock.journal.kinds.servicing import AssetKind
 from penstock.journal.names import Names
 from penstock.journal.register import grown
 from penstock.journal.segment import Column, Columns
 from penstock.journal.words import ASSURANCES, TECHNOLOGIES
 
 Ints = NDArray[np.int64]
-ASSET_KINDS: Final = tuple(AssetKind)
-"""Order of the uint8 codes in columns."""
-NO_TECHNOLOGY: Final = 255
 USDC_MICRO_MAX: Final = 2**53
 """The most one asset, bill or payment can be [micro-dollars]: nine billion dollars; sums then fit 63 bits."""
 PARTIES: Final = ("contract", "offtaker", "obligor", "region")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from penstock.capital.compile import compile_deal
 from penstock.capital.deal import Deal
 from penstock.capital.language import load_deal
+from penstock.capital.measure import check_measures
 from penstock.capital.program import Program
 from penstock.errors import Conflict
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
 from penstock.journal.words import RegisterKind, Unit
+from penstock.usecases.servicing.pledge import check_pledge
 from penstock.usecases.world import World
 
 COMPILER = "penstock-deal/1"
@@ -31,9 +33,10 @@ def originate(world: World, name: str, text: str, assets: tuple[str, ...]) -> li
 
     Raises:
         Invalid: ``deal.malformed`` with every mistake and its line; Refused for what the chain cannot hold.
-        Conflict: ``deal.known``, ``deal.pledged_twice``.
+        Conflict: ``deal.known``, ``deal.pledged_twice``, ``deal.sold_forward``. As `check_measures`.
     """
     deal = load_deal(text)
+    check_measures(deal)
     program = compile_deal(deal)
     _check_new(world, name, assets)
     originated = DealOriginated(
@@ -66,9 +69,4 @@ def _addresses(name: str, deal: Deal) -> list[FactBody]:
 def _check_new(world: World, name: str, assets: tuple[str, ...]) -> None:
     if name in world.capital.deals:
         raise Conflict("deal.known", "A deal of this name is originated already.", deal=name)
-    pledged = {asset: other for other, record in world.capital.deals.items() for asset in record.originated.assets}
-    for asset in assets:
-        if asset in pledged:
-            raise Conflict(
-                "deal.pledged_twice", f"{asset} is pledged to another deal.", asset=asset, deal=pledged[asset]
-            )
+    check_pledge(world, assets)

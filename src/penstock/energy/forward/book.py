@@ -7,6 +7,7 @@ delivery looked at an interval, what the seller holds of it goes nowhere else.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from penstock.energy.forward.settlement import Settlement, plan_settlement
 from penstock.energy.forward.terms import check_terms
 from penstock.energy.participants import Participants
 from penstock.errors import Conflict, Invalid, NotFound, Refused
+from penstock.journal.asset_rows import pledged_names, read_names
 from penstock.journal.fact import FactBody, Recorded
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.energy import SpansLinked, TitlesIssued, TitlesMoved
@@ -33,6 +35,7 @@ from penstock.journal.kinds.forward import (
     ForwardSold,
     Remedy,
 )
+from penstock.journal.kinds.servicing import AssetsPooled, AssetsReleased
 from penstock.journal.segment import Column, Columns
 from penstock.journal.state import Books
 from penstock.journal.words import TITLE_STATES, LinkKind, RegisterKind, Right, TitleState
@@ -73,6 +76,24 @@ class Forwards:
         self._books.accounts.id_of(terms.seller)
         check_ahead(terms, at_us)
         self._plants.check(terms)
+
+    def check_unsold(self, names: Iterable[str]) -> None:
+        """That no forward still promises what the registers, devices or sites of these names give.
+
+        Raises:
+            Conflict: ``deal.sold_forward``.
+        """
+        promised = {root: one.name for one in self.promises.values() if one.wants for root in one.roots}
+        for name in names if promised else ():
+            sold = [promised[root] for root in self._plants.registers_named(name) if root in promised]
+            if sold:
+                hint = "Settle the forward first, or pledge another plant."
+                sentence = f"The output of {name} is sold forward."
+                raise Conflict("deal.sold_forward", sentence, hint=hint, asset=name, forward=sold[0])
+
+    def registers_named(self, name: str) -> frozenset[int]:
+        """The registers behind a name: see `Plants.registers_named`."""
+        return self._plants.registers_named(name)
 
     def reckon_sale(
         self, forward: str, buyer: str, rank: int, quantity_wh: int, basis_points: int, at_us: int
@@ -182,6 +203,12 @@ class Forwards:
         match fact:
             case DealOriginated():
                 self._plants.pledge(fact)
+            case AssetsPooled() if rows:
+                named = read_names(rows["named"])
+                self.check_unsold(pledged_names(named))
+                self._plants.pool(fact.deal, named)
+            case AssetsReleased() if rows:
+                self._plants.release(rows["asset"].tolist())
             case ForwardOffered():
                 self._offer(fact, rows)
             case ForwardSold():

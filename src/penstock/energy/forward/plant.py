@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from penstock.energy.device import Devices
 from penstock.energy.forward.delivery import plant_registers
 from penstock.energy.forward.promise import Promise
 from penstock.errors import Refused
+from penstock.journal.asset_rows import Named, pledged_names
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.forward import ForwardOffered
 from penstock.journal.segment import Column, Columns
@@ -25,10 +26,32 @@ class Plants:
     def __init__(self, books: Books, energy: Devices) -> None:
         self.books, self.energy = books, energy
         self.pledged: dict[str, str] = {}
+        self._pooled: list[list[str]] = []
 
     def pledge(self, deal: DealOriginated) -> None:
         """A deal pledges assets by name."""
         self.pledged |= dict.fromkeys(deal.assets, deal.deal)
+
+    def pool(self, deal: str, named: Sequence[Named]) -> None:
+        """A deal pledges assets, each with the registers that count it."""
+        self._pooled += [pledged_names([one]) for one in named]
+        self.pledged |= dict.fromkeys(pledged_names(named), deal)
+
+    def release(self, assets: Iterable[int]) -> None:
+        """Pooled assets, by number, are free again."""
+        for number in assets:
+            for name in self._pooled[number]:
+                self.pledged.pop(name, None)
+
+    def registers_named(self, name: str) -> frozenset[int]:
+        """First epochs of the registers behind the name of a register, a device or a site; none for another name."""
+        if name in self.books.registers:
+            return frozenset([self.root(self.books.registers.id_of(name))])
+        devices = [self.energy.number(name)] if name in self.books.enrolled.names else []
+        if not devices and name in self.energy.sites:
+            devices = np.flatnonzero(self.energy.site == self.energy.sites.index(name)).tolist()
+        registers = [register for one in devices for register in self.energy.registers_of(one).tolist()]
+        return frozenset(self.root(register) for register in registers if register >= 0)
 
     def root(self, register: int) -> int:
         """The first of the registers that this one continues."""

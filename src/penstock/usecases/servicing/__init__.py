@@ -1,0 +1,1 @@
+"""Servicing a deal: what a servicer records, act by act."""
