@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 import QuantLib as ql  # noqa: N813
@@ -64,7 +65,8 @@ def test_ends_keep_their_second_of_the_day_and_are_counted_from_the_start() -> N
         ql.Date(15, 1, 2026), ql.Date(15, 1, 2046), ql.Period(1, ql.Months), CALENDARS["US"], ql.ModifiedFollowing,
         ql.ModifiedFollowing, ql.DateGeneration.Forward, False,
     )  # fmt: skip
-    theirs = [date(day.year(), day.month(), day.dayOfMonth()) for day in schedule][1:]
+    dates: list[Any] = schedule.dates()
+    theirs = [date(day.year(), day.month(), day.dayOfMonth()) for day in dates][1:]
     assert days_of(ends) == theirs
 
 
@@ -93,10 +95,15 @@ def test_unknown_names_are_refused_with_the_known_ones(calendar: str, convention
 
 
 def test_a_deal_that_outlives_the_calendar_is_refused() -> None:
-    for ends in (lambda: period_ends_s(START_S, 12, 0, 200, "US", "following"), lambda: plain_ends_s(0, 12, 0, 300)):
-        with pytest.raises(Invalid) as caught:
-            ends()
-        assert caught.value.code == "calendar.too_late"
+    with pytest.raises(Invalid) as caught:
+        period_ends_s(START_S, 12, 0, 200, "US", "following")
+    assert caught.value.code == "calendar.too_late"
+    with pytest.raises(Invalid) as caught:
+        plain_ends_s(0, 12, 0, 300)
+    assert caught.value.code == "calendar.too_late"
+    with pytest.raises(Invalid) as caught:
+        is_business_day(date(2200, 1, 1), "US")
+    assert caught.value.code == "calendar.too_late"
 
 
 def test_every_calendar_and_convention_answers() -> None:

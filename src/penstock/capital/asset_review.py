@@ -24,6 +24,7 @@ from penstock.rates.calendar import plain_ends_s
 Ints = NDArray[Any]
 DAY_S: Final = 86_400
 ATTRIBUTES: Final = ("offtaker", "obligor", "contract", "region", "kind", "technology", "assurance")
+SAME: Final = {"state": "region"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ def _average(values: Ints, weight: Ints) -> int:
 
 def codes_of(assets: AssetTable, attribute: str) -> tuple[Ints, tuple[str, ...]]:
     """Each asset's code of an attribute, and the names. Raises Invalid ``assets.unknown_attribute``."""
+    attribute = SAME.get(attribute, attribute)
     if attribute in assets.named:
         return assets.named[attribute].codes, assets.named[attribute].names
     if attribute == "kind":

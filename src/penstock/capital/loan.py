@@ -14,6 +14,7 @@ from typing import Final
 from penstock.capital.amortise import level_payment_up
 from penstock.capital.asset_fields import Repayment
 from penstock.money import interest_down
+from penstock.rates.calendar import is_month_end
 from penstock.rates.day_count import BASIS_DAYS, days
 
 FACTOR_ONE: Final = 10**18
@@ -60,12 +61,21 @@ def payments(loan: Loan, accrues_from: date, dues: Sequence[date]) -> list[Payme
     """The payments on ``dues``, with interest from ``accrues_from``."""
     paid, balance, begun, level = [], loan.balance_usdc_micro, accrues_from, payment_up(loan, len(dues))
     for k, due in enumerate(dues):
-        passed = days(loan.count, begun, due)
+        passed = _passed(loan, begun, due)
         interest = interest_down(balance, loan.rate_e8, RATE_ONE, passed, BASIS_DAYS[loan.count])
         principal = balance if due == dues[-1] else _principal(loan, k, len(dues), balance, level - interest)
         balance, begun = balance - principal, due
         paid.append(Payment(due, interest, principal, balance))
     return paid
+
+
+def _passed(loan: Loan, begun: date, due: date) -> int:
+    """Days of interest; by 30/360 a whole step is 30 days a month, also where a month lacks the day it is due on."""
+    months = 12 * (due.year - begun.year) + due.month - begun.month
+    whole = begun.day == due.day or is_month_end(begun) or is_month_end(due)
+    if loan.count == "30/360" and months == loan.every_months and whole:
+        return 30 * months
+    return days(loan.count, begun, due)
 
 
 def _principal(loan: Loan, k: int, count: int, balance: int, after_interest: int) -> int:

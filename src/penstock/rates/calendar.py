@@ -70,6 +70,11 @@ def add_months(day: date, months: int) -> date:
     return first.replace(day=min(day.day, last.day))
 
 
+def is_month_end(day: date) -> bool:
+    """Whether ``day`` is its month's last."""
+    return (day + timedelta(days=1)).day == 1
+
+
 def period_ends_s(
     start_s: int, months: int, step_s: int, periods: int, calendar: str, convention: str
 ) -> tuple[int, ...]:
