@@ -117,7 +117,7 @@ def payee_address(place: int) -> str:
 
 def new_payee_address(lane: int) -> str:
     """The address of who takes a lane over; another for each edition of the lane would tell no more."""
-    return f"0x{0xD0DE00 + lane:040x}"
+    return f"0x{0xD0DE00 + lane % 2**32:040x}"
 
 
 def schedule_contract(rows: bytes) -> str:

@@ -66,7 +66,7 @@ def change(data: st.DataObject, pair: Pair, one: Written) -> None:
         case "waive":
             pair.waive(data.draw(st.integers(0, 7)), data.draw(st.one_of(st.integers(0, 5), amounts)))
         case "replace":
-            pair.replace(data.draw(st.integers(4, 20)))
+            pair.replace(pair.state.paid + data.draw(st.integers(-1, 3)))
 
 
 def bytes_spoilt(data: st.DataObject) -> None:

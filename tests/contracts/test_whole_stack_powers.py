@@ -10,7 +10,7 @@ import pytest
 from nodes import CHAIN_ID, Chain
 from rfc9162_reference import consistency_proof, tree_root
 from test_artefacts import POWER, README
-from whole_stack import DEFINITION, FIRST, LEAVES, SKU, USDC, WORK_ROOT, Stack, build
+from whole_stack import DEFINITION, FIRST, LEAVES, NOBODY, SKU, USDC, WORK_ROOT, Stack, build
 
 from penstock.chain.typed_data import (
     SetChange,
@@ -102,6 +102,26 @@ def withdraw(stack: Stack) -> Power:
     return Power(call, "deal.not_a_payee", ((call, "servicer"),))
 
 
+def amend(stack: Stack) -> Power:
+    call = stack.deal.functions.amend(stack.program.code, NOBODY, bytes(32))
+    return Power(call, "deal.governor", ((call, "governor"),))
+
+
+def waive(stack: Stack) -> Power:
+    call = stack.deal.functions.waive(1, 1)
+    return Power(call, "deal.governor", ((call, "governor"),))
+
+
+def replace(stack: Stack) -> Power:
+    call = stack.deal.functions.replace(stack.program.payee_lanes["servicer"], stack.at("back-up servicer"))
+    return Power(call, "deal.governor", ((call, "governor"),))
+
+
+def withdraw_former(stack: Stack) -> Power:
+    """Whoever calls is paid what a lane owed it before it was replaced: a stranger nothing."""
+    return Power(stack.deal.functions.withdraw_former(), "")
+
+
 def open_(stack: Stack) -> Power:
     terms = (SKU, 1, 1, 1, stack.chain.now() + LIFE_S, stack.deal.address, 1, 0)
     return Power(stack.credit.functions.open(*terms), "")
@@ -184,7 +204,14 @@ CREDIT: dict[str, Callable[[Stack], Power]] = {
     "safeBatchTransferFrom": transfer_batch,
     "refund": refund,
 }
-DEAL: dict[str, Callable[[Stack], Power]] = {"close": close, "withdraw": withdraw}
+DEAL: dict[str, Callable[[Stack], Power]] = {
+    "close": close,
+    "withdraw": withdraw,
+    "amend": amend,
+    "waive": waive,
+    "replace": replace,
+    "withdraw_former": withdraw_former,
+}
 POWERS = {"Anchor": ANCHOR, "Credit": CREDIT, "Deal": DEAL}
 
 

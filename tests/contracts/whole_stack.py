@@ -40,6 +40,7 @@ from penstock.chain.typed_data import (
 
 USDC = 10**6
 NEVER_S = 2**32 - 1
+NOBODY = "0x" + "00" * 20
 EXPIRY_S = 2**33 + 1  # fixed, for it enters ids and so signatures, whose zero bytes are cheaper
 SHARES = 50_000_000 * 10**6
 DEFINITION = b"\x0d" * 32
@@ -319,7 +320,8 @@ def build(
     tranches = {name: deploy_tranche(chain, name, sponsor, dollar, registry) for name in notes}
     paid = tranches | payees
     people = [(paid[name] if name in paid else chain.account(name)).address for name in program.payee_lanes]
-    deal = chain.deploy("Deal", dollar.address, anchor.address, program.code, program.deal_hash, people)
+    shared = (dollar.address, anchor.address, program.code, NOBODY, program.deal_hash, people)
+    deal = chain.deploy("Deal", *shared, chain.account("governor").address)
     for name, tranche in tranches.items():
         set_deal = tranche.functions.set_deal(deal.address, program.payee_lanes[name])
         chain.send(set_deal, chain.account(sponsor))

@@ -106,7 +106,8 @@ class House:
         attesters = [account(role).address for role in ATTESTERS]
         anchor = cls._deploy(w3, "Anchor", operator, attesters, 2)
         payees = [operator] * program[6]
-        deal = cls._deploy(w3, "Deal", dollar.address, anchor.address, program, deal_hash, payees)
+        nobody = "0x" + "00" * 20
+        deal = cls._deploy(w3, "Deal", dollar.address, anchor.address, program, nobody, deal_hash, payees, nobody)
         house = cls(node, anchor, deal, w3)
         house.send(anchor.functions.register(deal.address, operator), "operator")
         return house

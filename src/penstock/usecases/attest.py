@@ -53,7 +53,8 @@ class Outcome:
     """A period as this attester found it.
 
     ``status``: the vote was cast now, stood before, or came after others' quorum for the same word, or after a later
-    period's; of two pages that with more to tell: cast now, then late, then after others, then stood. ``measures`` are the report's figures by name and unit, as in ``energy_wh``.
+    period's; of two pages that with more to tell: cast now, then late, then after others, then stood. ``measures`` are
+    the report's figures by name and unit, as in ``energy_wh``.
     """
 
     request: Request
