@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from penstock.capital.deal import Deal
 from penstock.capital.edition import amend, replace_payee, waive, withdraw_former
 from penstock.capital.exact import DealState, opening_state, withdraw
 from penstock.capital.language import load_deal
 from penstock.capital.measure import Measuring, Performance
-from penstock.capital.periods import Periods
-from penstock.capital.ready import Ready
+from penstock.capital.periods import PERIODS_MAX, Periods
+from penstock.capital.ready import Ready, Terms
 from penstock.capital.report import Report
 from penstock.capital.servicing_book import ServicingBook
 from penstock.errors import NotFound
@@ -49,6 +48,7 @@ class DealBook:
     performance: Performance = field(default_factory=Performance)
     servicing: ServicingBook = field(default_factory=ServicingBook)
     ready: Ready = field(default_factory=Ready)
+    _editions: dict[str, list[tuple[int, Callable[[], Terms]]]] = field(default_factory=dict, compare=False)
 
     def deal(self, name: str) -> DealRecord:
         """A deal's record. Raises NotFound ``deal.unknown``."""
@@ -56,13 +56,15 @@ class DealBook:
             raise NotFound("deal.unknown", f"There is no deal {name}.", hint="Originate it first.", deal=name)
         return self.deals[name]
 
-    def measuring(self, name: str) -> Measuring:
-        """What computes a deal's measures. Raises as `deal`."""
-        return Measuring(self.servicing.of(name).deal, name, self.performance, self.servicing)
+    def measuring(self, name: str, period: int = PERIODS_MAX) -> Measuring:
+        """What computes a deal's measures, by the text in force in a period, or the newest. Raises as `deal`."""
+        self.deal(name)
+        terms = next(terms for since, terms in reversed(self._editions[name]) if since <= period)
+        return Measuring(terms()[0], name, self.performance, self.servicing)
 
     def report(self, name: str, period: int) -> Report:
         """The report of a deal's period, by `penstock.capital.measure.DEFINITION`. Raises as `Measuring.value`."""
-        return self.measuring(name).report(period)
+        return self.measuring(name, period).report(period)
 
     def apply(self, recorded: Recorded, columns: Columns | None) -> None:
         """Fold one fact; facts of other wings are passed over. Raises as the checks of `ServicingBook`."""
@@ -102,6 +104,7 @@ class DealBook:
         self.deals[name] = DealRecord(originated, opening_state(originated.program))
         self.servicing.open(name, terms, originated.assets)
         self.ready.terms[name] = terms
+        self._editions[name] = [(0, terms)]
 
     def _amend(self, fact: DealAmended) -> None:
         record = self.deal(fact.deal)
@@ -115,6 +118,7 @@ class DealBook:
         record.amended.append(fact)
         terms = terms_of(fact.text, fact.program)
         self.servicing.of(fact.deal).terms = self.ready.terms[fact.deal] = terms
+        self._editions[fact.deal].append((fact.period, terms))
 
     def _waive(self, fact: TestWaived) -> None:
         record = self.deal(fact.deal)
@@ -133,11 +137,11 @@ def _pulled(state: DealState, pulled: IncomePulled) -> DealState:
     return withdraw_former(state, sum(transfer.usdc_micro for transfer in pulled.transfers))
 
 
-def terms_of(text: str, program: bytes) -> Callable[[], tuple[Deal, Periods]]:
+def terms_of(text: str, program: bytes) -> Callable[[], Terms]:
     """What a text says and its calendar, read when first asked for."""
 
     @cache
-    def terms() -> tuple[Deal, Periods]:
+    def terms() -> Terms:
         deal = load_deal(text)
         return deal, Periods(deal, program)
 

@@ -11,6 +11,7 @@ from penstock.errors import Conflict
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
+from penstock.journal.kinds.servicing import DealAmended
 from penstock.journal.words import RegisterKind, Unit
 from penstock.usecases.servicing.pledge import check_pledge
 from penstock.usecases.world import World
@@ -52,7 +53,7 @@ def originate(world: World, name: str, text: str, assets: tuple[str, ...]) -> li
     return [Entry(fact) for fact in (*_addresses(name, deal), originated)]
 
 
-def recompile(originated: DealOriginated) -> tuple[Deal, Program]:
+def recompile(originated: DealOriginated | DealAmended) -> tuple[Deal, Program]:
     """The deal and program that a recorded deal's text compiles to; for whoever does not take its word for it."""
     deal = load_deal(originated.text)
     return deal, compile_deal(deal)

@@ -24,6 +24,7 @@ from penstock.journal.kinds.device import RegisterCorrected
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked, TitlesIssued
 from penstock.journal.kinds.lift import TitlesLifted
 from penstock.journal.kinds.quarantine import QuarantineLifted, ReadingsReviewed
+from penstock.journal.kinds.servicing import DealAmended
 from penstock.journal.laws import corrections_hold
 from penstock.journal.sealed_rows import ERASED
 from penstock.journal.segment import SALTED, Column, Columns
@@ -92,8 +93,8 @@ class Recheck:
                 self._check_lift(recorded, lift, columns or {})
             case RegisterCorrected() as correction:
                 self._recorrect(recorded, correction)
-            case DealOriginated() as originated:
-                _check_program(originated)
+            case DealOriginated() | DealAmended() as said:
+                _check_program(said)
             case CreditsRedeemed() as redeemed:
                 self._check_release(recorded, redeemed)
 
@@ -287,13 +288,13 @@ def _check_instants(recorded: Recorded, readings: Columns) -> None:
         raise _verdicts_differ(recorded.seq)
 
 
-def _check_program(originated: DealOriginated) -> None:
+def _check_program(originated: DealOriginated | DealAmended) -> None:
     try:
         _, program = recompile(originated)
     except PenstockError as error:
         raise _program_differs(originated.deal, error.message) from error
-    said = (originated.program, originated.deal_hash, originated.program_hash, originated.compiler)
-    if said != (program.code, program.deal_hash, program.program_hash, COMPILER):
+    said = (originated.program, originated.schedule, originated.deal_hash, originated.program_hash, originated.compiler)
+    if said != (program.code, program.rows, program.deal_hash, program.program_hash, COMPILER):
         raise _program_differs(originated.deal, "The deal's text compiles to another program than recorded.")
 
 

@@ -70,8 +70,7 @@ def collect(
     fact = CollectionsMatched(segment.ref(), deal, reference, transfers, by)
     book.check_collect(fact, segment.columns, at_us)
     opened: list[FactBody] = [] if source in world.books.accounts else [AccountOpened(source, external=True)]
-    if not opened:
-        world.books.check_transfers(transfers)
+    world.books.check_transfers(tuple(one for one in transfers if one.source in world.books.accounts))
     return [*(Entry(one) for one in opened), Entry(fact, segment)]
 
 
