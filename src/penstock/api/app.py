@@ -19,6 +19,7 @@ from penstock.api import (
     carbon,
     certificates,
     commands,
+    deals,
     fleet,
     forwards,
     ids,
@@ -86,7 +87,7 @@ def make_app(
     """
     app = FastAPI(title="Penstock", version=__version__, docs_url=None, redoc_url=None, responses=problem.ANYWHERE)
     glimpse = Glimpse(workspace)
-    for room in (record, state, answers, fleet, page):
+    for room in (record, state, deals, answers, fleet, page):
         app.include_router(room.routes(glimpse))
     gate = Gate(KeyRing(workspace.path), limits, SignIn(workspace.path))
     app.include_router(push.routes(workspace, gate, workers or Workers()))

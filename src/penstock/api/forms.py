@@ -169,6 +169,7 @@ class PeriodRow(Form):
     state: str
     inflow_usdc_micro: int
     measures: list[int]
+    quorum: int
     attesters: int
     steps: list[Step]
 

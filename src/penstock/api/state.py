@@ -1,4 +1,4 @@
-"""Paths of the state that the facts add up to: health, devices, refusals, deals."""
+"""Paths of the state that the facts add up to: health, devices, refusals."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 from fastapi import APIRouter
 
 from penstock.api import forms
-from penstock.api.forms import After, Limit, NameInPath
+from penstock.api.forms import After, Limit
 from penstock.api.glimpse import Glimpse
 from penstock.errors import NotFound
 from penstock.journal.checkpoint import parse
-from penstock.usecases.originate import recompile
 
 Row = dict[str, Any]
 
@@ -40,16 +39,6 @@ def routes(glimpse: Glimpse) -> APIRouter:
         follows = following(after, limit, len(found))
         return forms.RefusedReadings(total=len(found), next_after=follows, verdicts=tally(found), refused=rows)
 
-    @router.get("/deals")
-    def deals() -> forms.Deals:
-        """Every deal and its state."""
-        return forms.Deals(deals=[forms.DealRow(**row) for row in glimpse.deals()])
-
-    @router.get("/deals/{name}")
-    def deal(name: NameInPath, after: After = 0, limit: Limit = 50) -> forms.DealPage:
-        """A deal's terms, accounts and closed periods with their waterfall steps."""
-        return deal_page(glimpse, name, after, limit)
-
     return router
 
 
@@ -75,22 +64,6 @@ def _signed(glimpse: Glimpse) -> int:
         return parse(glimpse.publication.checkpoint())[0].size
     except NotFound:
         return 0
-
-
-def deal_page(glimpse: Glimpse, name: str, after: int, limit: int) -> forms.DealPage:
-    """One deal, its periods from ``after`` on. Raises NotFound ``deal.unknown``."""
-    record = glimpse.workspace.read(lambda world: world.capital.deal(name))
-    (row,) = [one for one in glimpse.deals() if one["deal"] == name]
-    closed = glimpse.periods(name)
-    terms, _ = recompile(record.originated)
-    return forms.DealPage(
-        **row,
-        text=record.originated.text,
-        measures=[f"{one.name} [{one.unit}]" for one in terms.measures],
-        balances_usdc_micro=glimpse.balances(name),
-        closed=[forms.PeriodRow(**one) for one in closed[after : after + limit]],
-        next_after=following(after, limit, len(closed)),
-    )
 
 
 def following(after: int, limit: int, total: int) -> int | None:
