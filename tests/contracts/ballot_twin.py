@@ -80,7 +80,7 @@ class BallotTwin:
             one.passed_at_s = self.now_s if one.reached == classes else 0
 
     def execute(self, number: int, kind: int, payload: Any, lane: int | None = None) -> None:
-        require(lane is None or lane < 256 and lane not in self.lanes, "ballot.lane")
+        require(lane is None or (lane < 256 and lane not in self.lanes), "ballot.lane")
         one = self._one(number)
         require(one.kind == kind, "ballot.kind")
         require(not one.done, "ballot.done")

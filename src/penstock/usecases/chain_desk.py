@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 from penstock.chain.artefact import Artefact, call_data, creation_data, event, load_artefact, result
@@ -82,6 +83,12 @@ class ChainDesk:
         """
         contract = self.contract(name)
         return self._settle(act_id, contract.address, call_data(contract.artefact, function, *args))
+
+    def try_again(self, act_id: str) -> str:
+        """The id itself, or one for another try where the chain refused those before: for acts that wait for a time."""
+        refused = {row.id for row in self._table.rows() if row.state in ("reverted", "replaced")}
+        ids = (act_id if number == 1 else f"{act_id}/{number}" for number in count(1))
+        return next(one for one in ids if one not in refused)
 
     def plan(self, act_id: str, name: str, function: str, *args: Any) -> None:
         """Plan a call without sending it yet; the next `act`, `deploy` or `settle` sends it."""

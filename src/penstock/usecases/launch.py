@@ -14,6 +14,7 @@ from penstock.chain.client import ChainIdentity, connect
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.capital import DealLaunched, Deployed
 from penstock.journal.kinds.chain import ChainAdopted
+from penstock.usecases.ballot import ballot_contract, deploy_ballot, tie_ballot
 from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.originate import recompile
 from penstock.usecases.workspace import Workspace
@@ -76,10 +77,13 @@ def launch(
 ) -> None:
     """Deploy a deal's tranches, its schedule and the deal, tie them together, register its pages; resumable.
 
-    ``governor`` alone may amend, waive and replace; by default nobody ever may.
+    A deal with ``votes:`` gets a ballot; it alone, or else ``governor``, may amend, waive and replace - by default
+    nobody ever may.
     """
     deal, program = recompile(workspace.read(lambda world: world.capital.deal(name).originated))
     payees = {tranche.name: _deploy_tranche(desk, name, tranche, roles) for tranche in deal.tranches}
+    if deal.votes:
+        governor = deploy_ballot(desk, name, deal, list(payees.values()), roles.trustee)
     served = [fee.name for fee in deal.fees] + [hedge.name for hedge in deal.hedges]
     payees |= dict.fromkeys(served, desk.address) | {"servicer": roles.servicer}
     ordered = [payees[payee] for payee in program.payee_lanes]
@@ -88,6 +92,9 @@ def launch(
     desk.deploy(name, "Deal", *shared, program.code, schedule, program.deal_hash, ordered, governor)
     _tie(desk, name, deal, program)
     names = (name, *(tranche_contract(name, tranche.name) for tranche in deal.tranches))
+    if deal.votes:
+        tie_ballot(desk, name)
+        names = (*names, ballot_contract(name))
     contracts = tuple(Deployed(one, desk.contract(one).address) for one in names)
     launched = DealLaunched(name, desk.identity.chain_id, contracts)
     workspace.submit(f"launch:{name}", b"", at_us, lambda _: [Entry(launched)])
