@@ -222,6 +222,7 @@ BAD = {
     "a state nothing leads to": ("states: [normal, lockup, called, accel]", "states: [normal, lockup, called, limbo, accel]", "states", "Nothing leads to the state `limbo`", "below 1.05"),
     "levels out of order": ("accel: below 1.05", "accel: below 1.55", "tests.dscr.accel", "asked for sooner", "Swap"),
     "a rate that floats and no stale": ("value: arrears(A), against: 1 USDC", "value: due(B), against: 1 USDC", "tests.unpaid", "no rule for a stale one", "stale"),
+    "a missing report beyond the way back": ("stale: lockup, cure: after 2 clean periods, sticky: accel", "stale: accel, cure: after 2 clean periods, sticky: called", "tests.dscr.stale", "for ever", "cure"),
     "a call to the normal state": ("state: called", "state: normal", "calls.cleanup.state", "normal state", "of its own"),
     "a call without price": ('price: "payoff(A, B) + owed(I)", ', "", "calls.cleanup", "`price` is missing", "Add"),
     "seven tests": ("calls:\n", "  t4: {value: cash(dsra), against: 1, lockup: below 1, cure: after 1 clean period}\ncalls:\n  c2: {when: period at least 9, price: payoff(A), state: called}\n  c3: {when: period at least 9, price: payoff(A), state: called}\n", "tests", "at most 6 tests, calls included", "Join"),

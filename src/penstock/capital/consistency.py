@@ -218,7 +218,8 @@ class _Check:
         if reads and not test.stale:
             remedy = "Add `stale: lockup`: the state to hold without a fresh report."
             self.source.wrong(place, "The test reads the report but has no rule for a stale one.", remedy)
-        if test.stale and test.stale == test.sticky:
+        known = set(self.deal.states) >= {test.stale, test.sticky}
+        if known and self.deal.states.index(test.stale) >= self.deal.states.index(test.sticky):
             remedy = "Choose a state that a fresh report can cure."
             place = self.at("tests", test.name, "stale")
             self.source.wrong(place, "A missing report must not put the deal into a state for ever.", remedy)
