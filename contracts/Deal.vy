@@ -137,7 +137,7 @@ def __init__(
     GOVERNOR = governor
     SCHEDULE = schedule
     DEAL_HASH = deal_hash
-    PROGRAM = raw_create(concat(ECHO, ECHO, program))
+    PROGRAM = self._store(program)
 
 
 # ---------------------------------------------------------------- acts
@@ -153,12 +153,10 @@ def close() -> uint256:
     """
     first: uint256 = self.words[0]
     program_at: address = PROGRAM
-    schedule: address = SCHEDULE
     waived: uint256 = 0
     if first & CHANGED != 0:
         extras: uint256 = self.extras
         program_at = convert(extras & ADDRESS, address)
-        schedule = self.changed_schedule
         waived = extras >> 160
     program: Bytes[BYTES_MAX] = raw_call(program_at, b"", max_outsize=BYTES_MAX, is_static_call=True)
     header: uint256 = extract32(program, 0, output_type=uint256)
@@ -193,8 +191,17 @@ def close() -> uint256:
 
     # the period's dates, the report, the cash
     period: uint256 = r[2]
-    start: uint256 = self._start(header, schedule, period)
-    end: uint256 = self._start(header, schedule, period + 1)
+    rows: uint256 = (header >> 40) & 65535
+    schedule: address = empty(address)
+    start: uint256 = 0
+    end: uint256 = 0
+    if rows == 0:
+        start = self._starts(header, period)
+        end = self._starts(header, unsafe_add(period, 1))
+    else:
+        schedule = self._schedule()
+        start = self._start(header, schedule, period)
+        end = self._start(header, schedule, unsafe_add(period, 1))
     assert block.timestamp >= end, "deal.period_open"
     pages: uint256 = (header >> 64) & 255
     report: uint256 = self._report(self)
@@ -225,7 +232,6 @@ def close() -> uint256:
     r[3] = unsafe_add(r[3], inflow)
     r[COLLECT] = unsafe_add(r[COLLECT], inflow)
     r[MACHINE] = 30 * ((header >> 104) & 255)
-    rows: uint256 = (header >> 40) & 65535
     if rows != 0:
         row: uint256[ROW_WORDS_MAX] = self._row(schedule, (header >> 56) & 255, min(period, rows - 1))
         days: uint256 = (row[0] >> 64) & LOW
@@ -476,7 +482,7 @@ def amend(program: Bytes[BYTES_MAX], schedule: address, deal_hash: bytes32):
     for k: uint256 in range(2):
         old: uint256 = self._start(before, old_schedule, period + k)
         assert self._start(header, schedule, period + k) == old, "deal.dates"
-    made: address = raw_create(concat(ECHO, ECHO, program))
+    made: address = self._store(program)
     self.words[0] |= CHANGED
     self.extras = convert(made, uint256)
     self.changed_schedule = schedule
@@ -531,6 +537,15 @@ def program() -> Bytes[BYTES_MAX]:
     @notice The bytes that run.
     """
     return self._program()
+
+
+@external
+@view
+def program_at() -> address:
+    """
+    @notice The data contract that holds the bytes.
+    """
+    return convert(self._extras() & ADDRESS, address)
 
 
 @external
@@ -721,6 +736,14 @@ def _starts(header: uint256, period: uint256) -> uint256:
 
 
 # ---------------------------------------------------------------- the checker
+
+
+@internal
+def _store(program: Bytes[BYTES_MAX]) -> address:
+    """
+    A contract that is nothing but the program: whatever is asked of it, it answers with what follows its first bytes.
+    """
+    return raw_create(concat(ECHO, ECHO, program))
 
 
 @internal

@@ -18,6 +18,8 @@ PERIOD_DAYS_MAX: Final = 366
 
 # gas of one close, execution only, measured over the contract's tests and rounded up
 _FIXED: Final = 60_000
+_PAGE: Final = 6_500  # a second page: its report and its event
+_ROWS: Final = 10_000  # a schedule: two dates and a row
 _WORD: Final = 2_600 + 20_500  # a state word: a cold read, and at worst the first write from zero
 _CONSTANT_WORD: Final = 450
 _STEP: Final = {"PAY": (700, 700), "ACC": (700, 450), "SPLIT": (900, 1_000)}
@@ -127,7 +129,8 @@ def gas_ceiling(code: bytes) -> int:
     decoded = decode(code)
     layout = decoded.layout
     words = layout.state_words * _WORD + layout.constant_words * _CONSTANT_WORD
-    return _FIXED + words + sum(_gas(step) for step in decoded.steps)
+    read = _PAGE * (layout.pages - 1) + (_ROWS if layout.rows else 0)
+    return _FIXED + words + read + sum(_gas(step) for step in decoded.steps)
 
 
 def _gas(step: Step) -> int:
