@@ -22,6 +22,7 @@ def raised(tree: ast.AST) -> Iterator[tuple[str, str | None, int]]:
     then whoever calls them in the module gives the literal. What the verifier of bundles finds is handed on as it is:
     its codes have a page of their own.
     """
+    yield from of_subclasses(tree)
     handed = dict(forwarders(tree))
     elsewhere = set(handed_on(tree))
     for node in ast.walk(tree):
@@ -33,6 +34,15 @@ def raised(tree: ast.AST) -> Iterator[tuple[str, str | None, int]]:
         elif name in handed:
             place, kinds = handed[name]
             yield from ((kind, code, node.lineno) for kind in kinds for code in literals(argument(node, place)))
+
+
+def of_subclasses(tree: ast.AST) -> Iterator[tuple[str, str | None, int]]:
+    """The codes that classes derived from a kind hand to its constructor."""
+    for derived in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        for kind in {name_of(base) for base in derived.bases} & KINDS:
+            calls = [node for node in ast.walk(derived) if isinstance(node, ast.Call) and node.args]
+            built = [call for call in calls if ast.unparse(call.func) == "super().__init__"]
+            yield from ((kind, code, call.lineno) for call in built for code in literals(call.args[0]))
 
 
 def forwarders(tree: ast.AST) -> Iterator[tuple[str, tuple[int, set[str]]]]:
