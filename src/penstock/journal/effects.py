@@ -24,6 +24,7 @@ from penstock.journal.kinds.energy import (
 )
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
 from penstock.journal.kinds.lift import TitlesLifted, TitlesReturned
+from penstock.journal.kinds.servicing import CallExercised, CollectionsMatched
 from penstock.journal.kinds.withdrawal import CertificatesWithdrawn
 from penstock.journal.refusals import refuse_first
 from penstock.journal.segment import Columns
@@ -179,6 +180,15 @@ def _receive_collection(books: Books, fact: CollectionReceived, _: Columns) -> N
     books.registers.raise_to(np.array([register]), np.array([fact.stop]))
 
 
+def _take_in(books: Books, fact: CollectionsMatched | CallExercised, _: Columns) -> None:
+    """Dollars from outside fill the register of the account they reach, so that a close has units to pay on."""
+    for one in fact.transfers:
+        if one.target in books.registers:
+            register = books.registers.id_of(one.target)
+            reached = int(books.registers.read[register]) + one.usdc_micro
+            books.registers.raise_to(np.array([register]), np.array([reached]))
+
+
 def _accepted(readings: Columns) -> tuple[Ints, Ints]:
     """Registers and positions of the readings with verdict 0, in order of time."""
     rows = np.flatnonzero(readings["verdict"] == 0)
@@ -218,6 +228,8 @@ EFFECTS: Final = cast(
         SpansLinked: _link_spans,
         **dict.fromkeys(STORAGE_FACTS, _tell_storages),
         CollectionReceived: _receive_collection,
+        CollectionsMatched: _take_in,
+        CallExercised: _take_in,
     },
 )
 """By the type of a fact; facts of other types change no book here."""
