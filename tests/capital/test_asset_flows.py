@@ -125,6 +125,14 @@ def test_a_month_without_the_day_is_due_on_its_last() -> None:
     assert [(after - before).days for before, after in pairwise(dues)] == [28, 31]
 
 
+def test_sums_that_might_leave_64_bits_are_refused() -> None:
+    large = {"balance_usdc": "4000000000", "rate_percent": "100"}
+    base_case(assets_of(*[large] * 40), start_us(), ends_us(12))
+    with pytest.raises(Invalid) as caught:
+        base_case(assets_of(*[large] * 60), start_us(), ends_us(12))
+    assert caught.value.code == "assets.too_large"
+
+
 def test_a_payment_due_before_the_deal_starts_is_refused() -> None:
     assets = assets_of({}, {"first_due": "2025-12-31"})
     with pytest.raises(Invalid) as caught:

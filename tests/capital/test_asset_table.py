@@ -103,6 +103,17 @@ def test_a_cell_that_cannot_be_read(column: str, cell: str, says: str) -> None:
         ({"ends": "2045-12-31"}, "term_periods", "beyond the contract's end"),
         ({"repays": "fixed"}, "payment_usdc", "price is missing"),
         ({"balance_usdc": "0"}, "balance_usdc", "Nothing is outstanding"),
+        (
+            {
+                "repays": "fixed",
+                "payment_usdc": "9",
+                "escalation_percent": "100",
+                "ends": "2199-01-01",
+                "term_periods": "600",
+            },
+            "escalation_percent",
+            "beyond 4.5 billion",
+        ),
     ],
 )
 def test_rows_that_contradict_themselves(change: dict[str, str], column: str, says: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.capital.asset_fields import COUNTS, REPAYMENTS, Repayment
-from penstock.capital.asset_table import AssetTable, days_after
+from penstock.capital.asset_table import AssetTable, days_after, last_price_usdc_micro
 from penstock.capital.loan import FACTOR_ONE, RATE_ONE, level_factor_e18
 from penstock.errors import Invalid
 from penstock.period import DAY_US
@@ -25,6 +25,7 @@ from penstock.rates.day_count import BASIS_DAYS
 Ints = NDArray[Any]
 BLOCK: Final = 4_096
 """Assets at a time: what a period touches of them stays in the processor's cache."""
+SUM_MAX: Final = 2**62
 _BASES: Final = np.array([BASIS_DAYS[count] for count in COUNTS], dtype=np.int64)
 _THIRTY: Final = COUNTS.index("30/360")
 _LEVEL, _STRAIGHT, _BULLET, _FIXED = (REPAYMENTS.index(one) for one in Repayment)
@@ -81,8 +82,10 @@ def base_case(assets: AssetTable, starts_us: int, ends_us: Ints) -> BaseCase:
         ends_us: the end of each of its periods, rising; a payment counts in the period it is due in.
 
     Raises:
-        Invalid: ``assets.due_before_deal`` where a payment is due before the deal starts.
+        Invalid: ``assets.due_before_deal`` where a payment is due before the deal starts, ``assets.too_large`` where
+            all payments might come to 4.6 trillion dollars.
     """
+    _check_size(assets)
     early = np.flatnonzero(assets.first_due_us < starts_us)
     if len(early):
         name = assets.named["asset"].of(int(early[0]))
@@ -102,6 +105,16 @@ def base_case(assets: AssetTable, starts_us: int, ends_us: Ints) -> BaseCase:
                 np.add.at(by_period[which], falls_in, paid[which])
         by_asset[:, rows] = sums
     return _case(assets, by_period, by_asset)
+
+
+def _check_size(assets: AssetTable) -> None:
+    """That no sum can leave 64 bits: bounded in floats, from above."""
+    years = assets.every_months * assets.term_periods / 12
+    lent = assets.balance_usdc_micro * (1 + assets.rate_e8 / 1e8 * (years + 1))
+    fixed = np.where(assets.repays == _FIXED, last_price_usdc_micro(assets) * assets.term_periods, 0)
+    if float(lent.sum() + fixed.sum()) >= SUM_MAX:
+        hint = "Look for amounts written in cents, or split the table."
+        raise Invalid("assets.too_large", "All payments might come to 4.6 trillion dollars.", hint=hint)
 
 
 def _case(assets: AssetTable, by_period: Ints, by_asset: Ints) -> BaseCase:

@@ -15,7 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from penstock.capital.asset_fields import ASSET_KINDS, FIELDS, LENDING, NAMES, REGISTERS, REPAYMENTS, Repayment
+from penstock.capital.asset_fields import (
+    ASSET_KINDS,
+    BALANCE_MAX,
+    FIELDS,
+    LENDING,
+    NAMES,
+    REGISTERS,
+    REPAYMENTS,
+    Repayment,
+)
 from penstock.errors import Invalid
 from penstock.period import DAY_US
 
@@ -265,6 +274,12 @@ def contradictions(assets: AssetTable) -> list[AssetMistake]:
             "A fixed price is missing.",
             "Write the price of a period, or another way in `repays`.",
         ),
+        (
+            fixed & (last_price_usdc_micro(assets) > BALANCE_MAX),
+            "escalation_percent",
+            "The price rises beyond 4.5 billion dollars.",
+            "Write percent a year, as 1.5.",
+        ),
         (~fixed & (assets.balance_usdc_micro == 0), "balance_usdc", "Nothing is outstanding.", "Leave the asset out."),
     )
     return [
@@ -278,6 +293,13 @@ def last_due_days(assets: AssetTable) -> Ints:
     """The day of each asset's last payment [days since 1970]."""
     months = assets.every_months * (assets.term_periods.astype(np.int64) - 1)
     return days_after(assets.first_due_us // DAY_US, months)
+
+
+def last_price_usdc_micro(assets: AssetTable) -> Ints:
+    """About the most that a payment of a fixed price comes to [micro-dollars], as floats: for bounds alone."""
+    years = assets.every_months * assets.term_periods / 12
+    found: Ints = assets.payment_usdc_micro * (1 + assets.escalation_e8 / 1e8) ** years
+    return found
 
 
 def days_after(days: Ints, months: Ints) -> Ints:
