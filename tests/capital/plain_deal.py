@@ -96,7 +96,8 @@ class PlainClose:
             "measure": self.measure, "column": self.column, "was": self.was(), "total": b.total, "face": faces,
             "due": self.due_interest + self.due_principal, "owed": b.interest + b.principal + b.owed,
             "arrears": self.late, "interest": b.interest, "principal": b.principal, "balance": b.balance,
-            "undrawn": b.undrawn, "written": b.written, "payoff": b.balance + b.interest, "cash": b.cash, "paid": b.paid,
+            "undrawn": b.undrawn, "written": b.written, "payoff": b.balance + b.interest, "cash": b.cash,
+            "paid": b.paid,
         }  # fmt: skip
         return sum(of[t.kind].get(name, 0) for name in t.names)
 

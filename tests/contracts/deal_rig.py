@@ -17,6 +17,7 @@ from nodes import artefact
 from vyper.compiler.settings import OptimizationLevel
 
 from penstock.capital import edition
+from penstock.capital.ceiling import gas_ceiling
 from penstock.capital.exact import CHANGED, Closing, DealState, close_period, opening_state, period_bounds, withdraw
 from penstock.capital.report import Report, page_subject
 from penstock.capital.schedule_rows import creation, read_rows
@@ -162,6 +163,8 @@ class Pair:
     rows: bytes
     address: str
     state: DealState
+    gas: int = 0
+    """Of the last close, execution only."""
 
     @classmethod
     def open(cls, code: bytes, payees: int, rows: bytes = b"", *, venom: bool = False) -> Pair:
@@ -212,7 +215,9 @@ class Pair:
             self.refuse("close()", refused.code)
             return None
         done = execute(self.address, "close()")
+        self.gas = done.get_gas_used()
         assert int.from_bytes(done.output, "big") == closing.flags
+        assert done.get_gas_used() <= gas_ceiling(self.code)
         *pages, (_, topics, data) = done.get_log_entries()
         assert topics == (int.from_bytes(CLOSED, "big"), closing.period)
         assert decode(["uint256"] * 4, data) == (closing.flags, closing.inflow, words[0], int(closing.fresh))

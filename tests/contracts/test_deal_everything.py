@@ -53,6 +53,7 @@ def run_deal(data: st.DataObject, *, venom: bool = False) -> None:
             report = Report.missing() if stale else Report(data.draw(measures()), end, U32)
             cash = data.draw(cash_in)
             assert pair.close(report, end + 3600 * stale, cash) is not None
+            assert pair.gas <= program.gas_ceiling
             came += cash
             held = sum(pair.state.lane(lane) for name, lane in program.lanes.items() if is_cash(name))
             assert held == came == pair.state.taken_in

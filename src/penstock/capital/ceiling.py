@@ -15,6 +15,7 @@ from penstock.errors import Refused
 LANE_MAX: Final = 10**17  # a hundred billion dollars in one lane [micro-dollars]
 MEASURE_MAX: Final = 10**15
 PERIOD_DAYS_MAX: Final = 366
+PERIODS_MAX: Final = 10**6  # a hundred years of hours
 
 # gas of one close, execution only, measured over the contract's tests and rounded up
 _FIXED: Final = 60_000
@@ -77,7 +78,7 @@ def _saturates(step: Step, labels: Sequence[str]) -> Refused:
 
 def _opening_tops(decoded: Decoded, rows: tuple[Row, ...], measures: Sequence[int]) -> list[int]:
     top = [0] * REGISTERS
-    top[2] = LANE_MAX
+    top[2] = PERIODS_MAX
     for register in range(4, decoded.layout.lasting_end):
         top[register] = LANE_MAX
     for register, value in decoded.constants.items():

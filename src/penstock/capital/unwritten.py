@@ -11,8 +11,8 @@ from penstock.errors import Refused
 def refuse_unwritten(code: bytes, labels: Sequence[str] = ()) -> None:
     """Refuse a program in which a step reads a temporary that none wrote before it in every state where it runs.
 
-    Levels that tests raise, and the worst of them, count up from 0: there the first write is the reading one. ``labels``
-    say what each step does.
+    Levels that tests raise, and the worst of them, count up from 0: there the first write is the reading one.
+    ``labels`` say what each step does.
 
     Raises:
         Refused: ``program.read_before_written`` with the step.
