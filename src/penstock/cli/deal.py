@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from penstock.cli.deals import look_through, report
+from penstock.cli.deals import collect, look_through, report, service, vote
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table, usdc
 
 app = typer.Typer(help="Deals: check, schema, show, periods.", no_args_is_help=True, rich_markup_mode=None)
@@ -100,3 +100,15 @@ def _draw_periods(rows: list[dict[str, Any]]) -> None:
 app.command()(report.report)
 app.command()(report.verify)
 app.command("look-through")(look_through.look_through)
+app.add_typer(vote.app, name="vote")
+app.command()(collect.collect)
+app.command()(collect.pool)
+app.command()(collect.bill)
+app.command()(collect.tape)
+app.command()(service.servicing)
+app.command("write-off")(service.write_off)
+app.command()(service.release)
+app.command()(service.dispute)
+app.command()(service.resolve)
+app.command()(service.mark)
+app.command()(service.appoint)
