@@ -47,10 +47,10 @@ AMEND = Amendment(TEXT.replace("servicer: {amount: 40 USDC}", "servicer: {amount
 class Scene:
     """A launched deal whose `senior` holds three quarters of A, whose `junior` a quarter, and all of B."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, node: Node | None = None) -> None:
         self.workspace, self.now_s = Workspace(folder), AT_US // SECOND_US
         genesis = Genesis({key.address: 10**20 for key in KEYS.values()}, at_s=self.now_s - 1)
-        self.client = ChainClient(NodeProvider(Node(genesis, now=lambda: self.now_s)))
+        self.client = ChainClient(NodeProvider(node or Node(genesis, now=lambda: self.now_s)))
         self.desk = ChainDesk(self.workspace, self.client, KEYS["operator"])
         attesters = tuple(ChainKey(derive_seed(b"vote", f"attester-{n}")).address for n in range(3))
         at = {role: key.address for role, key in KEYS.items()}

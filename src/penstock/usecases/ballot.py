@@ -10,7 +10,7 @@ from penstock.capital.deal import Deal
 from penstock.chain.client import ChainClient
 from penstock.chain.provider import NodeProvider
 from penstock.errors import Refused
-from penstock.keys import ChainKey
+from penstock.keys import ChainKey, derive_seed
 from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.own_chain import open_chain
 from penstock.usecases.workspace import Workspace
@@ -21,6 +21,8 @@ KINDS: Final = ("amendment", "waiver", "replacement")
 VOTE_S: Final = 14 * 86_400
 DELAY_S: Final = 48 * 3_600
 WHOLE_BP: Final = 10_000
+LOOKER: Final = ChainKey(derive_seed(b"penstock", "whoever only looks"))
+"""For desks that only look: anybody has this key, and nothing is ever signed with it."""
 
 
 def ballot_contract(deal: str) -> str:
