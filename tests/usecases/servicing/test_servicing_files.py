@@ -67,7 +67,7 @@ def test_a_month_by_files(place: Path) -> None:
     ran(place, "tape", DEAL, str(place / "tape.csv"), "--period", "1")
     ran(place, "resolve", DEAL, "d-1", "--outcome", "settled", "--credited-usdc-micro", "4", "--reason", "agreed")
     ran(place, "release", DEAL, "loan-4", "--reason", "bought back")
-    ran(place, "mark", "sofr", "--value-e8", "5300000", "--source", "bank", "--as-of", "2026-01-31T00:00:00Z")
+    ran(place, "mark", "sofr", "--value", "5300000", "--source", "bank", "--as-of", "2026-01-31T00:00:00Z")
     ran(place, "appoint", DEAL, "sponsor", "sponsor-account", "--reason", "brings the deal")
     told = ran(place, "servicing", DEAL, "--period", "1")
     assert (told["assets"], told["period_open"], told["roles"]) == (3, 1, {"sponsor": ["sponsor-account"]})

@@ -117,7 +117,7 @@ def resolve(
 
 def mark(
     name: Annotated[str, typer.Argument(help="What is marked: sofr, value/accelerator, DEAL/milestone.")],
-    value_e8: Annotated[int, typer.Option("--value-e8", help="Its value [hundred-millionths].")],
+    value_e8: Annotated[int, typer.Option("--value", help="Its value [hundred-millionths]: 5.3 % is 5300000.")],
     source: Annotated[str, typer.Option(help="Whose value it is.")],
     as_of: Annotated[str, typer.Option(help="Of when (ISO 8601 with offset).")],
     days: Annotated[int, typer.Option(min=1, max=3_660, help="For how many days it speaks.")] = 35,
