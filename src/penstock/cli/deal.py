@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from penstock.cli.deals import collect, look_through, report, service, vote
+from penstock.cli.deals.pool_table import draw_pool
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table, usdc
+
+if TYPE_CHECKING:
+    from penstock.capital.deal import Deal
 
 app = typer.Typer(help="Deals: check, schema, show, periods.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="A deal file (YAML).", exists=True)], as_json: AsJson = False
+    file: Annotated[Path, typer.Argument(help="A deal file (YAML).", exists=True)],
+    assets: Annotated[Path | None, typer.Option(help="Its assets (CSV or Parquet), checked too.", exists=True)] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Read and compile a deal file; every mistake is listed with its line."""
+    """Read and compile a deal file; every mistake is listed with its line. With its assets: each wrong cell, too."""
     from penstock.capital.compile import compile_deal
     from penstock.capital.language import load_deal
 
@@ -32,7 +38,20 @@ def check(
         "states": list(program.states),
         "gas_ceiling": program.gas_ceiling,
     }
-    emit(found, as_json, lambda: table(f"{file.name} is sound", ("what", "value"), list(found.items())))
+    pool = None if assets is None else _pool(deal, assets)
+
+    def draw() -> None:
+        table(f"{file.name} is sound", ("what", "value"), list(found.items()))
+        if pool and assets:
+            draw_pool(assets, pool)
+
+    emit(found | ({"pool": pool} if pool else {}), as_json, draw)
+
+
+def _pool(deal: Deal, assets: Path) -> dict[str, Any]:
+    from penstock.usecases.check_assets import check_assets
+
+    return check_assets(deal, assets)
 
 
 @app.command()
