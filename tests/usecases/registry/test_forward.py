@@ -50,6 +50,7 @@ from penstock.usecases.registry.split import Split, split
 from penstock.usecases.registry.together import Together, together
 from penstock.usecases.registry.transfer import Transfer, transfer
 from penstock.usecases.registry.withdraw import Withdrawal, withdraw
+from penstock.usecases.servicing.pledge import check_pledge
 from penstock.usecases.transfer import transfer as transfer_device
 
 
@@ -522,3 +523,12 @@ def test_two_worlds_of_the_same_facts_are_alike(made: Forwarded) -> None:
         one.settle()
     assert made.world.forwards.digest() == again.world.forwards.digest()
     assert made.world.books.digest() == again.world.books.digest()
+
+
+@pytest.mark.parametrize("name", [ROOF, ROOF.rpartition("/")[0]])
+def test_output_sold_forward_is_not_pledged(made: Forwarded, name: str) -> None:
+    made.sold(terms(), Sell(NAME, "buyer", 1, 100))
+    with pytest.raises(PenstockError) as caught:
+        check_pledge(made.world, [name])
+    assert (caught.value.code, caught.value.ids["forward"]) == ("deal.sold_forward", NAME)
+    check_pledge(made.world, ["another plant"])
