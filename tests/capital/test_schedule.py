@@ -145,6 +145,7 @@ def test_a_rate_a_year_as_one_a_period(calendar: Calendar, rate: Fraction) -> No
         ("[" + ", ".join(["1"] * 121) + "]", "121 values for 120 periods", "periods:"),
         (f"[{LIMIT + 1}]", "more than the chain can hold", ""),
         ("{grow: 100_000 USDC, by: 101 %}", "between 0 and 100 %", "5.75 %"),
+        ("{pac: 5 USDC, pool: 9 USDC, rate: 8 %, term: 481, between: [0 PSA, 9 PSA]}", "number of periods", "480"),
         ("{pac: 5 USDC, pool: 9 USDC, rate: 8 %, term: 12, between: [90 PSA]}", "Two speeds", "300 PSA"),
         ("{pac: 5 USDC, pool: 9 USDC, rate: 8 %, term: 12, between: [90, 300 PSA]}", "no prepayment speed", "PSA"),
         ("{pac: 99 USDC, pool: 9 USDC, rate: 8 %, term: 12, between: [90 PSA, 300 PSA]}", "cannot keep", "at most"),
@@ -157,6 +158,12 @@ def test_wrong_schedules_are_told_with_their_remedy(form: str, says: str, remedy
     assert says in found.message
     assert remedy in found.remedy
     assert found.path.startswith("a")
+
+
+def test_no_more_schedules_than_reading_can_bear() -> None:
+    columns, mistakes = read("\n".join(f"a{at}: [1]" for at in range(33)))
+    assert len(columns) == 33
+    assert [found.path for found in mistakes] == ["a32"]
 
 
 def test_debt_beyond_the_cash_is_told_with_the_most_it_carries() -> None:

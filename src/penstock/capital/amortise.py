@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from penstock.errors import Invalid
@@ -18,10 +19,17 @@ def level_payment_up(principal: int, rate: Fraction, count: int) -> int:
     """The level payment that repays ``principal`` in ``count`` periods, rounded up so that the last is no larger."""
     if rate == 0:
         return -(-principal // count)
+    num, den = _annuity(rate, count)
+    return -(-principal * num // den)
+
+
+@lru_cache(maxsize=2048)
+def _annuity(rate: Fraction, count: int) -> tuple[int, int]:
+    """``rate / (1 - (1 + rate)^-count)``, above and below the line; pools ask for the same ones at every speed."""
     num, den = rate.numerator, rate.denominator
     grown: int = (den + num) ** count
     plain: int = den**count
-    return -(-principal * num * grown // (den * (grown - plain)))
+    return num * grown, den * (grown - plain)
 
 
 def level(principal: int, rate: Fraction, count: int) -> tuple[int, ...]:
@@ -43,10 +51,11 @@ def straight(principal: int, count: int) -> tuple[int, ...]:
 
 def sculpted_debt_down(cash: Sequence[int], target: Fraction, rate: Fraction) -> int:
     """The most debt that ``cash`` carries at a coverage of ``target``: the value today of cash / target."""
-    worth = Fraction(0)
+    num, den = rate.numerator, rate.denominator
+    worth, grown = 0, 1  # over target and ``grown``, uncancelled: cancelling hundreds of digits each period is slow
     for one in reversed(cash):
-        worth = (worth + one / target) / (1 + rate)
-    return worth.numerator // worth.denominator
+        worth, grown = (worth + one * target.denominator * grown) * den, grown * (den + num)
+    return worth // (target.numerator * grown)
 
 
 def sculpt(cash: Sequence[int], target: Fraction, debt: int, rate: Fraction) -> tuple[int, ...]:

@@ -20,6 +20,8 @@ from penstock.capital.source import Place, Source
 from penstock.errors import Invalid
 
 PERIODS_MAX: Final = 1_200  # a hundred years of months
+TERM_MAX: Final = 480  # months of a loan in a pool
+COLUMNS_MAX: Final = 32  # more than the chain takes; bounds what reading a text can cost
 LIMIT: Final = 2**62 - 1
 YEAR_S: Final = 365 * 86_400
 RATE_ONE: Final = 10**8
@@ -59,6 +61,9 @@ def column(
         columns_so_far: those above it, which ``sculpt`` may name.
     """
     known = columns_so_far if isinstance(columns_so_far, Mapping) else {one.name: one for one in columns_so_far}
+    if len(known) >= COLUMNS_MAX:
+        source.wrong(place, f"A deal has at most {COLUMNS_MAX} schedules.", "Leave some out.")
+        return Column(name, "USDC", (0,))
     try:
         found = _Reader(source, periods, known).column(place, name)
     except Invalid as error:
@@ -187,7 +192,7 @@ class _Reader:
             self.source.wrong(at["pac"], "Prepayment speeds are monthly.", "Let the deal pay monthly.")
             return "USDC", [0]
         age = self.count(at["age"], PERIODS_MAX, least=0) if "age" in at else 0
-        term = self.count(at["term"], PERIODS_MAX)
+        term = self.count(at["term"], TERM_MAX)
         pool = prepayment.Pool(self.money(at["pool"]), self.rate(at["rate"]), term, age)
         speeds = [self.psa(item) for item in self.source.items(at["between"])]
         known = [speed for speed in speeds if speed is not None]
