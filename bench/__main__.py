@@ -21,18 +21,18 @@ LIMIT_S = 1_800
 
 
 def benchmarks() -> dict[str, str]:
-    """Name and first docstring line of every module here that has a ``run``; none is imported for it."""
+    """Name (dashes for underscores) and first docstring line of every module here with a ``run``; none is imported."""
     found = {}
     for path in sorted(FOLDER.glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if any(isinstance(node, ast.FunctionDef) and node.name == "run" for node in tree.body):
-            found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
+            found[path.stem.replace("_", "-")] = (ast.get_docstring(tree) or "").partition("\n")[0]
     return found
 
 
 def run_here(name: str) -> Result:
     """The result of benchmark ``name``, run in this process."""
-    return Result.of(importlib.import_module(f"bench.{name}").run(), name)
+    return Result.of(importlib.import_module(f"bench.{name.replace('-', '_')}").run(), name)
 
 
 def run_apart(name: str) -> Result | str:

@@ -12,6 +12,7 @@ FLOORED = Context(prec=40, rounding=ROUND_FLOOR)
 NORMAL, LOCKUP, ACCEL = range(3)
 SENIOR = 4
 Record = tuple[str, Decimal, Decimal, Decimal]
+Row = tuple[Decimal, Decimal, Decimal, Decimal, bool]
 
 
 @dataclass(slots=True)
@@ -20,19 +21,14 @@ class Note:
 
     balance: Decimal
     rate: Decimal
-    scheduled: Decimal
     interest: Decimal = NOTHING
-    principal: Decimal = NOTHING
-    interest_due: Decimal = NOTHING
-    principal_due: Decimal = NOTHING
+    due: Decimal = NOTHING
     paid: Decimal = NOTHING
 
     def accrue(self) -> None:
-        """A month's interest as 30/360, rounded down once; scheduled principal up to the balance."""
-        self.interest_due = (self.balance * self.rate * 30 / 360).quantize(CENT, ROUND_FLOOR)
-        self.interest += self.interest_due
-        self.principal_due = min(self.scheduled, self.balance)
-        self.principal = min(self.principal + self.principal_due, self.balance)
+        """A month's interest as 30/360, rounded down once."""
+        self.due = (self.balance * self.rate * 30 / 360).quantize(CENT, ROUND_FLOOR)
+        self.interest += self.due
 
 
 @dataclass(slots=True)
@@ -72,7 +68,7 @@ class DecimalDeal:
     ltv: Covenant = field(default_factory=Covenant)
     state: int = NORMAL
 
-    def close(self, cash: Decimal, cfads: Decimal, value: Decimal, fresh: bool) -> None:
+    def close(self, cash: Decimal, cfads: Decimal, value: Decimal, repaid: Decimal, fresh: bool) -> None:
         """One period: cash in, what falls due, tests, state, waterfall."""
         self.collect += cash
         self.owed = [owed + fee for owed, fee in zip(self.owed, self.fees, strict=True)]
@@ -84,11 +80,11 @@ class DecimalDeal:
         if self.state == ACCEL:
             self.accelerated()
         else:
-            self.ordinary()
+            self.ordinary(repaid if fresh else NOTHING)
 
     def test(self, cfads: Decimal, value: Decimal, fresh: bool) -> None:
         """Coverage of senior service, and debt to value; a report that is missing asks for lock-up."""
-        due = sum((note.interest_due + note.principal_due for note in self.notes[:SENIOR]), start=NOTHING)
+        due = sum((note.due for note in self.notes[:SENIOR]), start=NOTHING)
         debt = sum((note.balance for note in self.notes), start=NOTHING)
         cover = lend = LOCKUP
         if fresh:
@@ -106,8 +102,8 @@ class DecimalDeal:
             self.owed[place] -= paid
             self.fees_paid[place] += paid
 
-    def ordinary(self) -> None:
-        """Interest, scheduled principal, reserves; the rest to equity, or held while locked up."""
+    def ordinary(self, repaid: Decimal) -> None:
+        """Interest, principal as borrowers repaid it, reserves; the rest to equity, or held while locked up."""
         self.pay_interest(self.notes[:1])
         first = self.notes[0]
         helped = min(self.dsra, first.interest)
@@ -117,7 +113,7 @@ class DecimalDeal:
         self.note("support", self.dsra + helped, first.interest + helped, helped)
         self.pay_interest(self.notes[1:])
         for note in self.notes:
-            note.principal -= self.repay(note, note.principal)
+            repaid -= self.repay(note, repaid)
         self.dsra += self.take("dsra", max(Decimal(1_700_000) - self.dsra, NOTHING))
         self.inverter += self.take("inverter", max(Decimal(250_000) - self.inverter, NOTHING))
         if self.state == LOCKUP:
@@ -169,11 +165,10 @@ class DecimalDeal:
         return [*accounts, *paid, *(note.balance for note in self.notes)]
 
 
-def run(
-    notes: Sequence[tuple[Decimal, Decimal, Decimal]], rows: Sequence[tuple[Decimal, Decimal, Decimal, bool]], *,
-    records: bool,
-) -> tuple[list[list[Decimal]], list[int]]:  # fmt: skip
-    """Every period's figures and state. ``notes``: balance, rate, scheduled principal; ``rows``: see `close`."""
+def months(
+    notes: Sequence[tuple[Decimal, Decimal]], rows: Sequence[Row], *, records: bool
+) -> tuple[list[list[Decimal]], list[int]]:
+    """Every period's figures and state. ``notes``: balance, rate; ``rows``: see `close`."""
     kept: list[Record] | None = [] if records else None
     deal = DecimalDeal([Note(*note) for note in notes], kept)
     figures, states = [], []

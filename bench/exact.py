@@ -38,27 +38,28 @@ class Case:
     program: Program
     start: DealState
     feed: Feed
-    notes: list[tuple[Decimal, Decimal, Decimal]]
-    rows: list[tuple[Decimal, Decimal, Decimal, bool]]
+    notes: list[tuple[Decimal, Decimal]]
+    rows: list[decimal_deal.Row]
 
 
 def case(periods: int, seed: int = 7) -> Case:
-    """Seasons and weather, a report missing now and then, bad spells, a crash a third of the way on."""
+    """Seasons and weather, a report missing now and then, bad spells; disaster two thirds of the way on."""
     dice, month = np.random.default_rng(seed), np.arange(periods)
     cash = (1_350_000 + 250_000 * np.sin(month * np.pi / 6)) * dice.uniform(0.85, 1.1, periods)
-    cash[month % 97 > 90] *= 0.55
-    cash[month >= periods // 3] *= 0.4
+    cash[month % 97 > 90] *= 0.8
+    cash[(month >= periods * 2 // 3) & (month < periods * 2 // 3 + 3)] *= 0.25
     cash_usdc_micro = (cash * USDC).astype(np.int64)
-    cfads = np.maximum(cash_usdc_micro - 115_000 * USDC, 0)
-    value = (100_000_000 * 0.995**month * USDC).astype(np.int64)
+    cfads = np.maximum(cash_usdc_micro - 415_000 * USDC, 0)
+    repaid = (250_000 * USDC * dice.uniform(0.5, 1.5, periods)).astype(np.int64)
+    value = (100_000_000 * 0.9975**month * USDC).astype(np.int64)
     fresh = month % 41 != 40
     deal = load_deal(DEAL.read_text(encoding="utf-8"))
     program = compile_deal(deal)
-    feed = Feed(np.cumsum(cash_usdc_micro), np.stack([cfads, value], axis=1), fresh)
+    feed = Feed(np.cumsum(cash_usdc_micro), np.stack([cfads, value, repaid], axis=1), fresh)
     rows = [
-        (dollars(paid), dollars(flow), dollars(worth), known)
-        for paid, flow, worth, known in zip(
-            cash_usdc_micro.tolist(), cfads.tolist(), value.tolist(), fresh.tolist(), strict=True
+        (*map(dollars, amounts), known)
+        for *amounts, known in zip(
+            cash_usdc_micro.tolist(), cfads.tolist(), value.tolist(), repaid.tolist(), fresh.tolist(), strict=True
         )
     ]
     return Case(deal, program, opening_state(program.code), feed, notes(deal), rows)
@@ -69,14 +70,10 @@ def dollars(micro: int) -> Decimal:
     return Decimal(micro).scaleb(-6)
 
 
-def notes(deal: Deal) -> list[tuple[Decimal, Decimal, Decimal]]:
-    """Balance, rate and scheduled principal of each note, for the peer."""
+def notes(deal: Deal) -> list[tuple[Decimal, Decimal]]:
+    """Balance and rate of each note, for the peer."""
     return [
-        (
-            dollars(one.face_usdc_micro),
-            Decimal(one.rate.numerator) / Decimal(one.rate.denominator),
-            dollars(one.principal_usdc_micro),
-        )
+        (dollars(one.face_usdc_micro), Decimal(one.rate.numerator) / Decimal(one.rate.denominator))
         for one in deal.tranches
         if not one.residual
     ]
@@ -89,7 +86,7 @@ def ours(bench: Case, *, records: bool) -> Closings:
 
 def theirs(bench: Case, *, records: bool) -> tuple[list[list[Decimal]], list[int]]:
     """The peer's side."""
-    return decimal_deal.run(bench.notes, bench.rows, records=records)
+    return decimal_deal.months(bench.notes, bench.rows, records=records)
 
 
 def readable(bench: Case) -> list[Any]:
