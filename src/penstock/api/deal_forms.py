@@ -347,11 +347,20 @@ class RegisterPart(Form):
     part: int
 
 
+class LookAsked(Form):
+    """What was asked, so that it can be asked again: positions as tranche, shares, first share."""
+
+    positions: list[tuple[str, int, int]]
+    readings: bool
+    shown: int
+
+
 class LookThrough(Form):
     """A holding's part of everything behind a deal; parts add up. ``basis`` says what amounts are of."""
 
     look_through: str
     deal: str
+    asked: LookAsked
     facts: int
     closed_periods: int
     readings_from: str

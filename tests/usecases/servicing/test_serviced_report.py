@@ -28,12 +28,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptStory]:
     """January: interest 165, of which 5 from the sponsor, principal 100. February: 11 that came late, 5 of principal,
     a loss of 1,500, a loan 45 days behind, a dispute; and no fresh report.
     """
-    made = KeptStory(tmp_path_factory.mktemp("serviced") / "story").pooled()
+    made = KeptStory(tmp_path_factory.mktemp("serviced") / "story")
+    made.pooled()
     made.at(MID).paid(
         payment("loan-1", 160 * USDC, MID), payment("loan-1", 100 * USDC, MID, PRINCIPAL),
         payment("loan-4", 5 * USDC, MID),
     )  # fmt: skip
-    made.at(AFTER).taped(0).closed(0)
+    made.at(AFTER).taped(0)
+    made.closed(0)
     made.paid(payment("loan-2", 11 * USDC, MID), payment("loan-2", 5 * USDC, AFTER, PRINCIPAL))
     made.tell(write_off(made.world, DEAL, {"loan-3": 1_500 * USDC}, "bankrupt"))
     made.tell(dispute(made.world, disputed(DEAL, "d-1", "loan-4", 40 * USDC, "wrong meter")))

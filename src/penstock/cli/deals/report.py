@@ -50,21 +50,23 @@ def _draw(told: dict[str, Any], file: str) -> None:
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="A report's report.json.")],
+    file: Annotated[Path, typer.Argument(help="A report's report.json, or a look-through's file.")],
     against: Annotated[Path | None, typer.Option(help="The workspace it was made from: every figure again.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check an investor report: its proofs offline; against its workspace, every figure."""
+    """Check an investor report or a look-through: its proofs offline; against its workspace, every figure."""
     from penstock.usecases.investor_report.build import check_report, read_report
+    from penstock.usecases.look_through.build import check_look_through
     from penstock.usecases.workspace import Workspace as Opened
 
     said = read_report(read_text(file))
+    check = check_look_through if "look_through" in said else check_report
     if against is None:
-        found = check_report(said)
+        found = check(said)
     else:
         with Opened(against, read_only=True) as opened:
-            found = check_report(said, opened)
-    emit(found, as_json, lambda: table("The report holds", ("field", "value"), list(found.items())))
+            found = check(said, opened)
+    emit(found, as_json, lambda: table("It holds", ("field", "value"), list(found.items())))
 
 
 def read_text(file: Path) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from penstock.capital.periods import Periods
 from penstock.errors import Invalid, Unverified
-from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.capital import IncomePulled
 from penstock.journal.nesting import deeper_than
 from penstock.period import SECOND_US, iso
@@ -26,11 +25,9 @@ from penstock.usecases.investor_report.movements import (
     uses,
 )
 from penstock.usecases.look_through.collateral import Collateral, asset_facts, collateral_of
-from penstock.usecases.replay import replay
-from penstock.usecases.report_247.build import PastWorkspace
+from penstock.usecases.report_247.build import as_of
 from penstock.usecases.report_247.evidence import check_evidence, evidence
 from penstock.usecases.workspace import Workspace
-from penstock.usecases.world import World
 
 REPORT: Final = "penstock-deal/1"
 DEPTH_MAX: Final = 16
@@ -245,12 +242,3 @@ def check_report(said: Mapping[str, Any], workspace: Workspace | None = None) ->
 
 def _malformed() -> Invalid:
     return Invalid("deal.report_malformed", "This is not an investor report of this workspace.")
-
-
-def as_of(workspace: Workspace, size: int) -> Workspace:
-    """The workspace as its first ``size`` facts make it."""
-    if size == workspace.store.size():
-        return workspace
-    world = World()
-    replay(workspace.store, KINDS, world, 0, size)
-    return PastWorkspace(workspace, world)

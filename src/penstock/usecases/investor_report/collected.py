@@ -32,12 +32,9 @@ Row = dict[str, Any]
 KINDS: Final = tuple(CollectionKind)
 FLAGS: Final = tuple(Flag)
 BUCKETS: Final = (
-    (0, "current"),
-    (1, "1 to 29 days"),
-    (30, "30 to 59 days"),
-    (60, "60 to 89 days"),
-    (90, "90 days and more"),
-)
+    (0, "current"), (1, "1 to 30 days"), (31, "31 to 60 days"), (61, "61 to 90 days"), (91, "91 to 120 days"),
+    (121, "in default, more than 120 days"),
+)  # fmt: skip
 """Days past due from which each bucket starts."""
 TOP: Final = 10
 EVENTS: Final = (AssetDisputed, DisputeResolved, TestWaived, PayeeReplaced, RoleAppointed, CallExercised)

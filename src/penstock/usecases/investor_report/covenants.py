@@ -53,7 +53,8 @@ def _flag(flags: int, number: int) -> tuple[int, int]:
 def _row(again: Again, number: int, test: Test, compared: Sequence[tuple[Step, StepRecord]]) -> Row:
     before, _ = _flag(again.before.flags, number)
     level, clean = _flag(again.closing.flags, number)
-    value, against = _sides(again, test, compared)
+    stale = not again.closing.fresh and bool(test.stale)
+    value, against = (None, None) if stale else _sides(again, test, compared)
     ratio = value * MILLION // against if value is not None and against else None
     return {
         "test": number,
@@ -62,7 +63,7 @@ def _row(again: Again, number: int, test: Test, compared: Sequence[tuple[Step, S
         "against": against,
         "ratio_millionths": ratio,
         "money": _is_money(again, test.value) and _is_money(again, test.against),
-        "stale": not again.closing.fresh and bool(test.stale),
+        "stale": stale,
         "waived": again.before.waived[number - 1] > again.closed.period,
         "levels": [_level(one, value, against) for one in test.levels],
         "state_before": again.deal.states[before],
@@ -85,12 +86,15 @@ def _is_money(again: Again, term: Term) -> bool:
 
 
 def _sides(again: Again, test: Test, compared: Sequence[tuple[Step, StepRecord]]) -> tuple[int | None, int | None]:
-    """Value and against, from the first comparison that multiplied them by a level's bound."""
+    """Value and against, from the first comparison that multiplied them by a level's bound.
+
+    None where the machine compared something else: a test that does not apply now, or against what is infinite.
+    """
     for level in test.levels:
         wanted = again.deal.states.index(level.state)
         num, den = level.bound.numerator, level.bound.denominator
         for step, record in compared:
-            if step.low & 15 == wanted and num:
+            if step.low & 15 == wanted and num and (record.due or not test.only_if):
                 value, against = (record.available, record.due) if level.below else (record.due, record.available)
                 if value % den == 0 and against % num == 0 and max(value // den, against // num) < LIMIT:
                     return value // den, against // num

@@ -117,7 +117,7 @@ def ratios(rows: Sequence[Row], test: Row) -> Markup:
     top = 3 * max([*bounds, 1])
     known = [(at, min(row["ratios_millionths"].get(test["name"]) or 0, top)) for at, row in enumerate(rows)
              if row["ratios_millionths"].get(test["name"]) is not None]  # fmt: skip
-    most = max([value for _, value in known] + bounds + [1])
+    most = max([value for _, value in known] + bounds + [1]) * 11 // 10
     step, high = (WIDTH - _LEFT) / max(len(rows), 4), _FOOT - _TOP
     found = _frame(most, ratio)
     for level in test["levels"]:

@@ -58,7 +58,8 @@ def measured(value: int | None, unit: str) -> str:
     if unit == "USDC":
         return f"{usdc(value)} USDC"
     if unit == "rate":
-        return f"{value // RATE_DIGITS}.{value % RATE_DIGITS:06d}".rstrip("0").rstrip(".") + " %"
+        sign, whole = ("−" if value < 0 else ""), abs(value)
+        return sign + f"{whole // RATE_DIGITS}.{whole % RATE_DIGITS:06d}".rstrip("0").rstrip(".") + " %"
     return f"{value:,} {UNITS.get(unit, unit)}".strip()
 
 

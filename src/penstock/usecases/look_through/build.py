@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import numpy as np
 from penstock.capital.deal_book import DealRecord
 from penstock.capital.exact import period_bounds
 from penstock.capital.pooled import Ints
-from penstock.errors import Invalid, NotFound
+from penstock.errors import Invalid, NotFound, Unverified
 from penstock.journal.cutting import cut_down
 from penstock.journal.kinds.capital import IncomeWithdrawn, PeriodClosed
 from penstock.period import SECOND_US, Period, iso
@@ -22,7 +22,8 @@ from penstock.usecases.look_through.collateral import BY, Collateral, asset_fact
 from penstock.usecases.look_through.readings import Counted, counted
 from penstock.usecases.look_through.share import by_name, share_of
 from penstock.usecases.originate import recompile
-from penstock.usecases.report_247.evidence import evidence
+from penstock.usecases.report_247.build import as_of
+from penstock.usecases.report_247.evidence import check_evidence, evidence
 from penstock.usecases.workspace import Workspace
 
 FORM: Final = "penstock-look-through/1"
@@ -51,7 +52,7 @@ def look_through(
     Raises:
         NotFound: ``deal.unknown``, ``look_through.no_tranche``, ``look_through.no_assets``. Invalid: as `holding`.
     """
-    size = workspace.store.size()
+    size = workspace.read(lambda world: world.books.size)
     record = workspace.read(lambda world: world.capital.deal(deal))
     terms, program = recompile(record.originated)
     assets = workspace.read(lambda world: collateral_of(world, deal))
@@ -69,6 +70,7 @@ def look_through(
     told = {
         "look_through": FORM,
         "deal": deal,
+        "asked": {"positions": _plain(held), "readings": readings, "shown": shown},
         "facts": size,
         "closed_periods": len(record.closed),
         "readings_from": iso(period.start_us),
@@ -84,6 +86,44 @@ def look_through(
         "evidence": evidence(workspace, size, _groups(workspace, deal, size, meters), RESTS_ON),
     }
     return Made(told, assets, parts, held, claims)
+
+
+def _plain(held: Holding) -> list[list[str | int]]:
+    """Positions as they can be asked for again."""
+    rows = zip(held.tranche, held.shares.tolist(), held.first.tolist(), strict=True)
+    return [[tranche, shares, first] for tranche, shares, first in rows]
+
+
+def check_look_through(said: Mapping[str, Any], workspace: Workspace | None = None) -> Told:
+    """Check a look-through (its JSON): proofs offline; with the workspace, every part by making it again as of then.
+
+    Raises:
+        Invalid: ``look_through.malformed``. Unverified: ``report.evidence``; ``look_through.differs``.
+    """
+    size = said.get("facts")
+    if said.get("look_through") != FORM or type(size) is not int or not isinstance(said.get("evidence"), Mapping):
+        raise _malformed()
+    answer: Told = {"facts_proven": check_evidence(said["evidence"]), "root": said["evidence"].get("root")}
+    if workspace is None:
+        return answer | {"made_again": False}
+    if not 0 < size <= workspace.store.size():
+        raise _malformed()
+    try:
+        asked = said["asked"]
+        positions = [(str(tranche), int(shares), int(first)) for tranche, shares, first in asked["positions"]]
+        readings, shown, deal = bool(asked["readings"]), int(asked["shown"]), str(said["deal"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise _malformed() from error
+    again = look_through(as_of(workspace, size), deal, positions, readings=readings, shown=shown).told
+    wrong = sorted(name for name in again.keys() | said.keys() if again.get(name) != said.get(name))
+    if wrong:
+        sentence = f"Made again, the look-through differs in: {', '.join(wrong)}."
+        raise Unverified("look_through.differs", sentence, hint="Do not rely on it.")
+    return answer | {"made_again": True}
+
+
+def _malformed() -> Invalid:
+    return Invalid("look_through.malformed", "This is not a look-through of this workspace.")
 
 
 def _last_period(record: DealRecord, code: bytes, rows: bytes) -> Period:

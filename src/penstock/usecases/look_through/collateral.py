@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from penstock.capital.asset_fields import ASSET_KINDS, NO_TECHNOLOGY
+from penstock.capital.pool_value import DEFAULTED_DAYS, DELINQUENT_DAYS
 from penstock.capital.pooled import Ints, Pooled
 from penstock.capital.serviced import Serviced, Tape
 from penstock.journal.fact import FactBody
@@ -18,7 +19,6 @@ from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 UNKNOWN: Final = "unknown"
-DELINQUENT_DAYS: Final = 1
 PARTIES: Final = ("contract", "offtaker", "obligor", "region")
 BY: Final = ("asset", *PARTIES, "kind", "technology", "assurance", "standing")
 """What a look-through can be summed by."""
@@ -111,11 +111,11 @@ def _technology(code: int) -> str:
 
 
 def _standing(written_off: int, disputed: int, past_due_days: int) -> str:
-    if written_off:
-        return "written off"
+    if written_off or past_due_days > DEFAULTED_DAYS:
+        return "defaulted"
     if disputed:
         return "disputed"
-    return "delinquent" if past_due_days >= DELINQUENT_DAYS else "performing"
+    return "delinquent" if past_due_days > DELINQUENT_DAYS else "performing"
 
 
 def _named_alone(world: World, originated: DealOriginated) -> Collateral:

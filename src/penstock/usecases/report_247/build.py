@@ -207,7 +207,7 @@ def check_report(said: Mapping[str, Any], workspace: Workspace | None = None) ->
     size = said.get("facts")
     if type(size) is not int or not 0 < size <= workspace.store.size():
         raise Invalid("report.malformed", "The report says it is of facts that this workspace does not have.")
-    again = _as_of(workspace, asked, size)
+    again = report_247(as_of(workspace, size), asked).told
     wrong = [name for name in again if again[name] != said.get(name)]
     if wrong:
         sentence = f"Made again, the report differs in: {', '.join(wrong)}."
@@ -215,11 +215,11 @@ def check_report(said: Mapping[str, Any], workspace: Workspace | None = None) ->
     return answer | {"reckoned_again": True}
 
 
-def _as_of(workspace: Workspace, asked: Request, size: int) -> Told:
-    """The report of a world made from the first ``size`` facts alone."""
+def as_of(workspace: Workspace, size: int) -> Workspace:
+    """The workspace as its first ``size`` facts alone make it."""
     world = World()
     replay(workspace.store, KINDS, world, 0, size)
-    return report_247(PastWorkspace(workspace, world), asked).told
+    return PastWorkspace(workspace, world)
 
 
 class PastWorkspace(Workspace):
