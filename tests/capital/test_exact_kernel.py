@@ -107,7 +107,7 @@ def random_bytes(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@checked(150)
+@checked(100)
 def test_random_programs_leave_equal_words_and_records(data: st.DataObject) -> None:
     sound(data)
 
