@@ -359,20 +359,29 @@ def _settled(holder: address, total: uint256, slot: uint256) -> uint256:
 
 
 @internal
+def _sending(sender: address) -> uint256:
+    """
+    @dev The sender's slot; a vote that is over takes its flag down here, where the slot is written anyway.
+    """
+    slot: uint256 = self.slot_of[sender]
+    if slot & CAST != 0 and block.timestamp >= self.cast_of[sender] & UNTIL:
+        self.cast_of[sender] = 0
+        return slot ^ CAST
+    return slot
+
+
+@internal
+@view
 def _check_flags(total: uint256, sender: address, from_slot: uint256, to_slot: uint256, amount: uint256):
     """
-    @dev The slow path: some flag is up. `amount` is within the balance. A vote that is over takes its flag down.
+    @dev The slow path: some flag is up. `amount` is within the balance.
     """
     assert total & PAUSED == 0 or block.timestamp >= self.paused_until_s, "tranche.paused"
     assert (from_slot | to_slot) & BARRED == 0, "tranche.barred"
     if from_slot & PART_FROZEN != 0:
         assert self.part_frozen[sender] <= unsafe_sub(from_slot & BALANCE, amount), "tranche.frozen"
     if from_slot & CAST != 0:
-        lock: uint256 = self._cast(sender)
-        assert (lock >> 64) & BALANCE <= unsafe_sub(from_slot & BALANCE, amount), "tranche.cast"
-        if lock == 0:
-            self.cast_of[sender] = 0
-            self.slot_of[sender] &= ~CAST
+        assert (self.cast_of[sender] >> 64) & BALANCE <= unsafe_sub(from_slot & BALANCE, amount), "tranche.cast"
 
 
 @internal
@@ -393,7 +402,7 @@ def _transfer(sender: address, receiver: address, amount: uint256):
     """
     assert staticcall REGISTRY.may_transfer(sender, receiver, CLASSES), "tranche.registry"
     total: uint256 = self.total
-    from_slot: uint256 = self.slot_of[sender]
+    from_slot: uint256 = self._sending(sender)
     self._debit(sender, from_slot, amount, total)
     to_slot: uint256 = self.slot_of[receiver]
     if (total | from_slot | to_slot) & FLAGS != 0:
@@ -447,7 +456,7 @@ def transfer_many(receivers: DynArray[address, MANY], amounts: DynArray[uint256,
     """
     assert len(receivers) == len(amounts), "tranche.lengths"
     total: uint256 = self.total
-    from_slot: uint256 = self.slot_of[msg.sender]
+    from_slot: uint256 = self._sending(msg.sender)
     amount: uint256 = 0
     for part: uint256 in amounts:
         amount += part

@@ -82,6 +82,29 @@ def test_removed_may_sell_and_not_receive(chain: Chain, registry: Contract) -> N
     assert chain.refused(remove, chain.account("registrar")) == "registry.unknown"
 
 
+def test_a_lost_key_goes_on_with_another_and_a_freeze_goes_along(chain: Chain, registry: Contract) -> None:
+    lost, new, registrar = (
+        chain.account("lost").address,
+        chain.account("replacement").address,
+        chain.account("registrar"),
+    )
+    admit(chain, registry, "lost", investor_class=3)
+    slot, move = registry.functions.slot_of(lost).call(), registry.functions.move(lost, new)
+    assert chain.refused(move, chain.account("compliance")) == "roles.not_holder"
+    assert chain.refused(registry.functions.move(new, lost), registrar) == "registry.unknown"
+    assert chain.refused(registry.functions.move(lost, lost), registrar) == "registry.known"
+    assert chain.refused(registry.functions.move(lost, ZERO), registrar) == "registry.zero"
+    chain.send(registry.functions.set_frozen(lost, True), chain.account("compliance"))
+    chain.send(move, registrar)
+    assert registry.functions.slot_of(new).call() == slot | 255 << 64
+    assert not registry.functions.contains(lost).call()
+    assert registry.functions.is_frozen(lost).call()
+    assert not registry.functions.may_hold(new).call()
+    chain.send(registry.functions.set_frozen(new, False), chain.account("compliance"))
+    assert registry.functions.may_hold(new, 1 << 3).call()
+    assert chain.refused(move, registrar) == "registry.unknown"
+
+
 def test_bulk_is_all_or_none(chain: Chain, registry: Contract) -> None:
     registrar = chain.account("registrar")
     holders = [f"0x{n:040x}" for n in range(1, 202)]
