@@ -86,8 +86,9 @@ class PlainClose:
             return self.term(self.amounts[t.names[0]])
         if t.kind == "times":
             return floor(self.term(parts[0]) * t.ratio)
+        found = list(map(self.term, parts))
         if t.kind in ("plus", "min", "max"):
-            return {"plus": sum, "min": min, "max": max}[t.kind](list(map(self.term, parts)))
+            return sum(found) if t.kind == "plus" else min(found) if t.kind == "min" else max(found)
         plain = {"money": t.value, "inflow": self.inflow, "period": b.period + 1}
         if t.kind in plain:
             return plain[t.kind]

@@ -22,8 +22,8 @@ from deal_values import deals
 
 U32 = 2**32 - 1
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-cash_in = st.one_of(st.just(0), st.integers(0, 10**10), st.integers(0, 10**14))
-dollars = st.one_of(st.just(0), st.integers(-(10**9), 10**10), st.integers(0, 10**14))
+cash_in = st.one_of(st.just(0), st.integers(0, 10**10), st.integers(0, 10**16))
+dollars = st.one_of(st.just(0), st.integers(-(10**9), 10**10), st.integers(0, 10**16))
 
 
 def checked(examples: int) -> settings:
@@ -56,7 +56,7 @@ def run_deal(data: st.DataObject) -> None:
         start, end = period_bounds(program.code, state.period, program.rows)
         stale, inflow = data.draw(st.sampled_from((False, False, False, True))), data.draw(cash_in)
         values = [data.draw(dollars) for _ in deal.measures]
-        values[3] = data.draw(st.integers(-(10**6), 2 * 10**8))
+        values[0], values[3] = data.draw(st.integers(0, 10**15)), data.draw(st.integers(-(10**6), 2 * 10**8))
         report = Report.missing() if stale else Report(tuple(values), end, U32)
         came += inflow
         closing = close_period(program.code, state, report, came, end + 3600 * stale, program.rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import get_args, get_type_hints
+from typing import Any, Final, Literal, get_args, get_type_hints
 
 from hypothesis import strategies as st
 
@@ -30,6 +30,7 @@ from penstock.capital.deal import (
 USDC = 10**6
 START_S = 1_709_101_800  # 2024-02-28T06:30:00Z
 STEPS = {"daily": (86_400, 0), "monthly": (0, 1), "quarterly": (0, 3), "hourly": (3_600, 0)}
+MADE: Final[tuple[Literal["times", "plus", "less", "min", "max"], ...]] = ("times", "plus", "less", "min", "max")
 STATES = ("normal", "lockup", "accel", "called")
 MEASURES = (
     Measure("energy", "Wh"),
@@ -62,13 +63,11 @@ rates = st.sampled_from((Fraction(0), Fraction(575, 10_000), Fraction(12, 100), 
 def terms(draw: st.DrawFn, notes: tuple[str, ...], depth: int = 2) -> Term:
     """An amount of anything a deal can name."""
     if depth and draw(st.booleans()):
-        kind = draw(st.sampled_from(("times", "plus", "less", "less", "min", "max")))
-        count = 1 if kind == "times" else 2
+        made = draw(st.sampled_from(MADE))
+        count = 1 if made == "times" else 2
         parts = tuple(draw(terms(notes, depth - 1)) for _ in range(count))
-        return Term(kind, parts=parts, ratio=draw(ratios) if kind == "times" else Fraction(1))
-    kind = draw(
-        st.sampled_from(sorted(set(get_args(get_type_hints(Term)["kind"])) - {"times", "plus", "less", "min", "max"}))
-    )
+        return Term(made, parts=parts, ratio=draw(ratios) if made == "times" else Fraction(1))
+    kind: Any = draw(st.sampled_from(sorted(set(get_args(get_type_hints(Term)["kind"])) - set(MADE))))
     named = {
         "measure": st.sampled_from(IN_USDC),
         "was": st.sampled_from(IN_USDC),
@@ -260,11 +259,11 @@ class _Lines:
             names = draw(_run(self.names, self.bearing)) if together else some
             share = draw(st.sampled_from((Fraction(1), Fraction(1, 2), Fraction(1, 3))))
             return Act("sweep", names, share=share, source=source, cap=cap, side_by_side=together, when=when)
-        if verb in ("fill", "release"):
-            account = draw(st.sampled_from(("dsra", "trap", "funding")))
-            return Act(
-                verb, (account,), source="" if source == account or verb == "release" else source, cap=cap, when=when
-            )
+        account = draw(st.sampled_from(("dsra", "trap", "funding")))
+        if verb == "fill":
+            return Act("fill", (account,), source="" if source == account else source, cap=cap, when=when)
+        if verb == "release":
+            return Act("release", (account,), cap=cap, when=when)
         if verb == "hand":
             return Act(
                 "pay",

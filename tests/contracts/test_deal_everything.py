@@ -66,14 +66,14 @@ def is_cash(name: str) -> bool:
 
 
 @given(st.data())
-@checked(100)
+@checked(240)
 def test_deals_of_everything_agree_and_conserve(data: st.DataObject) -> None:
     run_deal(data)
 
 
 @pytest.mark.nightly
 @given(st.data())
-@checked(5_000)
+@checked(8_500)
 def test_many_deals_of_everything_agree_and_conserve(data: st.DataObject) -> None:
     run_deal(data)
 
