@@ -19,7 +19,9 @@ import pyarrow as pa
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
+from web3 import Web3
 
+from penstock.capital.report import page_subject
 from penstock.chain.node import CHAIN_ID, Genesis, Node
 from penstock.chain.provider import web3_on
 from penstock.chain.rpc import serve as serve_rpc
@@ -100,6 +102,7 @@ class House:
 
     @classmethod
     def build(cls, node: Node, program: bytes, deal_hash: bytes) -> House:
+        """All deployed, each page of the deal's report registered."""
         w3 = web3_on(node)
         operator = account("operator").address
         dollar = cls._deploy(w3, "Dollar", operator)
@@ -109,8 +112,13 @@ class House:
         nobody = "0x" + "00" * 20
         deal = cls._deploy(w3, "Deal", dollar.address, anchor.address, program, nobody, deal_hash, payees, nobody)
         house = cls(node, anchor, deal, w3)
-        house.send(anchor.functions.register(deal.address, operator), "operator")
+        for page in range(program[23]):
+            house.send(anchor.functions.register(house.subject(page), operator), "operator")
         return house
+
+    def subject(self, page: int) -> str:
+        """The address under which the anchor holds a page."""
+        return str(Web3.to_checksum_address(page_subject(bytes.fromhex(self.deal.address[2:]), page)))
 
     @staticmethod
     def _deploy(w3: Any, name: str, *args: Any) -> Any:
@@ -133,7 +141,11 @@ class House:
     @property
     def report(self) -> int:
         """The accepted word."""
-        return int(self.anchor.functions.report(self.deal.address).call())
+        return self.page(0)
+
+    def page(self, page: int) -> int:
+        """The accepted word of a page."""
+        return int(self.anchor.functions.report(self.subject(page)).call())
 
     def votes(self, role: str) -> list[int]:
         """Words a role's votes named."""
@@ -163,6 +175,7 @@ class Record:
 
     path: Path
     change: dict[str, Change] = field(default_factory=dict)
+    text: str = field(default_factory=terms_text)
     workspace: Workspace = field(init=False)
     anchored: list[tuple[int, bytes, tuple[bytes, ...]]] = field(default_factory=list)
     _chains: dict[str, tuple[int, bytes]] = field(default_factory=dict)
@@ -182,7 +195,7 @@ class Record:
         self.do("roofs", START_US, lambda world: enrol.enrol_producers(world, producers))
         rack = enrol.enrol_rack(RACK, "operator", "XX", meter(RACK).public, 1, 10_000, START_US)
         self.do("rack", START_US, lambda _: rack)
-        self.do("deal", START_US, lambda world: originate.originate(world, DEAL, terms_text(), (RACK,)))
+        self.do("deal", START_US, lambda world: originate.originate(world, DEAL, self.text, (RACK,)))
         self.do("offer", START_US, lambda world: sell.offer(world, TERMS))
         self.do("sell", START_US, lambda world: sell.sell(world, TERMS.credit_class, "buyer", 90_000, START_US))
         launched = DealLaunched(DEAL, CHAIN_ID, (Deployed(DEAL, launched_at),))
@@ -274,13 +287,13 @@ def meter(device: str) -> SigningKey:
 
 
 @cache
-def _compiled() -> tuple[bytes, bytes]:
-    _, program = originate.recompile(_originated())
+def _compiled(text: str) -> tuple[bytes, bytes]:
+    _, program = originate.recompile(_originated(text))
     return program.code, program.deal_hash
 
 
-def _originated() -> Any:
-    entries = originate.originate(World(), DEAL, terms_text(), ())
+def _originated(text: str) -> Any:
+    entries = originate.originate(World(), DEAL, text, ())
     return entries[-1].fact
 
 
@@ -288,12 +301,12 @@ def _originated() -> Any:
 def deal_address() -> bytes:
     """Where the deal stands on every chain that `House` builds."""
     with new_node() as node:
-        return bytes.fromhex(House.build(node, *_compiled()).deal.address[2:])
+        return bytes.fromhex(House.build(node, *_compiled(terms_text())).deal.address[2:])
 
 
-def make_record(path: Path, days: int = DAYS) -> Record:
-    """A record of some days, each anchored."""
-    record = Record(path)
+def make_record(path: Path, days: int = DAYS, text: str = "") -> Record:
+    """A record of some days, each anchored; of the first deal, or of another with one measure more."""
+    record = Record(path, text=text or terms_text())
     record.begin(deal_address())
     for number in range(days):
         record.day(number)
@@ -305,7 +318,7 @@ def make_record(path: Path, days: int = DAYS) -> Record:
 def chain_for(record: Record) -> Iterator[tuple[House, str]]:
     """A fresh chain with the record's checkpoints anchored, and its JSON-RPC address."""
     with new_node() as node:
-        house = House.build(node, *_compiled())
+        house = House.build(node, *_compiled(record.text))
         house.publish(record.anchored)
         with serve_rpc(node) as url:
             yield house, url

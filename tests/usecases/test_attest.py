@@ -28,6 +28,7 @@ from attest_kit import (
     make_record,
     publication,
     resealed,
+    terms_text,
 )
 
 from penstock.capital.measure import DEFINITION
@@ -38,7 +39,7 @@ from penstock.errors import Corrupt, PenstockError, Refused, Unavailable, Unveri
 from penstock.journal.fact import Entry
 from penstock.journal.segment import Segment
 from penstock.period import DAY_US
-from penstock.usecases.anchor_rpc import Vote, sign_vote
+from penstock.usecases.anchor_rpc import AnchorChain, Vote, sign_vote
 from penstock.usecases.attest import Outcome
 from penstock.usecases.publish import PublishedFact, RecordSource
 from penstock.usecases.votes import Measured, VoteJournal
@@ -117,6 +118,47 @@ def test_what_is_signed_is_the_eip712_digest(record: Record) -> None:
     assert vote.digest(CHAIN_ID, anchor) == message_digest(message)
     key = key_of("attester-1")
     assert sign_vote(key, vote, CHAIN_ID, anchor) == sign_typed(key.secret, message)
+
+
+# ---- a report of two pages
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
+    """The first deal with a fourth measure."""
+    text = terms_text().replace("  answers: tokens", "  revenue: USDC\n  answers: tokens")
+    made = make_record(tmp_path_factory.mktemp("wide") / "record", 1, text)
+    with made.workspace:
+        yield made
+
+
+def test_both_pages_are_attested(wide: Record, tmp_path: Path) -> None:
+    with chain_for(wide) as chain:
+        found = [outcomes(role, publication(wide), chain, tmp_path) for role in ATTESTERS]
+        assert [[one.status for one in each] for each in found] == [["voted"], ["voted"], ["accepted_without"]]
+        report = found[0][0].report
+        assert (chain[0].page(0), chain[0].page(1)) == report.words
+        assert report.measures[3] == found[0][0].measures["answers_tokens"] > 0
+        assert [one.status for one in outcomes("attester-1", publication(wide), chain, tmp_path)] == ["stands"]
+
+
+def test_the_second_page_is_sent_after_a_restart(wide: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest, calls = AnchorChain.vote, []
+
+    def dying(chain: AnchorChain, *args: Any) -> tuple[str, bool]:
+        calls.append(args)
+        if len(calls) == 2:
+            raise Unavailable("rpc.unreachable", "The chain is gone.")
+        return honest(chain, *args)
+
+    with chain_for(wide) as chain:
+        monkeypatch.setattr(AnchorChain, "vote", dying)
+        with pytest.raises(Unavailable):
+            outcomes("attester-1", publication(wide), chain, tmp_path)
+        assert len(chain[0].votes("attester-1")) == 1
+        (again,) = outcomes("attester-1", publication(wide), chain, tmp_path)
+        assert (again.status, len(chain[0].votes("attester-1"))) == ("voted", 2)
+        assert again.tx_hash
 
 
 # ---- a source that tampers
