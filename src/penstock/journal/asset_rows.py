@@ -35,7 +35,10 @@ def read_names(column: Column) -> list[Named]:
     """The column read back; raises Invalid ``asset.named``."""
     try:
         found = [cbor2.loads(row) for row in column]
-        rows = [Named(asset, *words, tuple(registers)) for asset, *words, registers in found]
+        rows = [
+            Named(asset, contract, offtaker, obligor, region, tuple(registers))
+            for asset, contract, offtaker, obligor, region, registers in found
+        ]
     except (cbor2.CBORError, ValueError, TypeError):
         raise _malformed() from None
     words = {type(word) for row in rows for word in (*astuple(row)[:-1], *row.registers)}
