@@ -68,10 +68,10 @@ class Machine(RuleBasedStateMachine):
         for name in HOLDERS:
             twins[0].admit("registrar", name, 1, 2**40)
         self.twin = BallotTwin(twins, RULES, vote_s, DELAY_S, LANES)
-        for i, one in enumerate(twins):
-            one.holders["sponsor"].balance = one.supply
+        for i, twin in enumerate(twins):
+            twin.holders["sponsor"].balance = twin.supply
             for name in ("investor_1", "investor_2"):
-                self.transfer(i, "sponsor", name, one.supply // 3)
+                self.transfer(i, "sponsor", name, twin.supply // 3)
 
     def _tranche(self, boss: str, supply: int) -> Deployed:
         roles = [self.at[role] for role in ("sponsor", "agent", "trustee", "guardian")]
@@ -97,6 +97,7 @@ class Machine(RuleBasedStateMachine):
     def payload(self, kind: int, variant: int) -> tuple[tuple[Any, ...], bytes]:
         """Arguments of the act, and its hash worked out here."""
         terms = self.twin.terms
+        acts: tuple[Any, ...]
         if kind == 0:
             schedule = ("0x" + "00" * 20, self.dollar.address)[variant]
             code = keccak(bytes(boa.env.get_code(schedule))) if variant else bytes(32)
