@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.capital import measure, measure_names
 from penstock.capital.acts import EXAMPLES, VERBS
 from penstock.capital.deal import Act, Call, Condition, Deal, Fee, Floating, Hedge, Measure, StepUp, Term, Vote
 from penstock.capital.language import load_deal
@@ -37,6 +38,11 @@ def line(deal: Deal, text: str) -> Act:
 
 def test_measures_look_back_and_follow_marks(deal: Deal) -> None:
     assert deal.measures[1:3] == (Measure("ltm", "USDC", "cfads", 12), Measure("sofr", "rate"))
+
+
+def test_what_a_measure_can_be_is_what_attesters_recompute() -> None:
+    assert set(measure_names.DEFINED) == set(measure.DEFINED)
+    assert set(measure.DEFINED) - measure.FLOWS == measure_names.STANDING
 
 
 def test_ends_follow_business_days(deal: Deal) -> None:
