@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kept_story import KeptStory
-from servicing_kit import DEAL, USDC, month, payment
+from servicing_kit import DEAL, TEXT, USDC, month, payment
 
-from penstock.journal.kinds.servicing import CollectionKind
+from penstock.capital.compile import compile_deal
+from penstock.capital.language import load_deal
+from penstock.journal.fact import Entry
+from penstock.journal.kinds.servicing import CollectionKind, DealAmended, TestWaived
 from penstock.journal.laws import breaches
 from penstock.period import DAY_US
 from penstock.usecases.investor_report.build import check_report, deal_report
 from penstock.usecases.investor_report.page import html_of, json_of
+from penstock.usecases.originate import COMPILER
 from penstock.usecases.servicing.dispute import dispute, disputed
 from penstock.usecases.servicing.report import Standing
 from penstock.usecases.servicing.write_off import write_off
@@ -105,3 +110,32 @@ def test_each_report_is_made_again_from_the_facts_of_its_time(story: KeptStory, 
 
 def test_the_books_keep_their_laws(story: KeptStory) -> None:
     assert breaches(story.world.books) == ()
+
+
+def test_a_waiver_and_an_amendment_count_from_when_they_were_voted(tmp_path: Path) -> None:
+    """February has no report: the test would ask for turbo, and is waived. From March the servicer has 70, not 40."""
+    made = KeptStory(tmp_path / "voted")
+    with made.workspace:
+        made.pooled()
+        made.at(MID).paid(payment("loan-1", 300 * USDC, MID))
+        made.at(AFTER).taped(0)
+        made.closed(0)
+        before = deal_report(made.workspace, DEAL, 0).told
+        made.tell([Entry(TestWaived(DEAL, "oc", 2, 1, "the bank was closed"))])
+        made.at(month(1).stop_us + DAY_US).taped(1)
+        assert made.closed(1, fresh=False).state == "normal"
+        text = TEXT.replace("servicer: {amount: 40 USDC}", "servicer: {amount: 70 USDC}")
+        program = compile_deal(load_deal(text))
+        amended = (text, program.deal_hash, program.code, program.program_hash, program.rows, COMPILER)
+        made.tell([Entry(DealAmended(DEAL, 2, *amended, 2, "more work"))])
+        made.at(month(2).stop_us + DAY_US).taped(2)
+        made.closed(2)
+        waived, after = (deal_report(made.workspace, DEAL, period).told for period in (1, 2))
+        assert waived["tests"][0]["waived"] and not after["tests"][0]["waived"]
+        assert [one["fees"][0]["due_usdc_micro"] for one in (waived, after)] == [40 * USDC, 70 * USDC]
+        assert after["edition"]["program_hash"] == program.program_hash.hex() != before["edition"]["program_hash"]
+        late = deal_report(made.workspace, DEAL, 0).told
+        names = before.keys() - {"facts", "evidence"}
+        assert {name: late[name] for name in names} == {name: before[name] for name in names}
+        for told in (waived, after, late):
+            assert check_report(json.loads(json_of(told)), made.workspace)["made_again"]

@@ -72,7 +72,8 @@ def _summed(told: dict[str, Any], by: str) -> list[dict[str, Any]]:
 
 def _draw(told: dict[str, Any], by: str, rows: list[dict[str, Any]]) -> None:
     held = told["holding"]
-    title = f"{told['deal']}: {held['positions']:,} position{'s' * (held['positions'] > 1)}, a claim of {usdc(held['claim_usdc_micro'])}"
+    many = f"{held['positions']:,} position{'s' * (held['positions'] > 1)}"
+    title = f"{told['deal']}: {many}, a claim of {usdc(held['claim_usdc_micro'])}"
     cells = [
         (one["tranche"], f"{one['shares']:,}", usdc(one["claim_usdc_micro"]), usdc(one["ahead_usdc_micro"]))
         for one in held["tranches"]

@@ -8,14 +8,14 @@ from typing import Final
 
 from penstock.capital.compile import compile_deal
 from penstock.capital.deal import Deal
+from penstock.capital.deal_book import DealBook
 from penstock.capital.decode import decode
-from penstock.capital.edition import amend, replace_payee, waive
-from penstock.capital.exact import Closing, DealState, close_period, opening_state, withdraw
+from penstock.capital.exact import Closing, DealState, close_period
 from penstock.capital.language import load_deal
 from penstock.capital.program import Program
 from penstock.capital.report import Report
 from penstock.errors import Corrupt, NotFound
-from penstock.journal.fact import FactBody
+from penstock.journal.fact import Recorded
 from penstock.journal.kinds.capital import DealLaunched, DealOriginated, IncomePulled, PeriodClosed, ReportAttested
 from penstock.journal.kinds.servicing import DealAmended, PayeeReplaced, TestWaived
 from penstock.period import SECOND_US
@@ -40,6 +40,7 @@ class Again:
     before: DealState
     closing: Closing
     report: ReportAttested | None
+    compiler: str
 
     def lane(self, name: str, after: bool = True) -> int:
         """A lasting lane by name, after the close or before it; 0 where the deal has none of that name."""
@@ -53,10 +54,9 @@ class History:
     """A deal from its origination to the last period asked for, with the numbers of the facts it rests on."""
 
     name: str
-    originated: DealOriginated | None = None
-    text: str = ""
+    until: int
+    book: DealBook = field(default_factory=DealBook)
     launched: DealLaunched | None = None
-    state: DealState | None = None
     founding: list[int] = field(default_factory=list)
     periods: list[Again] = field(default_factory=list)
     reports: dict[int, tuple[int, ReportAttested]] = field(default_factory=dict)
@@ -67,13 +67,14 @@ class History:
         """The period the report is about."""
         return self.periods[-1]
 
-    def take(self, seq: int, fact: FactBody) -> None:
-        """Fold one fact of this deal."""
+    def take(self, recorded: Recorded) -> None:
+        """Fold one fact of this deal; what comes after its last period changes nothing."""
+        fact, seq = recorded.fact, recorded.seq
         match fact:
-            case DealOriginated():
-                self.originated, self.text = fact, fact.text
-                self.state = opening_state(fact.program)
-                self.founding.append(seq)
+            case IncomePulled() if fact.period <= self.until:
+                self.pulls.setdefault(fact.period, []).append((seq, fact))
+            case _ if self._is_told():
+                return
             case DealLaunched():
                 self.launched = fact
                 self.founding.append(seq)
@@ -81,37 +82,22 @@ class History:
                 self.reports[fact.period] = seq, fact
             case PeriodClosed():
                 self.periods.append(self._closed_again(fact, seq))
-                self.state = self.last.closing.state
-            case IncomePulled() if self.state:
-                self.state, _ = withdraw(self.state, fact.lane)
-                self.pulls.setdefault(fact.period, []).append((seq, fact))
-            case DealAmended() | TestWaived() | PayeeReplaced() if self.state:
-                self.state = self._voted(self.state, fact)
+            case _:
                 self.founding.append(seq)
+        self.book.apply(recorded, None)
 
-    def _voted(self, state: DealState, fact: DealAmended | TestWaived | PayeeReplaced) -> DealState:
-        """The state after what holders voted was carried out."""
-        deal, program = compiled(self.text)
-        match fact:
-            case DealAmended():
-                self.text = fact.text
-                return amend(state, (program.code, program.rows), (fact.program, fact.schedule))
-            case TestWaived():
-                names = [one.name for one in deal.tests] + [one.name for one in deal.calls]
-                return waive(state, names.index(fact.test) + 1, fact.through_period)
-            case PayeeReplaced():
-                return replace_payee(program.code, state, fact.lane)
+    def _is_told(self) -> bool:
+        return bool(self.periods) and self.last.closed.period >= self.until
 
     def _closed_again(self, closed: PeriodClosed, seq: int) -> Again:
         """A close run as it must have run: with its report, or without one where only that gives its words."""
-        if self.state is None:
-            raise Corrupt("deal.rerun_differs", "A deal closed before it was originated.", deal=self.name, seq=seq)
-        deal, program = compiled(self.text)
+        record = self.book.deal(self.name)
+        deal, program = compiled(record.originated.text)
         attested = self.reports.get(closed.period, (0, None))[1]
         for report in (attested, None) if attested else (None,):
-            closing = _run(program, self.state, closed, report)
+            closing = _run(program, record.state, closed, report)
             if closing.state.words == closed.words:
-                return Again(closed, seq, deal, program, self.state, closing, report)
+                return Again(closed, seq, deal, program, record.state, closing, report, record.originated.compiler)
         hint = "Do not rely on this record; run: penstock audit."
         sentence = "A closed period does not come out as recorded."
         raise Corrupt("deal.rerun_differs", sentence, hint=hint, deal=self.name, seq=seq)
@@ -124,21 +110,16 @@ def history_of(workspace: Workspace, name: str, size: int, period: int) -> Histo
         NotFound: ``deal.unknown``, ``deal.period_unknown``.
         Corrupt: ``deal.rerun_differs`` where a close does not come out as recorded.
     """
-    found = History(name)
+    found = History(name, period)
     for row in workspace.facts(0, size):
         fact = row.recorded.fact
-        if isinstance(fact, FOLLOWED) and fact.deal == name and not _later(fact, period):
-            found.take(row.recorded.seq, fact)
-    if found.originated is None:
-        raise NotFound("deal.unknown", f"There is no deal {name}.", hint="Originate it first.", deal=name)
+        if isinstance(fact, FOLLOWED) and fact.deal == name:
+            found.take(row.recorded)
+    found.book.deal(name)
     if not found.periods or found.last.closed.period != period:
         hint = "See: penstock deal periods."
         raise NotFound("deal.period_unknown", "This period is not closed.", hint=hint, deal=name, period=period + 1)
     return found
-
-
-def _later(fact: FactBody, period: int) -> bool:
-    return isinstance(fact, PeriodClosed | IncomePulled | ReportAttested) and fact.period > period
 
 
 def _run(program: Program, state: DealState, closed: PeriodClosed, attested: ReportAttested | None) -> Closing:

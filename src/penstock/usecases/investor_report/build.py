@@ -98,8 +98,7 @@ def _groups(
 
 def _period(history: History, again: Again) -> Told:
     """What the report is of."""
-    originated, launched = history.originated, history.launched
-    assert originated is not None  # noqa: S101 - `history_of` found it
+    launched = history.launched
     deal, period = again.deal, again.closed.period
     return {
         "report": REPORT,
@@ -118,7 +117,7 @@ def _period(history: History, again: Again) -> Told:
         "edition": {
             "deal_hash": again.program.deal_hash.hex(),
             "program_hash": again.program.program_hash.hex(),
-            "compiler": originated.compiler,
+            "compiler": again.compiler,
             "chain_id": launched.chain_id if launched else 0,
             "contracts": {one.name: "0x" + one.address.hex() for one in launched.contracts} if launched else {},
         },
