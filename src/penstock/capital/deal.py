@@ -339,4 +339,5 @@ class Deal:
     @property
     def payees(self) -> tuple[str, ...]:
         """Names of those paid: fees, hedges, then tranches, in declared order; their lanes lie in this order."""
-        return tuple(one.name for one in (*self.fees, *self.hedges, *self.tranches))
+        served = [fee.name for fee in self.fees] + [hedge.name for hedge in self.hedges]
+        return (*served, *(tranche.name for tranche in self.tranches))
