@@ -21,14 +21,15 @@ BLOCK: Final = 1 << 21
 
 def share_of(amounts: Ints, start: Ints, stop: Ints, whole: int) -> Ints:
     """Of each amount, what all positions together hold: the sum of each one's own cut."""
-    found = np.zeros(len(amounts), dtype=np.int64)
+    distinct, place = np.unique(amounts, return_inverse=True)  # standard contracts have few amounts
+    found = np.zeros(len(distinct), dtype=np.int64)
     start, stop = joined(start, stop)
-    step = max(BLOCK // max(len(amounts), 1), 1)
+    step = max(BLOCK // max(len(distinct), 1), 1)
     for at in range(0, len(start), step):
         rows = slice(at, at + step)
-        low, high = (ratio_down(amounts[None, :], ends[rows, None], max(whole, 1)) for ends in (start, stop))
+        low, high = (ratio_down(distinct[None, :], ends[rows, None], max(whole, 1)) for ends in (start, stop))
         found += (high - low).sum(axis=0)
-    return found
+    return found[place]
 
 
 def joined(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
