@@ -96,7 +96,11 @@ def test_a_close_without_a_report_says_so_and_compares_nothing(told: list[dict[s
 def test_what_was_owed_and_not_paid_is_carried(told: list[dict[str, Any]]) -> None:
     (servicer, _) = told[1]["fees"]
     assert (servicer["paid_usdc_micro"], servicer["arrears_usdc_micro"]) == (16 * USDC, 24 * USDC)
+    short = {
+        (one["target"], one["what"]): one["short_usdc_micro"] for one in told[1]["steps"] if one["short_usdc_micro"]
+    }
     (a, _) = told[1]["tranches"]
+    assert short == {("servicer", "fee"): 24 * USDC, ("A", "interest"): a["interest_arrears_usdc_micro"]}  # no sweep
     assert a["interest_arrears_usdc_micro"] == 9_000 * USDC * 6 * 28 // (100 * 365)
 
 

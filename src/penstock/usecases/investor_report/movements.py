@@ -42,7 +42,8 @@ def _moves_cash(again: Again, record: StepRecord) -> bool:
 
 def _row(again: Again, record: StepRecord, step: Step, item: int) -> Row:
     source, target = again.program.lane_name(record.source), again.program.lane_name(record.payee)
-    what = _claim(again, record, step, item)
+    what, parts = _claim(again, record, step, item), _parts(again, step, item)
+    owed = what == "reserve" or bool(parts & {"interest", "principal", "owed"})  # a sweep takes what there is
     return {
         "step": record.step,
         "line": again.program.describe_step(record.step),
@@ -54,7 +55,7 @@ def _row(again: Again, record: StepRecord, step: Step, item: int) -> Row:
         "due_usdc_micro": record.due,
         "paid_usdc_micro": record.paid,
         "limit": record.binding,
-        "short_usdc_micro": record.due - record.paid if record.binding in ("cash", "share") else 0,
+        "short_usdc_micro": record.due - record.paid if owed and record.binding in ("cash", "share") else 0,
     }
 
 
@@ -63,7 +64,7 @@ def _claim(again: Again, record: StepRecord, step: Step, item: int) -> str:
     target = again.program.lane_name(record.payee)
     if not target.endswith(_PAID):
         return {"FUND": "reserve", "DRAIN": "release"}.get(record.op, "held")
-    parts = {again.program.lane_name(lane).rpartition(".")[2] for lane in _limits(step, item) if lane}
+    parts = _parts(again, step, item)
     for part, what in (
         ("undrawn", "drawn"), ("balance", "principal"), ("principal", "principal"), ("interest", "interest"),
         ("owed", "fee"),
@@ -71,6 +72,11 @@ def _claim(again: Again, record: StepRecord, step: Step, item: int) -> str:
         if part in parts:
             return what
     return "rest" if record.binding == "cash" and record.due == record.available else "payment"
+
+
+def _parts(again: Again, step: Step, item: int) -> set[str]:
+    """Which of a payee's lanes a payment wears down: balance, interest, principal, owed."""
+    return {again.program.lane_name(lane).rpartition(".")[2] for lane in _limits(step, item) if lane}
 
 
 def _limits(step: Step, item: int) -> tuple[int, ...]:
