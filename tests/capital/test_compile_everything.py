@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from plain_deal import Books, PlainClose, opened
 
 from penstock.capital.compile import compile_deal
 from penstock.capital.deal import Deal
@@ -19,6 +18,7 @@ from penstock.errors import Refused
 
 sys.path.append(str(Path(__file__).parents[1] / "contracts"))
 from deal_values import deals
+from plain_deal import Books, PlainClose, opened
 
 U32 = 2**32 - 1
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)

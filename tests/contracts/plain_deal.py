@@ -287,7 +287,8 @@ class PlainClose:
             return self.b.interest[payee]
         if part == "principal":
             return min(self.b.principal[payee], self.b.balance[payee])
-        handed = {fee.name for fee in self.deal.fees if fee == Fee(fee.name)} | {"E"}
+        handed = {fee.name for fee in self.deal.fees if fee == Fee(fee.name)}
+        handed |= {one.name for one in self.deal.tranches if one.residual}
         return None if payee in handed else self.b.owed[payee]
 
     def settle(self, name: str, x: int) -> None:
