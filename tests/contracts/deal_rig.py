@@ -101,9 +101,10 @@ def call(to: str, signature: str, *args: Any, sender: str = CALLER) -> int:
 
 
 @cache
-def compiled(source: str, *, venom: bool = False) -> bytes:
+def compiled(source: str, *, for_size: bool = False) -> bytes:
     """Creation code of a source."""
-    options = {"evm_version": "prague", "optimize": OptimizationLevel.GAS, "experimental_codegen": venom}
+    level = OptimizationLevel.CODESIZE if for_size else OptimizationLevel.GAS
+    options = {"evm_version": "prague", "optimize": level}
     return bytes(boa.loads_partial(source, compiler_args=options).compiler_data.bytecode)
 
 
@@ -126,15 +127,15 @@ def schedule_contract(rows: bytes) -> str:
     return create(creation(rows)) if rows else NOBODY
 
 
-def launch(code: bytes, payees: int, rows: bytes = b"", *, venom: bool = False) -> str:
-    """The contract's address; raises `Refusal` where its constructor refuses. The shipped code, unless ``venom``."""
-    return launch_on(code, payees, schedule_contract(rows), venom=venom)
+def launch(code: bytes, payees: int, rows: bytes = b"", *, for_size: bool = False) -> str:
+    """The contract's address; raises `Refusal` where its constructor refuses. The shipped code, or compiled ``for_size``."""
+    return launch_on(code, payees, schedule_contract(rows), for_size=for_size)
 
 
-def launch_on(code: bytes, payees: int, schedule: str, *, venom: bool = False) -> str:
+def launch_on(code: bytes, payees: int, schedule: str, *, for_size: bool = False) -> str:
     """As `launch`, on any contract as the schedule."""
     shipped = bytes.fromhex(artefact("Deal")["bytecode"][2:])
-    made = compiled(SOURCE.read_text(), venom=True) if venom else shipped
+    made = compiled(SOURCE.read_text(), for_size=True) if for_size else shipped
     people = [payee_address(place) for place in range(payees)]
     args = [DOLLAR_AT, ANCHOR_AT, code, schedule, DEAL_HASH, people, GOVERNOR]
     return create(made + encode(CONSTRUCTOR, args))
@@ -167,8 +168,8 @@ class Pair:
     """Of the last close, execution only."""
 
     @classmethod
-    def open(cls, code: bytes, payees: int, rows: bytes = b"", *, venom: bool = False) -> Pair:
-        pair = cls(code, rows, launch(code, payees, rows, venom=venom), opening_state(code))
+    def open(cls, code: bytes, payees: int, rows: bytes = b"", *, for_size: bool = False) -> Pair:
+        pair = cls(code, rows, launch(code, payees, rows, for_size=for_size), opening_state(code))
         pair.compare()
         return pair
 

@@ -42,11 +42,11 @@ def measures(draw: st.DrawFn) -> tuple[int, ...]:
     return (draw(st.integers(0, 10**9)), draw(dollars), draw(dollars), rate, draw(dollars), draw(dollars))
 
 
-def run_deal(data: st.DataObject, *, venom: bool = False) -> None:
+def run_deal(data: st.DataObject, *, for_size: bool = False) -> None:
     deal = data.draw(deals())
     program = compiled(deal)
     with boa.env.anchor():
-        pair, came = Pair.open(program.code, len(program.payee_lanes), program.rows, venom=venom), 0
+        pair, came = Pair.open(program.code, len(program.payee_lanes), program.rows, for_size=for_size), 0
         for _ in range(data.draw(st.integers(2, 5))):
             end = pair.bounds[1]
             stale = data.draw(st.sampled_from((0, 0, 0, 1)))
@@ -82,4 +82,4 @@ def test_many_deals_of_everything_agree_and_conserve(data: st.DataObject) -> Non
 @given(st.data())
 @checked(500)
 def test_deals_of_everything_agree_under_the_second_pipeline(data: st.DataObject) -> None:
-    run_deal(data, venom=True)
+    run_deal(data, for_size=True)

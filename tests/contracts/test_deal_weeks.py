@@ -30,11 +30,11 @@ def checked(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=SLOW)
 
 
-def run_deal(data: st.DataObject, *, venom: bool = False) -> None:
+def run_deal(data: st.DataObject, *, for_size: bool = False) -> None:
     text = data.draw(deal_texts())
     program = compile_deal(load_deal(text))
     with boa.env.anchor():
-        pair = Pair.open(program.code, len(program.payee_lanes), venom=venom)
+        pair = Pair.open(program.code, len(program.payee_lanes), for_size=for_size)
         came = 0
         for _ in range(data.draw(st.integers(2, 5))):
             _, end = period_bounds(program.code, pair.state.period)
@@ -76,8 +76,8 @@ def test_many_random_deals_agree_and_conserve(data: st.DataObject) -> None:
 @pytest.mark.nightly
 @given(st.data())
 @checked(300)
-def test_random_deals_agree_under_the_second_pipeline(data: st.DataObject) -> None:
-    run_deal(data, venom=True)
+def test_random_deals_agree_compiled_for_size_too(data: st.DataObject) -> None:
+    run_deal(data, for_size=True)
 
 
 def test_the_first_week_closes_on_chain_as_in_the_exact_engine() -> None:
