@@ -128,7 +128,7 @@ def schedule_contract(rows: bytes) -> str:
 
 
 def launch(code: bytes, payees: int, rows: bytes = b"", *, for_size: bool = False) -> str:
-    """The contract's address; raises `Refusal` where its constructor refuses. The shipped code, or compiled ``for_size``."""
+    """The contract's address; raises `Refusal` where its constructor refuses. As shipped, or compiled ``for_size``."""
     return launch_on(code, payees, schedule_contract(rows), for_size=for_size)
 
 

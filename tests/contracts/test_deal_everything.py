@@ -81,5 +81,5 @@ def test_many_deals_of_everything_agree_and_conserve(data: st.DataObject) -> Non
 @pytest.mark.nightly
 @given(st.data())
 @checked(500)
-def test_deals_of_everything_agree_under_the_second_pipeline(data: st.DataObject) -> None:
+def test_deals_of_everything_agree_compiled_for_size_too(data: st.DataObject) -> None:
     run_deal(data, for_size=True)
