@@ -361,7 +361,7 @@ def close() -> uint256:
                     if unsafe_mul(value, r[b]) < unsafe_mul(r[c], r[e]):
                         g: uint256 = (step >> 8) & 255
                         r[g] = max(r[g], step & 15)
-                elif op == CURE:  # worse at once; better after e clean periods; never from level g up (0: always)
+                elif op == CURE:  # worse at once; better after e clean periods, none without its report; never from level g up (0: always)
                     g: uint256 = (step >> 8) & 255
                     place: uint256 = unsafe_mul(8, a)
                     level: uint256 = (r[1] >> place) & 15
@@ -373,7 +373,7 @@ def close() -> uint256:
                     elif found >= level:
                         level = found
                         clean = 0
-                    elif g == 0 or level < g:
+                    elif r[STALE] == 0 and (g == 0 or level < g):
                         if clean >= e:
                             level = found
                             clean = 0

@@ -240,7 +240,7 @@ class PlainClose:
 
     def cured(self, name: str, found: int, wait: int, sticky: str) -> int:
         level, clean = self.b.levels.get(name, (0, 0))
-        held = bool(sticky) and level >= self.deal.states.index(sticky)
+        held = not self.fresh or (bool(sticky) and level >= self.deal.states.index(sticky))
         if found >= level or (not held and clean >= wait):
             level, clean = found, 0
         elif not held:

@@ -320,7 +320,8 @@ class _Machine:
         before, clean = flag & 15, flag >> 4
         waived = self.waived[step.a - 1] > self.r[2]
         found = 0 if waived else min(self.r[step.c], 15)
-        level, clean = (0, 0) if waived else _cured(before, clean, found, step.e, step.g)
+        sticky = 1 if self.r[STALE] else step.g  # a period without its report is no clean one
+        level, clean = (0, 0) if waived else _cured(before, clean, found, step.e, sticky)
         self.r[1] += (level + 16 * clean - flag) << (8 * step.a)
         self.r[step.b] = max(self.r[step.b], level)
         self.note(step, step.b, step.c, before, found, level, "test")

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.capital.registers import STALE
 from penstock.capital.wide import (
     ZERO,
     compiled,
@@ -181,7 +182,8 @@ def _test(r: Any, s: Any, log: Any) -> None:
 
 @compiled
 def _cure(r: Any, s: Any, waived: Any, log: Any) -> None:
-    place, wait, sticky = 8 * s.a, s.e, s.g
+    place, wait = 8 * s.a, s.e
+    sticky = 1 if r[STALE] else s.g  # a period without its report is no clean one
     flag = r[1] >> place & 255
     before, clean = flag & 15, flag >> 4
     level, found = before, min(r[s.c], 15)
