@@ -152,11 +152,15 @@ def in_order(run: Run, senior: str, junior: str, states: Iterable[str] = ()) -> 
     """In ``states`` (everywhere, where left out) nobody pays ``junior`` while ``senior`` is owed anything that fell
     due: interest, scheduled principal, a fee.
     """
-    lanes = [f"{senior}.{part}" for part in ("interest", "principal", "owed")]
-    owed = sum(run.lane(name) for name in lanes if name in run.program.lanes)
+    owed = sum(lane_or_none(run, f"{senior}.{part}") for part in ("interest", "owed"))
+    owed = owed + np.minimum(lane_or_none(run, f"{senior}.principal"), lane_or_none(run, f"{senior}.balance"))
     where = np.isin(run.states, list(states)) if states else np.ones(run.periods, np.bool_)
-    ahead = where & (run.paid(junior) > 0) & (np.asarray(owed) > 0)
+    ahead = where & (run.paid(junior) > 0) & (owed > 0)
     assert not ahead.any(), f"{junior} ahead of {senior} in period {int(ahead.argmax()) + 1}"
+
+
+def lane_or_none(run: Run, name: str) -> Ints:
+    return run.lane(name) if name in run.program.lanes else np.zeros(run.periods, np.int64)
 
 
 def changes(run: Run) -> list[tuple[int, str]]:
