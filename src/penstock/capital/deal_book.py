@@ -18,6 +18,7 @@ from penstock.errors import NotFound
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.capital import DealLaunched, DealOriginated, IncomePulled, PeriodClosed, ReportAttested
 from penstock.journal.kinds.servicing import DealAmended, PayeeReplaced, TestWaived
+from penstock.journal.kinds.voting import ChangeProposed
 from penstock.journal.segment import Columns
 
 
@@ -26,7 +27,7 @@ class DealRecord:
     """One deal: its text and program in force, where it stands on chain, its state after the last closed period.
 
     ``originated`` bears the text in force: of the newest amendment, where there is one. ``amended``, ``waived`` and
-    ``replaced`` are what its classes voted, in order.
+    ``replaced`` are what its classes voted, in order; ``proposed`` what was put to them here.
     """
 
     originated: DealOriginated
@@ -38,6 +39,7 @@ class DealRecord:
     amended: list[DealAmended] = field(default_factory=list)
     waived: list[TestWaived] = field(default_factory=list)
     replaced: list[PayeeReplaced] = field(default_factory=list)
+    proposed: list[ChangeProposed] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -94,6 +96,8 @@ class DealBook:
                 self._amend(amended)
             case TestWaived() as waived:
                 self._waive(waived)
+            case ChangeProposed() as proposed:
+                self.deal(proposed.deal).proposed.append(proposed)
             case PayeeReplaced() as replaced:
                 record = self.deal(replaced.deal)
                 record.state = replace_payee(record.originated.program, record.state, replaced.lane)

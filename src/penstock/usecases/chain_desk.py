@@ -8,8 +8,8 @@ from itertools import count
 from typing import Any, Final
 
 from penstock.chain.artefact import Artefact, call_data, creation_data, event, load_artefact, result
-from penstock.chain.client import ChainClient, ChainIdentity, Receipt
-from penstock.chain.inbox import Cursor, poll, start
+from penstock.chain.client import ChainClient, ChainIdentity, ChainLog, Receipt
+from penstock.chain.inbox import BLOCKS_A_QUERY, Cursor, poll, start
 from penstock.chain.outbox import Outbox
 from penstock.errors import NotFound, Refused, Unavailable
 from penstock.keys import ChainKey
@@ -20,6 +20,16 @@ FINALITY_BLOCKS: Final = 0
 """The embedded chain has one builder: what it mined stays."""
 GAS: Final = 16_000_000
 """The limit of the desk's transactions: an unused rest costs nothing, an estimate two more executions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a known contract: whose it is, what it is called, its arguments and its transaction."""
+
+    contract: str
+    event: str
+    said: dict[str, Any]
+    tx_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class ChainDesk:
         self._outbox = Outbox(self._table, client, {key.address: key}, gas=GAS)
         self._contracts: dict[str, Contract] = {}
         self._identity = client.identity()
+        self._history: dict[tuple[str, ...], tuple[int, list[Happened]]] = {}
 
     @property
     def address(self) -> bytes:
@@ -119,6 +130,24 @@ class ChainDesk:
         seen = (log for log in self._seen.rows(final=True) if log.address == contract.address)
         decoded = (event(contract.artefact, log.topics, log.data) for log in seen)
         return [each[1] for each in decoded if each is not None and each[0] == wanted]
+
+    def history(self, *names: str) -> list[Happened]:
+        """All final events of known contracts, in the chain's order.
+
+        Asked of the chain itself: the inbox has read only those contracts that were known while it read.
+        """
+        read, found = self._history.get(names, (-1, []))
+        last = self.client.head().number - FINALITY_BLOCKS
+        whose = {self.contract(name).address: name for name in names}
+        for first in range(read + 1, last + 1, BLOCKS_A_QUERY):
+            logs = self.client.logs(first, min(first + BLOCKS_A_QUERY - 1, last), list(whose))
+            found += [one for log in logs if (one := self._happened(whose[log.address], log))]
+        self._history[names] = (last, found)
+        return found
+
+    def _happened(self, name: str, log: ChainLog) -> Happened | None:
+        told = event(self.contract(name).artefact, log.topics, log.data)
+        return None if told is None else Happened(name, *told, log.tx_hash)
 
     def _read_inbox(self) -> None:
         kept = self._seen.cursor()

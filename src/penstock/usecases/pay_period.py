@@ -12,14 +12,16 @@ from penstock.capital.exact import close_period, unpaid
 from penstock.capital.measure import DEFINITION
 from penstock.capital.program import Program
 from penstock.capital.report import Report, page_subject
-from penstock.errors import Corrupt
+from penstock.errors import Corrupt, Refused
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.capital import ReportAttested
 from penstock.journal.kinds.ledger import CheckpointSigned
 from penstock.period import SECOND_US
 from penstock.usecases.chain_desk import ChainDesk
-from penstock.usecases.close import close, pull
+from penstock.usecases.close import pull
+from penstock.usecases.follow import follow, record_closing
 from penstock.usecases.launch import tranche_contract
+from penstock.usecases.originate import recompile
 from penstock.usecases.withdraw import tranche_account
 from penstock.usecases.workspace import Workspace
 
@@ -73,21 +75,31 @@ def _seated(desk: ChainDesk) -> tuple[bytes, ...]:
 def close_on_chain(workspace: Workspace, desk: ChainDesk, period: DealPeriod) -> None:
     """Close a period on chain, run the same program exactly, compare every word of both, record it.
 
+    What others did to the deal on chain is recorded first; the program is the one in force by then.
+
     Raises:
         Corrupt: ``deal.chain_differs``. Refused: ``chain.act_refused``, ``deal.period_open``, ``deal.report_awaited``.
     """
-    deal, program, key = period.deal, period.program, period.key("close")
+    deal, key = period.deal, period.key("close")
+    follow(workspace, desk, deal, period.at_us)
     if workspace.store.receipt(key) is not None:
         return
+    record = workspace.read(lambda world: world.capital.deal(deal))
+    program = recompile(record.originated)[1]
     balance = desk.view("Dollar", "balanceOf", desk.contract(deal).address)
-    state = workspace.read(lambda world: world.capital.deal(deal).state)
     report = accepted_report(desk, deal, program.pages)
-    desk.act(key, deal, "close")
-    closing = close_period(program.code, state, report, balance, desk.client.head().at_s, program.rows)
+    try:
+        desk.act(desk.try_again(key), deal, "close")
+    except Refused:
+        follow(workspace, desk, deal, period.at_us)  # somebody else may have been faster
+        if workspace.store.receipt(key) is None:
+            raise
+        return
+    closing = close_period(program.code, record.state, report, balance, desk.client.head().at_s, program.rows)
     words = closing.state.words
     if tuple(desk.view(deal, "words", place) for place in range(len(words))) != words:
         raise Corrupt("deal.chain_differs", "The chain and the exact engine disagree on a closed period.", deal=deal)
-    workspace.submit(key, b"", period.at_us, lambda world: close(world, deal, program, closing))
+    record_closing(workspace, deal, program, closing, period.at_us)
 
 
 def pull_income(workspace: Workspace, desk: ChainDesk, period: DealPeriod, tranche: str, holders: int) -> None:
@@ -96,6 +108,7 @@ def pull_income(workspace: Workspace, desk: ChainDesk, period: DealPeriod, tranc
     if workspace.store.receipt(key) is not None:
         return
     lane = program.payee_lanes[tranche]
+    follow(workspace, desk, deal, period.at_us)
     amount = workspace.read(lambda world: unpaid(world.capital.deal(deal).state, lane))
     if amount:
         desk.act(key, tranche_contract(deal, tranche), "pull")

@@ -10,6 +10,9 @@ from typing import Any, Final
 
 from penstock.capital.schedule_rows import code_hash, creation
 from penstock.errors import NotFound, Refused
+from penstock.journal.fact import Entry
+from penstock.journal.kinds.voting import ChangeProposed
+from penstock.period import SECOND_US
 from penstock.usecases.ballot import KINDS, ballot_contract
 from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.consent import (
@@ -54,11 +57,24 @@ def propose(workspace: Workspace, desk: ChainDesk, name: str, change: Change, no
     own, asked = ballot_contract(name), _asked(workspace, desk, name, change)
     for row in proposals(desk, name):
         if row["state"] in OPEN and (row["payload"], row["note"]) == (asked.payload.hex(), digest.hex()):
-            return int(row["proposal"])
+            number = int(row["proposal"])
+            _keep(workspace, desk, name, number, asked.kind, change, note)
+            return number
     number = int(desk.view(own, "count")) + 1
     key = desk.try_again(f"propose:{name}:{number}")
     desk.act(key, own, "propose", KINDS.index(asked.kind), asked.payload, digest)
+    _keep(workspace, desk, name, number, asked.kind, change, note)
     return number
+
+
+def _keep(workspace: Workspace, desk: ChainDesk, name: str, number: int, kind: str, change: Change, note: str) -> None:
+    """Record a proposal in full: the chain has only its hash, and whoever carries it out states it to the chain."""
+    text = change.text if isinstance(change, Amendment) else ""
+    test, through = (change.test, change.through_period) if isinstance(change, Waiver) else ("", 0)
+    payee, account = (change.payee, change.account) if isinstance(change, Replacement) else ("", b"")
+    fact = ChangeProposed(name, number, kind, text, test, through, payee, account, note)
+    at_us = desk.client.head().at_s * SECOND_US
+    workspace.submit(f"proposed:{name}:{number}", note.encode(), at_us, lambda _: [Entry(fact)])
 
 
 def cast(workspace: Workspace, desk: ChainDesk, name: str, proposal: int, tranche: str, support: bool) -> None:

@@ -22,6 +22,7 @@ from penstock.journal.kinds import (
     servicing,
     storage,
     upkeep,
+    voting,
     withdrawal,
 )
 from penstock.journal.kinds.upcasters import UPCASTERS
@@ -117,6 +118,7 @@ KINDS: Final = Kinds(
         servicing.TestWaived,
         servicing.PayeeReplaced,
         servicing.CallExercised,
+        voting.ChangeProposed,
         upkeep.ReadingsErased,
         upkeep.SegmentsCompacted,
     ],
