@@ -30,7 +30,7 @@ from penstock.capital.schedule_rows import creation
 HERE = Path(__file__).parent
 FOUR = (HERE / "four_tranches.yaml").read_text()
 WIDE = (
-    FOUR.replace("report: {cfads: USDC, value: USDC}", "report: {cfads: USDC, value: USDC, energy: Wh, answers: tokens}")
+    FOUR.replace("cfads: USDC, value: USDC}", "cfads: USDC, value: USDC, energy: Wh, answers: tokens}")
     .replace("accounts:", "schedule:\n  reserve: [1_700_000 USDC, 1_600_000 USDC, 1_500_000 USDC]\naccounts:")
     .replace("dsra: {target: 1_700_000 USDC}", "dsra: {target: reserve}")
     .replace("00:00:00Z}", "00:00:00Z, periods: 240}")
@@ -208,7 +208,14 @@ def test_views_tell_what_the_program_says(scene: Scene) -> None:
 def test_the_page_tells_the_pinned_figures() -> None:
     page = (HERE.parents[1] / "docs" / "deal-language.md").read_text()
     told = page[page.index("### Gas") :]
-    untold = ("slot leaves zero", "one clean period", "caught up", "twelve tranches: deploy", "first ever", "withdraw, first")
+    untold = (
+        "slot leaves zero",
+        "one clean period",
+        "caught up",
+        "twelve tranches: deploy",
+        "first ever",
+        "withdraw, first",
+    )
     figures = json.loads(PINNED.read_text())
     named = {name for name in figures if not any(word in name for word in untold)} | {"close, first ever"}
     assert sorted(name for name in named if f"{figures[name]:,}" not in told) == []
