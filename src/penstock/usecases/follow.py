@@ -124,10 +124,11 @@ class Follower:
     def changed(self, one: Happened, seen: Seen) -> None:
         """What the classes voted and somebody carried out."""
         record, number = self.record(), seen.next_of(one.event)
-        known = {"Amended": record.amended, "Waived": record.waived, "Replaced": record.replaced}[one.event]
+        lists: dict[str, Sequence[FactBody]]
+        lists = {"Amended": record.amended, "Waived": record.waived, "Replaced": record.replaced}
         if one.event == "Replaced":
             seen.hand_on(_address(one.said["former"]), one.said["lane"], one.said["owed_former"])
-        if number > len(known):
+        if number > len(lists[one.event]):
             note = next((was.reason for was in record.proposed if was.proposal == seen.proposal), "")
             fact = self._change(one, seen.proposal, note or "Its reason was told to the chain only.")
             self.tell(f"followed:{one.event}:{number}", fact)
