@@ -22,6 +22,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "contracts"))
 from deal_rig import Pair
 from plain_deal import Books, PlainClose, opened
 
+from penstock.capital.asset_table import AssetTable
 from penstock.capital.compile import compile_deal
 from penstock.capital.deal import Deal
 from penstock.capital.exact import period_bounds
@@ -29,6 +30,7 @@ from penstock.capital.language import load_deal
 from penstock.capital.program import Program
 from penstock.capital.report import Report
 from penstock.capital.run import Run, Series, look_back, run_deal
+from penstock.usecases.check_assets import load_assets
 
 ROOT = Path(__file__).resolve().parents[2]
 Ints = NDArray[np.int64]
@@ -55,6 +57,11 @@ def example(name: str) -> Example:
     program = compile_deal(deal)
     assert program.gas_ceiling <= CEILING_MAX
     return Example(deal, program)
+
+
+def assets_of(name: str) -> AssetTable:
+    """A table of ``examples/assets``."""
+    return load_assets(ROOT / "examples" / "assets" / f"{name}.csv")
 
 
 def path(cash: Sequence[int] | Ints, missing: Iterable[int] = (), **measures: Sequence[int] | Ints) -> Series:
