@@ -19,13 +19,14 @@ from penstock.journal.kinds.capital import (
 )
 from penstock.journal.segment import SegmentRef
 
+AFTER_US = 2**51  # every period told here is over by then
 ORIGINATED = DealOriginated("first", text(), b"d", program().code, b"p", program().rows, "compiler", ("rack",))
 
 
 def book(*facts: FactBody) -> DealBook:
     found = DealBook()
     for seq, fact in enumerate((ORIGINATED, *facts)):
-        found.apply(Recorded(seq, seq, fact, b""), None)
+        found.apply(Recorded(seq, AFTER_US + seq, fact, b""), None)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from penstock.errors import Invalid, NotFound
@@ -14,6 +15,9 @@ E8: Final = 10**8
 VALUE_E8_MAX: Final = 2**56
 MILESTONE: Final = "/milestone"
 """A mark ``<deal>/milestone`` is an amount a deal's builder has earned [hundred-millionths of a dollar]."""
+
+OPTIONAL: Final = "value/"
+"""The mark ``value/<technology>`` says what is left of the value of all assets of a technology: all, without one."""
 
 
 class Marks:
@@ -41,9 +45,21 @@ class Marks:
         """Take a checked mark in."""
         self._marks.setdefault(mark.name, []).append(mark)
 
-    def known(self, name: str) -> bool:
-        """Whether the name was ever marked."""
-        return name in self._marks
+    def known(self, name: str, as_of_us: int) -> bool:
+        """Whether the name was marked by then."""
+        return any(one.as_of_us <= as_of_us for one in self._marks.get(name, [])[:1])
+
+    def spoke(self, name: str, instants: Iterable[int]) -> bool:
+        """Whether a name had a value at any of these instants; what may be unmarked (`OPTIONAL`) has one always."""
+        for as_of_us in instants:
+            if name.startswith(OPTIONAL) and not self.known(name, as_of_us):
+                return True
+            try:
+                self.latest(name, as_of_us)
+            except NotFound:
+                continue
+            return True
+        return False
 
     def latest(self, name: str, as_of_us: int) -> MarkSet:
         """The newest mark of a name as of an instant, at which it still speaks.

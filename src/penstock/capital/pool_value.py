@@ -13,7 +13,7 @@ import numpy as np
 
 from penstock.capital.asset_fields import NO_TECHNOLOGY
 from penstock.capital.deal import Deal, Pool
-from penstock.capital.marks import E8, Marks
+from penstock.capital.marks import E8, OPTIONAL, Marks
 from penstock.capital.pooled import PARTIES, Ints, Pooled
 from penstock.capital.serviced import Tape
 from penstock.errors import Refused
@@ -26,8 +26,6 @@ DELINQUENT_DAYS: Final = 30
 """An asset whose oldest payment is due for longer is delinquent [days]."""
 DEFAULTED_DAYS: Final = 120
 """One whose oldest payment is due for longer, or of which anything was written off, is in default [days]."""
-VALUE_MARK: Final = "value/"
-"""The mark ``value/<technology>`` says what is left of the value of all assets of a technology."""
 _WORDS: Final = {"state": "region"}
 
 
@@ -70,8 +68,8 @@ class PoolView:
         value = self.assets["value_usdc_micro"][self.tape.asset].astype(np.int64)
         technology = self.assets["technology"][self.tape.asset]
         for code in np.unique(technology[technology != NO_TECHNOLOGY]).tolist():
-            name = VALUE_MARK + TECHNOLOGIES[code]
-            if self.marks.known(name):
+            name = OPTIONAL + TECHNOLOGIES[code]
+            if self.marks.known(name, self.tape.as_of_us):
                 mark_e8 = max(0, self.marks.latest(name, self.tape.as_of_us).value_e8)
                 rows = technology == code
                 value[rows] = [share_down(one, mark_e8, E8) for one in value[rows].tolist()]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from penstock.capital.asset_fields import ASSET_KINDS, NO_TECHNOLOGY
 from penstock.errors import Invalid, NotFound
-from penstock.journal.asset_rows import Named
+from penstock.journal.asset_rows import Named, key_of
 from penstock.journal.formats import ASSETS
 from penstock.journal.names import Names
 from penstock.journal.register import grown
@@ -19,10 +19,18 @@ from penstock.journal.words import ASSURANCES, TECHNOLOGIES
 
 Ints = NDArray[np.int64]
 USDC_MICRO_MAX: Final = 2**53
-"""The most one asset, bill or payment can be [micro-dollars]: nine billion dollars; sums then fit 63 bits."""
+"""The most one asset, bill or payment can be [micro-dollars]: nine billion dollars."""
+SUM_MAX: Final = 2**62 - 1
+"""The most that many of them are together [micro-dollars]; a lane of a deal holds no more either."""
 PARTIES: Final = ("contract", "offtaker", "obligor", "region")
 _STATE: Final = (("deal", "int32"), ("past_due_days", "int32"), ("pooled_in", "int32"), ("released", "bool"))
 _AMOUNTS: Final = ("disputed_usdc_micro", "written_off_usdc_micro", "said_usdc_micro")
+
+
+def total(amounts: Column) -> int:
+    """The exact sum of a column: int64 alone would wrap, so that much might look like nothing."""
+    column = np.asarray(amounts, dtype=np.int64)
+    return (int((column >> 32).sum()) << 32) + int((column & 0xFFFFFFFF).sum())
 
 
 class Pooled:
@@ -35,6 +43,7 @@ class Pooled:
     def __init__(self) -> None:
         self.names: list[str] = []
         self._numbers: dict[str, int] = {}  # a name's newest number: released, an asset may be pledged again
+        self._by_key: dict[str, int] = {}  # the same, however the name is spelled
         self.deals = Names("deal")
         self.parties = {party: Names(party) for party in PARTIES}
         self.registers: list[tuple[str, ...]] = []
@@ -79,6 +88,14 @@ class Pooled:
             hint = "Amounts and rates are from 0 up, a contract ends after it starts, codes are known ones."
             raise Invalid("asset.fields", f"{named[row].asset} has a field that cannot be.", hint=hint, row=row)
 
+    def check_sums(self, deal: str, rows: Columns) -> None:
+        """That amounts of all the deal holds add up in 63 bits; raises Invalid ``asset.sum``."""
+        held = self.live(deal)
+        for name in ("balance_usdc_micro", "value_usdc_micro", "payment_usdc_micro"):
+            if total(self[name][held]) + total(rows[name]) > SUM_MAX:
+                hint = "Write amounts in dollars; a deal holds assets of less than 4.6 trillion."
+                raise Invalid("asset.sum", "A deal's assets are together more than it can hold.", hint=hint, deal=deal)
+
     def add(self, deal: str, pooled_in: int, rows: Columns, named: Sequence[Named]) -> None:
         """Take checked rows in; their names are free (`ServicingBook` sees to that)."""
         first, last = len(self), len(self) + len(named)
@@ -89,10 +106,18 @@ class Pooled:
         self["deal"][first:] = self.deals.intern(deal)
         self["pooled_in"][first:] = pooled_in
         self["said_usdc_micro"][first:] = rows["balance_usdc_micro"]
+        self["written_off_usdc_micro"][first:] = self._lost(named)
         for party, names in self.parties.items():
             self[party][first:] = [names.intern(getattr(one, party)) for one in named]
         self.names += [one.asset for one in named]
+        self._by_key.update((key_of(one.asset), number) for number, one in enumerate(named, start=first))
         self._numbers.update(zip(self.names[first:], range(first, last), strict=True))
+
+    def _lost(self, named: Sequence[Named]) -> Ints:
+        """What was written off of assets of these names before: one that leaves and comes back is no new one."""
+        before = [self._by_key.get(key_of(one.asset), -1) for one in named]
+        lost = self["written_off_usdc_micro"][: len(self.names)]
+        return np.array([lost[number] if number >= 0 else 0 for number in before], dtype=np.int64)
 
     def check_held(self, deal: str, assets: Column) -> None:
         """That the deal holds these assets; NotFound ``asset.unknown``, ``asset.not_held``."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from penstock.capital.deal import Deal
+from penstock.capital.marks import OPTIONAL
 from penstock.capital.periods import Periods
 from penstock.capital.pooled import Ints
+from penstock.journal.asset_rows import key_of
 from penstock.journal.kinds.servicing import AssetDisputed, CollectionKind, DealRole, Flag
 from penstock.journal.segment import Column, Columns
 
@@ -45,6 +47,7 @@ class Serviced:
     Attributes:
         terms: its text, read, and its calendar; asked only when needed.
         period_open: the first period whose data are not complete; what comes late counts there.
+        closed: how many periods were closed.
         came_in: collections by period, code of kind, code of flag.
         principal: principal received and not yet on a tape: period, assets, amounts.
         paid: the last period in which the deal paid somebody, by name.
@@ -52,6 +55,7 @@ class Serviced:
 
     terms: Callable[[], tuple[Deal, Periods]]
     period_open: int = 0
+    closed: int = 0
     came_in: dict[tuple[int, int, int], int] = field(default_factory=dict)
     lost: dict[int, int] = field(default_factory=dict)
     purchased: dict[int, int] = field(default_factory=dict)
@@ -83,15 +87,34 @@ class Serviced:
         """The data of a period, and of those before, are complete."""
         self.period_open = max(self.period_open, period + 1)
 
+    def reads(self, mark: str) -> bool:
+        """Whether a mark of this name enters what the deal reports."""
+        return mark.startswith(OPTIONAL) or mark in {
+            one.of or one.name for one in self.deal.measures if one.unit == "rate"
+        }
+
+    def complete_since(self, at_us: int) -> Iterator[int]:
+        """The ends of periods whose data are complete, from an instant on, newest first."""
+        for number in range(self.period_open - 1, -1, -1):
+            stop_us = self.periods.of(number).stop_us
+            if stop_us < at_us:
+                return
+            yield stop_us
+
     def flags(self, payers: list[str], related: Column, period: Ints) -> Column:
-        """The flag of each payment: by who paid, whether its asset is a related party's, and its period."""
+        """The flag of each payment: by who paid (however spelled), whether its asset is related, and its period."""
         sponsors = self.roles.get(DealRole.SPONSOR, ())
         codes = {one: index for index, one in enumerate(FLAGS)}
         flag = np.where(related == 1, codes[Flag.RELATED], codes[Flag.NONE]).astype(np.uint8)
-        for payer in set(payers) & {*sponsors, *self.paid}:
-            rows = np.array([one == payer for one in payers])
-            recycled = payer in self.paid and period - self.paid[payer] <= RECYCLED_PERIODS
-            flag[rows] = codes[Flag.RELATED] if payer in sponsors else flag[rows]
+        keys = {one: key_of(one) for one in {*payers, *sponsors, *self.paid}}
+        of_sponsors = {keys[one] for one in sponsors}
+        paid: dict[str, int] = {}
+        for name, last in self.paid.items():
+            paid[keys[name]] = max(last, paid.get(keys[name], 0))
+        for payer in {keys[one] for one in payers} & {*of_sponsors, *paid}:
+            rows = np.array([keys[one] == payer for one in payers])
+            recycled = payer in paid and period - paid[payer] <= RECYCLED_PERIODS
+            flag[rows] = codes[Flag.RELATED] if payer in of_sponsors else flag[rows]
             flag[rows & recycled] = codes[Flag.RECYCLED]
         return flag
 

@@ -13,6 +13,7 @@ from penstock.capital.bills import NO_BILL
 from penstock.capital.marks import E8, MILESTONE
 from penstock.capital.serviced import Serviced, Tape
 from penstock.capital.servicing_rules import ServicingRules
+from penstock.errors import Refused
 from penstock.journal.asset_rows import pledged_names, read_names
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.capital import IncomePulled, PeriodClosed, ReportAttested
@@ -69,14 +70,14 @@ class ServicingBook(ServicingRules):
                 self.check_call(fact)
                 self.of(fact.deal).called[fact.call] = fact.period
             case PeriodClosed() | ReportAttested() | IncomePulled() as fact:
-                self._follow(fact)
+                self._follow(fact, recorded.at_us)
 
     def _pool(self, fact: AssetsPooled, rows: Columns, at_us: int) -> None:
         self.check_pool(fact, rows)
         deal, named = self.of(fact.deal), read_names(rows["named"])
         period = deal.period_open if at_us > deal.periods.start_us else -1
         self.assets.add(fact.deal, period, rows, named)
-        self.pledged |= dict.fromkeys(pledged_names(named), fact.deal)
+        self.pledge(fact.deal, pledged_names(named))
         if period >= 0:
             deal.purchased[period] = deal.purchased.get(period, 0) + int(rows["balance_usdc_micro"].sum())
 
@@ -84,8 +85,7 @@ class ServicingBook(ServicingRules):
         self.check_release(fact, rows)
         self.assets["released"][rows["asset"]] = True
         for number in rows["asset"].tolist():
-            for name in (self.assets.names[number], *self.assets.registers[number]):
-                self.pledged.pop(name, None)
+            self.free((self.assets.names[number], *self.assets.registers[number]))
 
     def _collect(self, fact: CollectionsMatched, rows: Columns, at_us: int) -> None:
         self.check_collect(fact, rows, at_us)
@@ -129,7 +129,7 @@ class ServicingBook(ServicingRules):
         deal.lost[deal.period_open] = deal.lost.get(deal.period_open, 0) + int(rows["usdc_micro"].sum())
 
     def _mark(self, fact: MarkSet, at_us: int) -> None:
-        self.marks.check(fact, at_us)
+        self.check_mark(fact, at_us)
         self.marks.set(fact)
         deal = self.deals.get(fact.name.removesuffix(MILESTONE)) if fact.name.endswith(MILESTONE) else None
         if deal is not None:
@@ -142,12 +142,20 @@ class ServicingBook(ServicingRules):
         seats = tuple(one for one in roles.get(fact.role, ()) if one != fact.replaces)
         roles[fact.role] = (*seats, fact.account) if fact.role is DealRole.ATTESTER else (fact.account,)
 
-    def _follow(self, fact: PeriodClosed | ReportAttested | IncomePulled) -> None:
-        """A period that was attested or closed takes in nothing more; whom it paid is remembered."""
+    def _follow(self, fact: PeriodClosed | ReportAttested | IncomePulled, at_us: int) -> None:
+        """A period that was attested or closed takes in nothing more; whom it paid is remembered.
+
+        Raises:
+            Refused: ``deal.period_ahead`` of a report before its period is over, or a close out of turn.
+        """
         deal = self.deals.get(fact.deal)
         if deal is None:
             return
         if isinstance(fact, PeriodClosed | ReportAttested):
+            attested = isinstance(fact, ReportAttested)
+            if at_us < deal.periods.of(fact.period).stop_us if attested else fact.period != deal.closed:
+                raise Refused("deal.period_ahead", "A period was told before its time.", deal=fact.deal)
+            deal.closed += not attested
             deal.complete(fact.period)
         if isinstance(fact, PeriodClosed | IncomePulled):
             for name in {one.target for one in fact.transfers}:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from penstock.capital.bills import NO_BILL, Bills, read_words
 from penstock.capital.deal import Deal
-from penstock.capital.marks import Marks
+from penstock.capital.marks import MILESTONE, Marks
 from penstock.capital.periods import Periods
-from penstock.capital.pooled import USDC_MICRO_MAX, Ints, Pooled
+from penstock.capital.pooled import SUM_MAX, USDC_MICRO_MAX, Ints, Pooled, total
 from penstock.capital.serviced import COLLECTION_KINDS, FLAGS, Serviced
 from penstock.errors import Conflict, Invalid, NotFound, Refused
-from penstock.journal.asset_rows import pledged_names, read_names
+from penstock.journal.asset_rows import key_of, pledged_names, read_names
 from penstock.journal.kinds.ledger import Transfer
 from penstock.journal.kinds.servicing import (
     AssetDisputed,
@@ -28,6 +28,7 @@ from penstock.journal.kinds.servicing import (
     DealRole,
     DisputeOutcome,
     DisputeResolved,
+    MarkSet,
     RoleAppointed,
 )
 from penstock.journal.segment import Column, Columns
@@ -42,11 +43,15 @@ class ServicingRules:
         self.marks = Marks()
         self.deals: dict[str, Serviced] = {}
         self.pledged: dict[str, str] = {}
+        self._spelled: dict[str, str] = {}
 
-    def open(self, name: str, terms: Callable[[], tuple[Deal, Periods]], assets: Iterable[str]) -> None:
-        """A deal begins, with assets pledged by name."""
+    def open(self, name: str, terms: Callable[[], tuple[Deal, Periods]], assets: Sequence[str]) -> None:
+        """A deal begins, with assets pledged by name. Raises Conflict ``deal.known``, and as `check_free`."""
+        if name in self.deals:
+            raise Conflict("deal.known", "A deal of this name is originated already.", deal=name)
+        self.check_free(assets)
         self.deals[name] = Serviced(terms)
-        self.pledged |= dict.fromkeys(assets, name)
+        self.pledge(name, assets)
 
     def of(self, deal: str) -> Serviced:
         """A deal's state; NotFound ``deal.unknown``."""
@@ -63,19 +68,37 @@ class ServicingRules:
             raise Refused("servicing.not_appointed", f"{by or 'Nobody'} may not do this.", hint=hint, deal=deal)
 
     def check_free(self, names: Iterable[str]) -> None:
-        """That nothing of these names is pledged; Conflict ``deal.pledged_twice``."""
+        """That nothing of these names is pledged, however it is spelled; Conflict ``deal.pledged_twice``."""
         seen: set[str] = set()
         for name in names:
-            if name in self.pledged or name in seen:
-                deal = self.pledged.get(name, "this deal")
+            key = key_of(name)
+            if key in self._spelled or key in seen:
+                deal = self.pledged.get(self._spelled.get(key, ""), "this deal")
                 raise Conflict("deal.pledged_twice", f"{name} is pledged to another deal.", asset=name, deal=deal)
-            seen.add(name)
+            seen.add(key)
+
+    def pledge(self, deal: str, names: Iterable[str]) -> None:
+        """Names that were free are a deal's from now on."""
+        for name in names:
+            self.pledged[name] = deal
+            self._spelled[key_of(name)] = name
+
+    def free(self, names: Iterable[str]) -> None:
+        """Nobody's pledge bears these names any more."""
+        for name in names:
+            self.pledged.pop(name, None)
+            self._spelled.pop(key_of(name), None)
 
     def check_pool(self, fact: AssetsPooled, rows: Columns) -> None:
-        """That assets may be pooled so. Raises as `check_may`, `read_names`, `Pooled.check`, `check_free`."""
+        """That assets may be pooled so.
+
+        Raises:
+            As `check_may`, `read_names`, `Pooled.check`, `Pooled.check_sums`, `check_free`.
+        """
         self.check_may(fact.deal, fact.by, DealRole.SPONSOR, DealRole.SERVICER)
         named = read_names(rows["named"])
         self.assets.check(rows, named)
+        self.assets.check_sums(fact.deal, rows)
         self.check_free(pledged_names(named))
 
     def check_release(self, fact: AssetsReleased, rows: Columns) -> None:
@@ -102,7 +125,8 @@ class ServicingRules:
         Raises:
             Conflict: ``collection.known`` for a reference used before. Invalid: ``collection.fields``.
             Refused: ``collection.ahead`` of what was received later than now, ``collection.flag``,
-            ``collection.transfers``, ``collection.principal`` beyond what is outstanding, ``collection.no_loss``.
+            ``collection.transfers``, ``collection.payer`` that is a deal's own account, ``collection.no_loss``,
+            ``collection.principal`` beyond what is outstanding.
             As `check_may`, `Pooled.check_held`, `Bills.check_of`, `Bills.check_open`.
         """
         self.check_may(fact.deal, fact.by, DealRole.SERVICER, DealRole.BACKUP_SERVICER)
@@ -151,6 +175,23 @@ class ServicingRules:
         if (rows["past_due_days"] < 0).any():
             raise Invalid("tape.fields", "Days past due are from 0 up.")
 
+    def check_mark(self, fact: MarkSet, at_us: int) -> None:
+        """That a mark may be set.
+
+        Raises:
+            Conflict: ``mark.late`` where a period of a deal is complete with another value of then: none is restated.
+            As `Marks.check`, and for a builder's milestone `check_may`.
+        """
+        self.marks.check(fact, at_us)
+        builder = fact.name.removesuffix(MILESTONE)
+        if builder != fact.name and builder in self.deals:
+            self.check_may(builder, fact.by, DealRole.TRUSTEE, DealRole.SERVICER, DealRole.BACKUP_SERVICER)
+            return
+        for name, deal in self.deals.items():
+            if deal.reads(fact.name) and self.marks.spoke(fact.name, deal.complete_since(fact.as_of_us)):
+                hint = "A published value stands; publish the next one, as of a later instant."
+                raise Conflict("mark.late", f"{fact.name} had a value in a period told.", hint=hint, deal=name)
+
     def check_dispute(self, fact: AssetDisputed) -> None:
         """That a dispute may be entered.
 
@@ -165,7 +206,7 @@ class ServicingRules:
         self.assets.check_held(fact.deal, number)
         if fact.bill != NO_BILL:
             self.bills.check_of(np.array([fact.bill]), number)
-        if not 0 < fact.usdc_micro <= USDC_MICRO_MAX:
+        if not 0 < fact.usdc_micro <= USDC_MICRO_MAX - int(self.assets["disputed_usdc_micro"][number[0]]):
             raise Invalid("dispute.amount", "What is disputed is an amount above 0.")
 
     def check_resolve(self, fact: DisputeResolved) -> None:
@@ -222,13 +263,15 @@ class ServicingRules:
         """That a call is one of the deal's and was not exercised before; its price arrives in the first account.
 
         Raises:
-            NotFound: ``call.unknown``. Conflict: ``call.exercised``. Refused: ``collection.transfers``.
+            NotFound: ``call.unknown``. Conflict: ``call.exercised``. Refused: ``collection.transfers``,
+            ``collection.payer``.
         """
         deal = self.of(fact.deal)
         if fact.call not in {one.name for one in deal.deal.calls}:
             raise NotFound("call.unknown", f"The deal has no call {fact.call}.", deal=fact.deal)
         if fact.call in deal.called:
             raise Conflict("call.exercised", f"{fact.call} was exercised already.", deal=fact.deal)
+        self._check_sources(fact.transfers)
         if fact.period < deal.period_open or fact.price_usdc_micro != _arrived(fact.deal, deal, fact.transfers):
             raise _transfers_differ()
 
@@ -246,12 +289,23 @@ class ServicingRules:
 
     def _check_transfers(self, fact: CollectionsMatched, rows: Columns) -> None:
         """The dollars arrive in the first account; who pays from an account of its own is said to be the payer."""
-        if _arrived(fact.deal, self.of(fact.deal), fact.transfers) != int(rows["usdc_micro"].sum()):
+        deal = self.of(fact.deal)
+        if _arrived(fact.deal, deal, fact.transfers) != total(rows["usdc_micro"]):
             raise _transfers_differ()
-        deal, payers = self.of(fact.deal), set(read_words(rows["payer"]))
-        watched = {*deal.roles.get(DealRole.SPONSOR, ()), *deal.paid}
-        if {one.source for one in fact.transfers} & watched - payers:
-            raise _transfers_differ()
+        self._check_sources(fact.transfers)
+        payers = np.array(read_words(rows["payer"]), dtype=object)
+        for one in {*deal.roles.get(DealRole.SPONSOR, ()), *deal.paid}:
+            moved = sum(transfer.usdc_micro for transfer in fact.transfers if transfer.source == one)
+            if moved and moved != total(rows["usdc_micro"][payers == one]):
+                raise _transfers_differ()
+
+    def _check_sources(self, transfers: tuple[Transfer, ...]) -> None:
+        """What a deal holds, or owes its payees, leaves it by its waterfall and by their pulls alone."""
+        for one in transfers:
+            owner = next((deal for deal in self.deals if one.source.startswith(f"{deal}/")), None)
+            if owner is not None:
+                hint = "Name who paid; dollars of a deal move by its waterfall."
+                raise Refused("collection.payer", f"{one.source} is an account of a deal.", hint=hint, deal=owner)
 
 
 def _arrived(name: str, deal: Serviced, transfers: tuple[Transfer, ...]) -> int:
@@ -270,7 +324,7 @@ def _transfers_differ() -> Refused:
 def _check_payments(fact: CollectionsMatched, rows: Columns, at_us: int) -> None:
     bad = (rows["usdc_micro"] <= 0) | (rows["usdc_micro"] > USDC_MICRO_MAX) | (rows["received_us"] < 0)
     bad |= (rows["kind"] >= len(COLLECTION_KINDS)) | (rows["flag"] >= len(FLAGS)) | (rows["bill"] < NO_BILL)
-    if not len(bad) or bad.any() or not fact.reference:
+    if not len(bad) or bad.any() or not fact.reference or total(rows["usdc_micro"]) > SUM_MAX:
         hint = "Each is of an amount above 0 and of a known kind; together they have a reference."
         raise Invalid("collection.fields", "A payment has a field that cannot be.", hint=hint)
     if (rows["received_us"] > at_us).any():

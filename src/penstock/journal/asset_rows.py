@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import Any, Final
 
 import cbor2
 import numpy as np
 
 from penstock.errors import Invalid
 from penstock.journal.segment import Column
+
+_BETWEEN: Final = re.compile(r"[\s._\-\u2010-\u2015\u2212]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +39,29 @@ def write_names(rows: Sequence[Named]) -> Column:
 def read_names(column: Column) -> list[Named]:
     """The column read back; raises Invalid ``asset.named``."""
     try:
-        found = [cbor2.loads(row) for row in column]
-        rows = [
-            Named(asset, contract, offtaker, obligor, region, tuple(registers))
-            for asset, contract, offtaker, obligor, region, registers in found
-        ]
-    except (cbor2.CBORError, ValueError, TypeError):
+        rows = [_named(cbor2.loads(row)) for row in column]
+    except (cbor2.CBORError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError):
         raise _malformed() from None
-    words = {type(word) for row in rows for word in (*astuple(row)[:-1], *row.registers)}
-    if words - {str} or not all(row.asset and row.asset.isprintable() for row in rows):
+    if not all(row.asset and row.asset.isprintable() for row in rows):
         raise _malformed()
     return rows
 
 
+def _named(said: Any) -> Named:
+    *words, registers = said
+    if type(registers) is not list or {type(word) for word in (*words, *registers)} - {str}:
+        raise TypeError
+    asset, contract, offtaker, obligor, region = words
+    return Named(asset, contract, offtaker, obligor, region, tuple(registers))
+
+
 def _malformed() -> Invalid:
     return Invalid("asset.named", "An asset's row names it, its contract, offtaker, obligor, region and registers.")
+
+
+def key_of(name: str) -> str:
+    """What stays of a name however it is spelled: small letters, one dash for spaces, dots, dashes and underscores."""
+    return _BETWEEN.sub("-", unicodedata.normalize("NFKC", name).casefold()).strip("-") or name
 
 
 def pledged_names(named: Sequence[Named]) -> list[str]:

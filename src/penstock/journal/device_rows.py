@@ -47,7 +47,7 @@ def read_identities(column: Column) -> Identities:
             keys.append(key)
             cells.append(cell)
             starts.append(start if start != [] else nothing)  # one list for the many that say nothing
-    except (cbor2.CBORError, ValueError, TypeError, LookupError):
+    except (cbor2.CBORError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
         raise _malformed() from None
     types = ({*map(type, names), *map(type, cells)}, str), (set(map(type, keys)), bytes), (set(map(type, starts)), list)
     if not all(found <= {wanted} for found, wanted in types):

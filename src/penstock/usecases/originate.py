@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from penstock.capital.compile import compile_deal
 from penstock.capital.deal import Deal
 from penstock.capital.language import load_deal
 from penstock.capital.measure import check_measures
 from penstock.capital.program import Program
-from penstock.errors import Conflict
+from penstock.errors import Conflict, Invalid
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.ledger import AccountOpened, RegisterOpened
@@ -17,6 +20,7 @@ from penstock.usecases.servicing.pledge import check_pledge
 from penstock.usecases.world import World
 
 COMPILER = "penstock-deal/1"
+_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
 def account_of(deal: str, account: str) -> str:
@@ -33,9 +37,13 @@ def originate(world: World, name: str, text: str, assets: tuple[str, ...]) -> li
     """Compile ``text`` and record the deal under ``name``, with ``assets`` pledged to it alone.
 
     Raises:
-        Invalid: ``deal.malformed`` with every mistake and its line; Refused for what the chain cannot hold.
+        Invalid: ``deal.name``, ``deal.malformed`` with every mistake and its line.
+        Refused: for what the chain cannot hold.
         Conflict: ``deal.known``, ``deal.pledged_twice``, ``deal.sold_forward``. As `check_measures`.
     """
+    if not _NAME.fullmatch(name):
+        hint = "Write letters and figures, with dots, dashes or underscores between them, 64 at most."
+        raise Invalid("deal.name", "This is no name for a deal.", hint=hint)
     deal = load_deal(text)
     check_measures(deal)
     program = compile_deal(deal)

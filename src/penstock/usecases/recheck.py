@@ -17,6 +17,7 @@ import numpy as np
 from penstock.compute.credit import whole_credits
 from penstock.energy.review import of_day
 from penstock.errors import PenstockError, Unverified
+from penstock.journal.asset_rows import pledged_names, read_names
 from penstock.journal.fact import Entry, Recorded
 from penstock.journal.kinds.capital import DealOriginated
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
@@ -24,7 +25,7 @@ from penstock.journal.kinds.device import RegisterCorrected
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked, TitlesIssued
 from penstock.journal.kinds.lift import TitlesLifted
 from penstock.journal.kinds.quarantine import QuarantineLifted, ReadingsReviewed
-from penstock.journal.kinds.servicing import DealAmended
+from penstock.journal.kinds.servicing import AssetsPooled, DealAmended
 from penstock.journal.laws import corrections_hold
 from penstock.journal.sealed_rows import ERASED
 from penstock.journal.segment import SALTED, Column, Columns
@@ -38,6 +39,7 @@ from penstock.usecases.originate import COMPILER, recompile
 from penstock.usecases.registry.properties import properties
 from penstock.usecases.release import lifted
 from penstock.usecases.review import EARLY_US, looked_at, review
+from penstock.usecases.servicing.pledge import check_pledge
 from penstock.usecases.world import World
 
 Slot = tuple[str, int, int]
@@ -75,7 +77,7 @@ class Recheck:
         Raises:
             Unverified: ``attest.review_differs``, ``attest.certified_in_quarantine``,
             ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``,
-            ``attest.correction_differs``, ``attest.lift_differs``.
+            ``attest.correction_differs``, ``attest.lift_differs``, ``attest.pledge_differs``.
         """
         self._expect(recorded, columns or {})
         match recorded.fact:
@@ -95,6 +97,10 @@ class Recheck:
                 self._recorrect(recorded, correction)
             case DealOriginated() | DealAmended() as said:
                 _check_program(said)
+                if isinstance(said, DealOriginated):
+                    self._check_pledge(recorded, said.assets)
+            case AssetsPooled():
+                self._check_pledge(recorded, pledged_names(read_names((columns or {})["named"])))
             case CreditsRedeemed() as redeemed:
                 self._check_release(recorded, redeemed)
 
@@ -205,6 +211,13 @@ class Recheck:
             raise _verdicts_differ(recorded.seq)
         said = cast(ReadingsVerified, readings.fact)
         self._expected.append(Entry(replace(said, packets_root=received.segment.root), readings.segment))
+
+    def _check_pledge(self, recorded: Recorded, names: Sequence[str]) -> None:
+        """What is pledged is free: not to another deal by another name, and not sold forward."""
+        try:
+            check_pledge(self.world, names)
+        except PenstockError as error:
+            raise Unverified("attest.pledge_differs", error.message, seq=recorded.seq) from error
 
     def _check_release(self, recorded: Recorded, redeemed: CreditsRedeemed) -> None:
         """Dollars move only for whole credits that were sold, their tokens served, at the price they were sold at."""

@@ -14,7 +14,7 @@ def exercise(world: World, deal: str, call: str, price_usdc_micro: int, source: 
 
     Raises:
         NotFound: ``deal.unknown``, ``call.unknown``, ``account.unknown``. Conflict: ``call.exercised``.
-        Refused: ``ledger.overdrawn``. Invalid: ``ledger.amount``.
+        Refused: ``ledger.overdrawn``, ``collection.payer``. Invalid: ``ledger.amount``.
     """
     book = world.capital.servicing
     kept = book.of(deal)

@@ -61,7 +61,8 @@ def collect(
         Conflict: ``collection.known``. NotFound: ``asset.unknown``, ``asset.not_held``, ``bill.unknown``,
         ``deal.unknown``. Invalid: ``collection.fields``, ``servicing.amount``, ``servicing.words``.
         Refused: ``bill.elsewhere``, ``bill.overpaid``, ``collection.ahead``, ``collection.principal``,
-        ``collection.no_loss``, ``fund.not_external``, ``ledger.overdrawn``, ``servicing.not_appointed``.
+        ``collection.no_loss``, ``collection.payer``, ``fund.not_external``, ``ledger.overdrawn``,
+        ``servicing.not_appointed``.
     """
     book = world.capital.servicing
     rows = _columns(world, deal, payments)
@@ -110,12 +111,19 @@ def _columns(world: World, deal: str, payments: Sequence[Payment]) -> Columns:
 
 
 def _bills(world: World, payments: Sequence[Payment]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Bills by reference: the newest of that name."""
+    """Bills by reference: the newest of that name on the asset, else the newest of all."""
+    book = world.capital.servicing
     wanted = {one.bill for one in payments if one.bill}
-    known = {word: number for number, word in enumerate(world.capital.servicing.bills.references) if word in wanted}
+    asset = book.bills["asset"]
+    named = [(number, word) for number, word in enumerate(book.bills.references) if word in wanted]
+    known = {word: number for number, word in named}
+    own = {(word, int(asset[number])): number for number, word in named}
     if wanted - known.keys():
         raise NotFound("bill.unknown", "There is no such bill.", bill=min(wanted - known.keys()))
-    return np.array([known[one.bill] if one.bill else NO_BILL for one in payments], dtype=np.int64)
+    found = [
+        own.get((one.bill, book.assets.number(one.asset)), known[one.bill]) if one.bill else NO_BILL for one in payments
+    ]
+    return np.array(found, dtype=np.int64)
 
 
 def _transfers(world: World, deal: str, payments: Sequence[Payment], source: str) -> tuple[Transfer, ...]:

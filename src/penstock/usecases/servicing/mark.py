@@ -12,8 +12,12 @@ MILESTONE_SPEAKS_S = 366 * 86_400
 
 
 def mark(world: World, fact: MarkSet, at_us: int) -> list[Entry]:
-    """The fact of a mark. Raises Invalid ``mark.fields``, ``mark.order``."""
-    world.capital.servicing.marks.check(fact, at_us)
+    """The fact of a mark.
+
+    Raises:
+        Invalid: ``mark.fields``, ``mark.order``. Conflict: ``mark.late``. Refused: ``servicing.not_appointed``.
+    """
+    world.capital.servicing.check_mark(fact, at_us)
     return [Entry(fact)]
 
 
