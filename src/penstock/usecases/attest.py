@@ -301,5 +301,5 @@ class Attester:
 
 def figures(deal: Deal, report: Report) -> dict[str, int]:
     """A report's measures by name and unit, as in ``energy_wh``."""
-    units = {"Wh": "wh", "USDC": "usdc_micro", "tokens": "tokens"}
+    units = {"Wh": "wh", "USDC": "usdc_micro", "tokens": "tokens", "count": "count", "rate": "e8"}
     return {f"{one.name}_{units[one.unit]}": value for one, value in zip(deal.measures, report.measures, strict=False)}
