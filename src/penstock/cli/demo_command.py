@@ -7,15 +7,20 @@ from typing import Annotated
 
 import typer
 
+from penstock.cli.demo.rents import Rents
+from penstock.cli.demo.weather import Weather
 from penstock.cli.show import AsJson
 
 DEMO = Path("demo")
-WEEK = "2016-08-22"
 
 
 def demo(
     workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The folder it lives in; it survives.")] = DEMO,
-    week: Annotated[str, typer.Option(help="The Monday of the week to replay (measured July to October 2016).")] = WEEK,
+    weather: Annotated[
+        Weather, typer.Option(help="Replay the cloudiest measured week, or one of median sunshine.")
+    ] = Weather.CLOUDY,
+    rents: Annotated[Rents, typer.Option(help="Rents of accelerators in that week (modelled).")] = Rents.CHEAP,
+    week: Annotated[str, typer.Option(help="Or name the Monday of the week to replay (July to October 2016).")] = "",
     seed: Annotated[str, typer.Option(help="Keys, fleet, demand and planted packets follow from it.")] = "first light",
     cloud: Annotated[str, typer.Option(help="Cloud a day: 2016-08-26=30 leaves 30 % of its sunshine.")] = "",
     deal: Annotated[Path | None, typer.Option(help="Another deal file.", exists=True)] = None,
@@ -29,4 +34,4 @@ def demo(
     from penstock.cli.demo.play import Size
     from penstock.cli.demo.programme import Request, run
 
-    run(Request(workspace, week, seed, cloud, deal, data, Size(roofs, holders), days), as_json)
+    run(Request(workspace, week, seed, cloud, deal, data, Size(roofs, holders), days, weather, rents), as_json)

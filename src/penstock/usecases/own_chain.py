@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from penstock.chain.node import Genesis, Node
+from penstock.chain.node import Genesis, Node, wall_clock
 from penstock.errors import Corrupt, NotFound
 from penstock.usecases.workspace import CHAIN_FOLDER
 
@@ -26,7 +26,7 @@ def chain_file(workspace: Path) -> Path:
     return workspace / CHAIN_FOLDER / NODE_FILE
 
 
-def found_chain(workspace: Path, alloc: Mapping[bytes, int]) -> Node:
+def found_chain(workspace: Path, alloc: Mapping[bytes, int], now: Callable[[], int] = wall_clock) -> Node:
     """Open the workspace's chain, founding it with ``alloc`` (address to balance [wei]) where there is none yet.
 
     Raises:
@@ -36,10 +36,10 @@ def found_chain(workspace: Path, alloc: Mapping[bytes, int]) -> Node:
     if not has_chain(workspace):
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / GENESIS_FILE, Genesis(dict(alloc)))
-    return open_chain(workspace)
+    return open_chain(workspace, now)
 
 
-def open_chain(workspace: Path) -> Node:
+def open_chain(workspace: Path, now: Callable[[], int] = wall_clock) -> Node:
     """Open the workspace's chain.
 
     Raises:
@@ -49,7 +49,7 @@ def open_chain(workspace: Path) -> Node:
     if not has_chain(workspace):
         hint = "Run: penstock certificate chain found"
         raise NotFound("chain.none_here", "This workspace has no chain of its own.", hint=hint)
-    return Node(_read(folder / GENESIS_FILE), chain_file(workspace))
+    return Node(_read(folder / GENESIS_FILE), chain_file(workspace), now=now)
 
 
 def _write(path: Path, genesis: Genesis) -> None:

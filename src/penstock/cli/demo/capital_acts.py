@@ -12,9 +12,10 @@ from penstock.api.running import serve_in_thread
 from penstock.capital.deal import Deal
 from penstock.capital.program import Program
 from penstock.chain.rpc import serve as serve_rpc
+from penstock.cli.demo import pool_acts
 from penstock.cli.demo.attesters import Attesters, attesters, wait_until
-from penstock.cli.demo.play import BUYER, CREDITS, DEAL, ORIGIN, RACK, TERMS, Stagehand
-from penstock.cli.demo.waterfall import floor_of
+from penstock.cli.demo.play import BUYER, CREDITS, DEAL, ORIGIN, TERMS, Stagehand
+from penstock.cli.demo.waterfall import floors_of
 from penstock.compute.credit import whole_credits
 from penstock.journal.cutting import cut_down
 from penstock.journal.fact import Entry
@@ -26,6 +27,8 @@ from penstock.usecases.checkout import CreditClass, buy, open_class, redeem_by_r
 from penstock.usecases.close import pay_tariffs
 from penstock.usecases.enrol import open_accounts
 from penstock.usecases.inspect import deal_periods
+from penstock.usecases.investor_report.again import history_of
+from penstock.usecases.investor_report.covenants import covenant_rows
 from penstock.usecases.launch import QUORUM, Admission, admit, adopt_chain, launch, place, tranche_contract
 from penstock.usecases.originate import account_of, originate, recompile
 from penstock.usecases.pay_period import DealPeriod, accepted_report, close_on_chain, pull_income, record_report
@@ -46,6 +49,7 @@ def chain(hand: Stagehand) -> dict[str, Any]:
     """The embedded chain starts and the shared contracts take their place."""
     adopt_chain(hand.workspace, hand.desk, hand.cast.roles(), hand.week.start_us)
     hand.desk.act("fund:buyer", "Dollar", "mint", hand.cast.chain_key(BUYER).address, BUYER_FUNDS_USDC_MICRO)
+    hand.desk.act("fund:lockbox", "Dollar", "mint", hand.desk.address, pool_acts.LOCKBOX_FUNDS_USDC_MICRO)
     identity = hand.desk.identity
     names = ("Dollar", "Registry", "Anchor", "Credit")
     return {
@@ -58,9 +62,8 @@ def chain(hand: Stagehand) -> dict[str, Any]:
 def capital(hand: Stagehand) -> dict[str, Any]:
     """The deal file is compiled, originated and launched; a thousand holders get their shares."""
     start_us, text = hand.week.start_us, hand.settings.deal_text
-    hand.workspace.submit(
-        f"originate:{DEAL}", text.encode(), start_us, lambda world: originate(world, DEAL, text, (RACK,))
-    )
+    hand.workspace.submit(f"originate:{DEAL}", text.encode(), start_us, lambda world: originate(world, DEAL, text, ()))
+    pool_acts.fill_pool(hand)
     launch(hand.workspace, hand.desk, DEAL, hand.cast.roles(), start_us)
     deal, program = deal_of(hand)
     admissions = {tranche.name: _admissions(hand, tranche.name) for tranche in deal.tranches}
@@ -79,6 +82,7 @@ def capital(hand: Stagehand) -> dict[str, Any]:
         "program_bytes": len(program.code),
         "tranches": {tranche.name: tranche.face_usdc_micro for tranche in deal.tranches},
         "holders": {tranche.name: hand.settings.size.holders_of(tranche.name) for tranche in deal.tranches},
+        "pool": pool_acts.pooled(hand),
     }
 
 
@@ -123,19 +127,31 @@ def periods(hand: Stagehand) -> dict[str, Any]:
     ):
         for number in range(len(hand.days)):
             period = DealPeriod(DEAL, program, number, hand.days[number].stop_us)
+            pool_acts.bill_day(hand, number)
             _sell_day(hand, of, number)
+            pool_acts.collect_day(hand, number)
+            pool_acts.tell_day(hand, number)
             _attest_day(hand, period, running)
             _close_day(hand, deal, period)
             step(1)
         pids = running.pids
     return {
-        "periods": deal_periods(hand.workspace, DEAL),
+        "periods": _told_periods(hand),
         "attesters": pids,
         "quorum": QUORUM,
         "collect": deal.accounts[0].name,
         "senior": deal.tranches[0].name,
-        "floor": floor_of(deal),
+        "floors": floors_of(deal),
+        "collected": pool_acts.collected(hand),
     }
+
+
+def _told_periods(hand: Stagehand) -> list[dict[str, Any]]:
+    """Closed days with every cash step, and each test's ratio [millionths]."""
+    history = history_of(hand.workspace, DEAL, hand.workspace.store.size(), len(hand.days) - 1)
+    ratios = [{one["name"]: one["ratio_millionths"] for one in covenant_rows(again)} for again in history.periods]
+    rows = deal_periods(hand.workspace, DEAL)
+    return [row | {"ratios": found} for row, found in zip(rows, ratios, strict=True)]
 
 
 def _sell_day(hand: Stagehand, of: CreditClass, number: int) -> None:
@@ -184,13 +200,13 @@ def _attest_day(hand: Stagehand, period: DealPeriod, running: Attesters) -> None
     key, at_us = f"checkpoint:{period.number}", period.at_us
     checkpoint = sign_checkpoint(hand.workspace, key, ORIGIN, hand.cast.log_key, at_us)
     anchor_checkpoint(hand.workspace, hand.desk, checkpoint, at_us)
-    wait_until(_accepted(hand, at_us // SECOND_US), running)
+    wait_until(_accepted(hand, at_us // SECOND_US, period.program.pages), running)
     record_report(hand.workspace, hand.desk, period, checkpoint)
 
 
-def _accepted(hand: Stagehand, as_of_s: int) -> Iterator[bool]:
+def _accepted(hand: Stagehand, as_of_s: int, pages: int) -> Iterator[bool]:
     while True:
-        yield accepted_report(hand.desk, DEAL).as_of_s >= as_of_s
+        yield accepted_report(hand.desk, DEAL, pages).as_of_s >= as_of_s
 
 
 def _close_day(hand: Stagehand, deal: Deal, period: DealPeriod) -> None:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from penstock.cli.demo import battery, forward_acts
 from penstock.cli.demo.demand import RACK as RACK_MODEL
 from penstock.cli.demo.demand import RACK_W
-from penstock.cli.demo.fleet import ZONE
-from penstock.cli.demo.play import BUYER, CREDITS, OPERATOR, RACK, TERMS, Stagehand
+from penstock.cli.demo.fleet import CELLS, ZONE
+from penstock.cli.demo.play import BUYER, CREDITS, OPERATOR, RACK, SERVICER, TERMS, Stagehand
 from penstock.journal.kinds.energy import TitlesIssued
 from penstock.journal.words import Outcome, Right
 from penstock.usecases.certify import certify
@@ -18,11 +18,6 @@ from penstock.usecases.inspect import metering, refusals
 from penstock.usecases.sell import offer
 from penstock.usecases.withdraw import WALLETS
 
-CELLS: Final = (
-    *("9xj4n", "9xj4y", "9xj4q", "9xj4u", "9xj3c", "9xj37"),
-    *("9xj67", "9xj6c", "9xj5q", "9xj73", "9xj1y", "9xj6y"),
-)
-"""Geohash cells of five digits, about 5 km wide, in which the modelled roofs lie."""
 _METER_SPARE_W: Final = 8_000
 
 
@@ -30,7 +25,7 @@ def connect(hand: Stagehand) -> dict[str, Any]:
     """120 rooftops, a battery, a rack and its investors take their addresses."""
     start_us, submit = hand.week.start_us, hand.workspace.submit
     names = [holder.name for holder in hand.holders]
-    submit("accounts", b"", start_us, lambda _: open_accounts(["servicer", *names], [WALLETS, BUYER]))
+    submit("accounts", b"", start_us, lambda _: open_accounts([SERVICER, *names], [WALLETS, BUYER]))
     producers = [
         Producer(
             roof.name,

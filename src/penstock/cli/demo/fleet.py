@@ -22,6 +22,11 @@ from penstock.physics.orientation import Plane, carry_power
 MeterKey = SigningKey | PointKey
 ROOFS: Final = 120
 ZONE: Final = "US-PSCO"
+CELLS: Final = (
+    *("9xj4n", "9xj4y", "9xj4q", "9xj4u", "9xj3c", "9xj37"),
+    *("9xj67", "9xj6c", "9xj5q", "9xj73", "9xj1y", "9xj6y"),
+)
+"""Geohash cells of five digits, about 5 km wide, in which the modelled roofs lie."""
 COPYIST, BOASTER = -1, -2
 """Places in the fleet of the meters that lie."""
 LIARS_FROM: Final = 20

@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from eth_account import Account
-
 from penstock.capital.exact import unpaid
 from penstock.capital.program import Program
 from penstock.chain.artefact import call_data
 from penstock.cli.demo.capital_acts import ROOFS_PAYEE, TARIFFS, deal_of, shares_of
 from penstock.cli.demo.cast import Holder
-from penstock.cli.demo.play import DEAL, HOLDERS_OF, Stagehand
-from penstock.errors import PenstockError
+from penstock.cli.demo.play import DEAL, HOLDERS_OF, SERVICER, Stagehand
+from penstock.cli.demo.together import send_together
 from penstock.usecases.close import pull
 from penstock.usecases.launch import tranche_contract
 from penstock.usecases.withdraw import WALLETS, record_withdrawals, taken_by, tranche_account
-
-GAS_MOST: Final = 200_000
-BLOCK_OF: Final = 100
-SERVICER: Final = "servicer"
 
 
 def income(hand: Stagehand) -> dict[str, Any]:
@@ -60,31 +54,8 @@ def _withdraw_tranche(hand: Stagehand, tranche: str) -> dict[str, int]:
 
 
 def _send_withdrawals(hand: Stagehand, name: str, holders: Sequence[Holder]) -> None:
-    """Each holder's own transaction, many a block."""
     contract = hand.desk.contract(name)
-    data = call_data(contract.artefact, "withdraw")
-    with hand.bar(f"withdrawing {name}", len(holders)) as step:
-        for start in range(0, len(holders), BLOCK_OF):
-            batch = holders[start : start + BLOCK_OF]
-            for answer in hand.node.send_many([_signed(hand, holder, contract.address, data) for holder in batch]):
-                if isinstance(answer, PenstockError):
-                    raise answer
-            step(len(batch))
-
-
-def _signed(hand: Stagehand, holder: Holder, target: bytes, data: bytes) -> bytes:
-    cap_wei, tip_wei = hand.desk.client.fees()
-    fields = {
-        "chainId": hand.desk.identity.chain_id,
-        "nonce": hand.desk.client.nonce(holder.key.address),
-        "gas": GAS_MOST,
-        "maxFeePerGas": cap_wei,
-        "maxPriorityFeePerGas": tip_wei,
-        "to": target,
-        "value": 0,
-        "data": data,
-    }
-    return bytes(Account.sign_transaction(fields, holder.key.secret).raw_transaction)
+    send_together(hand, f"withdrawing {name}", holders, contract.address, call_data(contract.artefact, "withdraw"))
 
 
 def _pay_servicer(hand: Stagehand, program: Program) -> None:

@@ -15,8 +15,10 @@ from penstock.chain.node import Node
 from penstock.chain.provider import NodeProvider
 from penstock.cli.demo import demand
 from penstock.cli.demo.cast import HOLDERS, Cast, Holder
+from penstock.cli.demo.clock import LateClock
 from penstock.cli.demo.fleet import ROOFS, Cloud, Roof, counted_wh, roofs
 from penstock.cli.demo.planted import Meter, Plan, packets
+from penstock.cli.demo.rents import Rents
 from penstock.cli.demo.sunshine import Sunshine
 from penstock.cli.show import progress
 from penstock.errors import Conflict, Corrupt
@@ -33,12 +35,13 @@ from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.own_chain import chain_file, found_chain
 from penstock.usecases.workspace import KEYS_FOLDER, Workspace
 
-DEAL: Final = "first-light"
+DEAL: Final = "mixed-pool"
 RACK: Final = "rack-1"
 OPERATOR: Final = "operator"
+SERVICER: Final = "servicer"
 BUYER: Final = "buyer"
 CREDITS: Final = "answers"
-ORIGIN: Final = "penstock.example/first-light"
+ORIGIN: Final = "penstock.example/mixed-pool"
 HOLDERS_OF: Final = {"A": HOLDERS, "B": 40, "E": 10}
 EXPIRES_US: Final = parse_iso("2040-01-01T00:00:00Z")
 TERMS: Final = CreditsOffered(
@@ -60,13 +63,14 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a play is about: where it lives, the seed, the week, and perhaps a cloud; ``quiet`` hides progress bars."""
+    """What a play is about: where it lives, seed, week, rents, perhaps a cloud; ``quiet`` hides progress bars."""
 
     workspace: Path
     sunshine: Sunshine
     seed: bytes
     deal_text: str
     cloud: Cloud | None = None
+    rents: Rents = Rents.CHEAP
     quiet: bool = False
     size: Size = Size()
 
@@ -84,8 +88,8 @@ class Stage:
 class Stagehand:
     """What all stages share: the open workspace, the chain, the cast and the fleet."""
 
-    def __init__(self, settings: Settings, workspace: Workspace, node: Node) -> None:
-        self.settings, self.workspace, self.node = settings, workspace, node
+    def __init__(self, settings: Settings, workspace: Workspace, node: Node, clock: LateClock) -> None:
+        self.settings, self.workspace, self.node, self.clock = settings, workspace, node, clock
         self.cast = Cast(settings.seed)
         self.desk = ChainDesk(workspace, ChainClient(NodeProvider(node)), self.cast.chain_key(OPERATOR))
 
@@ -175,9 +179,10 @@ def stagehand(settings: Settings) -> Iterator[Stagehand]:
         _check_chain(workspace)
         holders = cast.holders(settings.size.holders)
         with disk_errors():
-            node = stack.enter_context(found_chain(settings.workspace, cast.funded(holders)))
+            clock = LateClock()
+            node = stack.enter_context(found_chain(settings.workspace, cast.funded(holders), clock))
             cast.save(settings.workspace / KEYS_FOLDER)
-        yield Stagehand(settings, workspace, node)
+        yield Stagehand(settings, workspace, node, clock)
 
 
 def _check_chain(workspace: Workspace) -> None:
@@ -198,10 +203,10 @@ def _open(workspace: Workspace, settings: Settings, opened: WorkspaceOpened) -> 
 
 
 def _asked(settings: Settings) -> bytes:
-    """What a play is about, as the input of its first command: another seed, week, cloud or size is another play."""
+    """What a play is about, as the input of its first command: another seed, week, rents, cloud or size is another play."""
     cloud, size = settings.cloud, settings.size
     clouded = f"{cloud.day}|{cloud.percent}" if cloud else "|"
-    said = f"{settings.sunshine.week}|{size.roofs}|{size.holders}|{clouded}"
+    said = f"{settings.sunshine.week}|{size.roofs}|{size.holders}|{clouded}|{settings.rents}"
     return derive_seed(settings.seed, "asked", said, settings.deal_text)
 
 

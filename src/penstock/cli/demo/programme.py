@@ -18,15 +18,19 @@ from penstock.cli.demo import (
     energy_acts,
     forward_acts,
     income_acts,
+    investor_acts,
     proof_acts,
     report_acts,
     spoken,
+    vote_acts,
 )
 from penstock.cli.demo.fleet import Cloud
 from penstock.cli.demo.play import Settings, Size, Stage, Stagehand, perform, stagehand
+from penstock.cli.demo.rents import Rents
 from penstock.cli.demo.story import write_story
 from penstock.cli.demo.suited import check_suited, read_deal
 from penstock.cli.demo.sunshine import find_file, read_week, week_of
+from penstock.cli.demo.weather import MONDAYS, Weather
 from penstock.cli.trace import plain
 from penstock.errors import Invalid, NotFound
 from penstock.period import DAY_US, Period, iso
@@ -45,13 +49,15 @@ ACTS: Final[list[Act]] = [
     ("launch", "The deal goes on chain", capital_acts.capital),
     ("pay", "Answers are sold; each day the waterfall pays", capital_acts.periods),
     ("income", "Holders withdraw; the roofs are paid", income_acts.income),
+    ("vote", "Holders vote for another servicer", vote_acts.vote),
     ("badge", "Certificates go on chain; some are retired for a badge", badge_acts.badge),
     ("report", "The rack's operator gets a 24/7 report", report_acts.report),
+    ("investor", "Investors get their report, and look through it", investor_acts.investor),
     ("prove", "Answers are traced, proved and audited", proof_acts.proof),
 ]
 STORY: Final = "story.html"
-DEAL_FILE: Final = Path("examples/deals/first.yaml")
-MONDAY: Final = "2016-08-22"
+DEAL_FILE: Final = Path("examples/deals/mixed_pool.yaml")
+MONDAY: Final = MONDAYS[Weather.CLOUDY]
 """The day on which the project's own deal starts."""
 LAST_START: Final = 28
 
@@ -68,6 +74,8 @@ class Request:
     data: Path | None
     size: Size
     days: int
+    weather: Weather = Weather.CLOUDY
+    rents: Rents = Rents.CHEAP
 
 
 def run(request: Request, as_json: bool) -> None:
@@ -94,13 +102,14 @@ def run(request: Request, as_json: bool) -> None:
 
 def _settings(request: Request, quiet: bool) -> Settings:
     folders = (request.data,) if request.data else (Path(".data"), _project() / ".data")
-    week = week_of(request.week, request.days)
+    week = week_of(request.week or MONDAYS[request.weather], request.days)
     return Settings(
         workspace=request.workspace,
         sunshine=read_week(find_file(folders), week),
         seed=hashlib.sha256(request.seed.encode()).digest(),
         deal_text=read_deal(request.deal, week) if request.deal else _own_deal(week),
         cloud=_cloud(request.cloud, week),
+        rents=request.rents,
         quiet=quiet,
         size=request.size,
     )

@@ -41,8 +41,8 @@ def report(hand: Stagehand) -> dict[str, Any]:
     anchor_checkpoint(workspace, hand.desk, checkpoint, at_us)
     told = report_247(workspace, Request(hand.week, GRID, account=OPERATOR, time_zone=TIME_ZONE)).told
     page, data = (hand.settings.workspace / f"{REPORT}.{form}" for form in ("html", "json"))
-    _write(page, html_of(told))
-    _write(data, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    write_whole(page, html_of(told))
+    write_whole(data, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     return {
         **told["figures"],
         "missing": told["missing"],
@@ -71,7 +71,7 @@ def _factors(hand: Stagehand) -> dict[str, Column]:
     }
 
 
-def _write(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str) -> None:
     """The file appears whole or not at all."""
     draft = file.with_name(file.name + ".new")
     draft.write_text(text, "utf-8")

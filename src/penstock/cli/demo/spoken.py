@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from penstock.cli.demo.lines import do, head, line, pair, table
 from penstock.cli.demo.play import Settings, Stage
-from penstock.cli.demo.waterfall import Paid, days_paid, local_day, payees
+from penstock.cli.demo.waterfall import Paid, by_state, days_paid, local_day, payees, tripped, word_of
 from penstock.cli.show import kwh, usdc
 from penstock.cli.trace import draw
 from penstock.period import iso
@@ -27,8 +27,9 @@ def opening(settings: Settings) -> None:
     pair("workspace", str(settings.workspace))
     pair("measured", "the shape of the power: 15-minute AC power of NREL's SERF East array, taken as watts", "green")
     pair("modelled", "roof sizes and planes, the battery, the requests, the rack's draw, all prices,", "yellow")
-    pair("", "the grid's carbon")
+    pair("", "the rents of accelerators, the roofs' loans, the grid's carbon")
     pair("seeded", "every key: the signatures are real, the people are not", "yellow")
+    pair("rents", f"{settings.rents}, of accelerators", "yellow")
     if cloud:
         pair("clouded", f"{cloud.day} keeps {cloud.percent} % of its measured sunshine", "yellow")
 
@@ -46,11 +47,13 @@ def closing(settings: Settings, stages: list[Stage], added: int, story: Path) ->
     head(f"Done in {seconds:.0f} s", "")
     _sums(figures)
     again = "run it again and none will be" if added else "all were there already"
+    pair("covenants", tripped(figures["pay"]))
     pair("record", f"{added:,} facts added; {again}")
     pair("story", f"the same in pictures: {story}")
     head("Next", "")
     do(f"penstock trace answer {figures['prove']['answer']} -w {folder}", "the same walk, of any answer")
     do(f"penstock verify {figures['prove']['bundle']['file']}", "its proof, offline")
+    do(f"penstock deal verify {figures['investor']['data']} --against {folder}", "the investors' report, again")
     do(f"penstock certificate carbon check {figures['report']['data']} --against {folder}", "the report, again")
     do(f"penstock serve -w {folder}", "the workspace as a page, an API and a chain")
 
@@ -67,9 +70,7 @@ def _sums(figures: dict[str, dict[str, Any]]) -> None:
     pair("dollars", f"{usdc(inflow)} in; out: {', '.join(parts)}; {closes} to the micro-dollar")
     energy = figures["income"]["tariff_usdc_micro"]
     if inflow:
-        pair(
-            "energy", f"{100 * energy / inflow:.1f} % of what the answers earned; the scarce thing is time until power"
-        )
+        pair("energy", f"{100 * energy / inflow:.1f} % of what came in; the scarce thing is time until power")
 
 
 def _chain(figures: dict[str, Any]) -> None:
@@ -200,6 +201,13 @@ def _launch(figures: dict[str, Any]) -> None:
         for name, face in figures["tranches"].items()
     ]
     table(("tranche", "face", "holders"), rows, right=(1, 2))
+    pool = figures["pool"]
+    line(
+        f"its pool: {pool['assets']} assets pledged to it alone, {usdc(pool['balance_usdc_micro'])} outstanding: a loan "
+        f"a roof, and the rack's contract, {usdc(pool['rack_usdc_micro'])} of it"
+    )
+    if pool["doubted"]:
+        line(f"nothing is lent on {' and '.join(pool['doubted'])}: their readings wait in quarantine")
     line(f"deal's hash    {figures['deal_hash']}")
     line(f"program's hash {figures['program_hash']} ({figures['program_bytes']} bytes)")
 
@@ -209,21 +217,36 @@ def _pay(figures: dict[str, Any]) -> None:
     line(f"{len(figures['attesters'])} attesters recomputed each day; {figures['quorum']} signatures suffice: {pids}")
     days = _days(figures)
     names = payees(days)
+    tests = [_HEADS.get(name, name) for name in figures["floors"]]
     rows = [_day_row(one, names) for one in days]
-    rows.append(("week", "", "", *(_dollars(sum(column)) for column in _columns(days, names))))
-    table(("day", "state", "DSCR", "in", *names), rows, right=range(2, 4 + len(names)))
+    rows.append(("week", "", *("" for _ in tests), *(_dollars(sum(column)) for column in _columns(days, names))))
+    table(("day", "state", *tests, "in", *names), rows, right=range(2, 3 + len(tests) + len(names)))
     line("dollars, cents cut off; chain and exact engine agree on every day to the micro-dollar")
-    locked = [one.day for one in days if one.state != "normal"]
-    if locked:
-        floor = f", cover below {figures['floor']:.2f} or not yet cured" if figures["floor"] else ""
-        line(f"lock-up on {', '.join(locked)}{floor}: distributions are held back")
+    matched = figures["collected"]
+    came = usdc(sum(one["usdc_micro"] for one in matched))
+    line(
+        f"of what came in, {came} are {sum(one['payments'] for one in matched):,} payments the servicer matched to asset, "
+        "contract and bill; the rest are answers"
+    )
+    marks = ", ".join(f"{one['mark_e8'] / 10**6:.0f}" for one in matched)
+    line(f"accelerators were marked at {marks} % of new")
+    for state, held in by_state(days).items():
+        line(f"{word_of(state)} on {', '.join(held)}: {_WHAT.get(state, 'another waterfall ran')}")
+    line(tripped(figures))
     for one in days:
         for name, micro in one.from_reserves.items():
             line(f"on {one.day} the reserve paid {name} {usdc(micro)}")
 
 
+_HEADS: Final = {"dscr": "DSCR"}
+_WHAT: Final = {
+    "lockup": "distributions were held back",
+    "sweep": "all that was left repaid the senior notes first",
+}
+
+
 def _days(figures: dict[str, Any]) -> list[Paid]:
-    return days_paid(figures["periods"], figures["collect"], figures["senior"])
+    return days_paid(figures["periods"], figures["collect"])
 
 
 def _columns(days: list[Paid], names: list[str]) -> list[list[int]]:
@@ -231,8 +254,8 @@ def _columns(days: list[Paid], names: list[str]) -> list[list[int]]:
 
 
 def _day_row(one: Paid, names: list[str]) -> tuple[str, ...]:
-    cover = f"{one.cover:.2f}" if one.cover is not None else "-"
-    return (one.day, one.word, cover, *(_dollars(column[0]) for column in _columns([one], names)))
+    covers = ("-" if cover is None else f"{cover:.2f}" for cover in one.covers.values())
+    return (one.day, one.word, *covers, *(_dollars(column[0]) for column in _columns([one], names)))
 
 
 def _dollars(micro: int) -> str:
@@ -252,6 +275,42 @@ def _spread(taken: Sequence[int]) -> tuple[str, str, str]:
     if not taken:
         return "-", "-", "-"
     return _dollars(min(taken)), _dollars(int(median(taken))), _dollars(max(taken))
+
+
+def _vote(figures: dict[str, Any]) -> None:
+    if not figures["voters"]:
+        line("this deal lets nobody vote: its terms can never be changed")
+        return
+    share = 100 * figures["yes_shares"] / figures["supply_shares"]
+    line(
+        f"{figures['voters']:,} of {figures['holders']:,} holders of {figures['class']} said yes, each by its own "
+        f"transaction: {share:.2f} % of all its shares, {per_cent(figures['needed_bp'])} were needed"
+    )
+    line(f"{figures['delay_hours']} hours later anyone may carry it out; the demo's clock had waited for that")
+    line(f"from the next close on {figures['successor']} is paid what the {figures['payee']} was: {figures['account']}")
+    pair("ballot", f"{figures['ballot']}, vote {figures['proposal']}: {figures['state']}")
+
+
+def _investor(figures: dict[str, Any]) -> None:
+    held = figures["holding"]
+    ratios = [(one["name"], one["ratio_millionths"]) for one in figures["tests"]]
+    told = ", ".join(f"{name} {ratio / 10**6:.2f}" for name, ratio in ratios if ratio is not None)
+    line(
+        f"day {figures['number']}, {word_of(figures['state'])}: {told}; sources and uses, headroom, what bound each step"
+    )
+    pair("report", f"{figures['page']}, and as JSON and CSV: {figures['facts_proven']} facts proved")
+    claim, part = usdc(held["claim_usdc_micro"]), usdc(held["part_usdc_micro"])
+    line(f"{held['holder']} holds {', '.join(held['tranches'])}, a claim of {claim}; behind it {held['assets']} assets, "
+         f"{part} of them its part")  # fmt: skip
+    rows = [
+        (what, one["name"], f"{one['assets']:,}", usdc(one["usdc_micro"]), usdc(one["part_usdc_micro"]))
+        for what in ("kind", "assurance")
+        for one in held["by"][what]
+    ]
+    table(("by", "", "assets", "all", "its part"), rows, right=(2, 3, 4))
+    for one in held["readings"][:2]:
+        line(f"{one['register']}: {one['part']:,} of {one['stop'] - one['start']:,} {one['unit']} of the last day")
+    pair("look", f"{held['file']}: {held['facts_proven']} facts proved")
 
 
 def _prove(figures: dict[str, Any]) -> None:
@@ -291,5 +350,7 @@ _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "launch": _launch,
     "pay": _pay,
     "income": _income,
+    "vote": _vote,
+    "investor": _investor,
     "prove": _prove,
 }

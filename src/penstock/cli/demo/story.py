@@ -16,7 +16,17 @@ from penstock.cli.demo import look_through
 from penstock.cli.demo.pictures import coupons, days, sankey, walk, week
 from penstock.cli.demo.pictures.svg import clock
 from penstock.cli.demo.play import Settings, Stage
-from penstock.cli.demo.waterfall import Paid, days_paid, local_day, paid_at_all, payees
+from penstock.cli.demo.waterfall import (
+    Paid,
+    by_state,
+    days_paid,
+    history_rows,
+    local_day,
+    paid_at_all,
+    payees,
+    tripped,
+    word_of,
+)
 from penstock.cli.show import kwh, usdc
 from penstock.journal.words import LinkKind
 from penstock.period import iso, parse_iso
@@ -26,6 +36,7 @@ from penstock.usecases.report_247.words import per_cent, tonnes, tonnes_down
 
 Figures = dict[str, dict[str, Any]]
 _TEMPLATES: Final = "penstock.cli.demo"
+_TITLES: Final = {"dscr": "Debt service cover ratio", "cover": "Borrowing base over what is lent"}
 _USES: Final = ("certified_wh", "claimed_wh", "stored_wh", "retired_wh", "forward_wh", "returned_wh", "evening_wh")
 
 _USED: Final = ("claimed_wh", "stored_wh", "retired_wh", "forward_wh")
@@ -46,6 +57,7 @@ def render(settings: Settings, figures: Figures) -> str:
     """The page as HTML, from the figures of the stages alone."""
     environment = Environment(loader=PackageLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"usdc": usdc, "kwh": kwh, "count": _count, "local": _local}
+    environment.filters |= {"word": word_of}
     environment.filters |= {"per_cent": per_cent, "tonnes": tonnes, "tonnes_down": tonnes_down}
     source, _, _ = PackageLoader(_TEMPLATES).get_source(environment, "story.css")
     style = Markup(source)  # noqa: S704 - our own style sheet, shipped in the package
@@ -55,7 +67,7 @@ def render(settings: Settings, figures: Figures) -> str:
 def view(settings: Settings, figures: Figures) -> dict[str, Any]:
     """Everything the page shows: the figures themselves, what follows from them, and the pictures."""
     deal, pay = load_deal(settings.deal_text), figures["pay"]
-    paid = days_paid(pay["periods"], pay["collect"], pay["senior"])
+    paid = days_paid(pay["periods"], pay["collect"])
     facts = _derived(figures, paid)
     return {
         **figures,
@@ -64,7 +76,11 @@ def view(settings: Settings, figures: Figures) -> dict[str, Any]:
         "weekdays": f"{local_day(iso(settings.sunshine.week.start_us))} to {_last_day(settings)}",
         "year": iso(settings.sunshine.week.start_us)[:4],
         "cloud": settings.cloud,
-        "floor": pay["floor"],
+        "floors": pay["floors"],
+        "rents": settings.rents,
+        "by_state": by_state(paid),
+        "tripped": tripped(pay),
+        "history": history_rows(pay, paid),
         "cure": max((test.cure for test in deal.tests), default=0),
         "paid": paid,
         "payees": payees(paid),
@@ -120,7 +136,10 @@ def _pictures(settings: Settings, figures: Figures, paid: list[Paid], facts: dic
         "answers": days.answers(figures["serve"]["days"]),
         "sankey": sankey.sankey(_stream(figures, facts)),
         "waterfall": days.waterfall(paid, paid_at_all(paid)),
-        "cover": days.cover(paid, figures["pay"]["floor"]),
+        "cover": [
+            days.cover(paid, name, bound, _TITLES.get(name, name))
+            for name, (bound, _) in figures["pay"]["floors"].items()
+        ],
         "coupons": [coupons.coupons(taken, name) for name, taken in figures["income"]["coupons_usdc_micro"].items()],
         "walk": walk.look_through(hops, f"Answer {proof['answer']}, from its roofs to its coupons"),
         "evening": _evening(proof["evening"], quorum, figures["income"]["holders"]),

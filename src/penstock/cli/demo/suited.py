@@ -10,14 +10,14 @@ from penstock.capital.compile import compile_deal
 from penstock.capital.deal import Deal
 from penstock.capital.exact import period_bounds
 from penstock.capital.language import load_deal
+from penstock.capital.measure import check_measures
 from penstock.capital.program import Program
 from penstock.cli.deal import read_text
 from penstock.cli.demo.play import HOLDERS_OF
-from penstock.errors import Invalid
+from penstock.errors import Invalid, Refused
 from penstock.period import DAY_US, SECOND_US, Period
 
 FEES: Final = {"roofs", "servicer"}
-MEASURES: Final = ("energy", "cfads", "answers")
 COLLECT: Final = "collect"
 
 
@@ -38,7 +38,7 @@ def check_suited(text: str, week: Period) -> None:
     deal = load_deal(text)
     reasons = [*_parts(deal), *_calendar(compile_deal(deal), week)]
     if reasons:
-        hint = "Begin with examples/deals/first.yaml, or: penstock deal check FILE"
+        hint = "Begin with examples/deals/mixed_pool.yaml, or: penstock deal check FILE"
         raise Invalid("demo.deal_unsuited", f"The demo cannot play this deal: {'; '.join(reasons)}.", hint=hint)
 
 
@@ -49,8 +49,10 @@ def _parts(deal: Deal) -> Iterator[str]:
         yield f"its fees are not {' and '.join(sorted(FEES))}"
     if not {tranche.name for tranche in deal.tranches} <= HOLDERS_OF.keys():
         yield f"it has tranches other than {', '.join(HOLDERS_OF)}"
-    if tuple(measure.name for measure in deal.measures) != MEASURES:
-        yield f"its report is not of {', '.join(MEASURES)}"
+    try:
+        check_measures(deal)
+    except Refused as unknown:
+        yield unknown.message.rstrip(".")
 
 
 def _calendar(program: Program, week: Period) -> Iterator[str]:

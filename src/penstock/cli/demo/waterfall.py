@@ -12,6 +12,7 @@ from penstock.period import from_us, parse_iso
 
 ORDER: Final = ("roofs", "servicer", "A", "dsra", "B", "trap", "E")
 """Payees in the order of seniority; those of another deal follow in the order they were first paid."""
+NORMAL: Final = "normal"
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -20,7 +21,7 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 class Paid:
     """One closed day [micro-dollars]: collected, paid by payee, and of that drawn from reserves.
 
-    ``cover`` is the reported cash flow over what the senior tranche was due, or None without a report.
+    ``covers`` is each test's ratio by its name, or None where nothing was reported; ``cover`` is the first of them.
     """
 
     day: str
@@ -28,18 +29,53 @@ class Paid:
     inflow: int
     by_payee: dict[str, int]
     from_reserves: dict[str, int]
-    cover: float | None
+    covers: dict[str, float | None]
     signed: int
+
+    @property
+    def cover(self) -> float | None:
+        """The deal's first test: cash flow over what the senior tranche was due."""
+        return next(iter(self.covers.values()), None)
 
     @property
     def word(self) -> str:
         """The state in a word for people."""
-        return "lock-up" if self.state == "lockup" else self.state
+        return word_of(self.state)
 
 
-def days_paid(periods: list[dict[str, Any]], collect: str, senior: str) -> list[Paid]:
-    """Every closed day; ``collect`` is where cash arrives, ``senior`` the tranche the cover is tested against."""
-    return [_paid(one, collect, senior) for one in periods]
+def word_of(state: str) -> str:
+    """A state in a word for people."""
+    return "lock-up" if state == "lockup" else state
+
+
+def by_state(days: list[Paid]) -> dict[str, list[str]]:
+    """The days that were not normal, by state."""
+    found: dict[str, list[str]] = {}
+    for day in days:
+        if day.state != NORMAL:
+            found.setdefault(day.state, []).append(day.day)
+    return found
+
+
+def tripped(pay: dict[str, Any]) -> str:
+    """In one sentence what the covenants did, and how the same deal does otherwise."""
+    days = days_paid(pay["periods"], pay["collect"])
+    lowest = {name: min((day.covers[name] or 0.0 for day in days), default=0.0) for name in pay["floors"]}
+    told = ", ".join(f"{name} {lowest[name]:.2f} against {bound:.2f}" for name, (bound, _) in pay["floors"].items())
+    if not by_state(days):
+        return f"none tripped, at the lowest {told}; cloudy and with cheap rents: penstock demo"
+    ended = "and cured" if days[-1].state == NORMAL else "and not cured by its end"
+    return f"tripped {ended}, at the lowest {told}; not so: penstock demo --weather median --rents median"
+
+
+def history_rows(pay: dict[str, Any], days: list[Paid]) -> list[tuple[Paid, dict[str, int]]]:
+    """Each day with its mark and what the servicer matched."""
+    return list(zip(days, pay["collected"], strict=True))
+
+
+def days_paid(periods: list[dict[str, Any]], collect: str) -> list[Paid]:
+    """Every closed day; ``collect`` is where cash arrives."""
+    return [_paid(one, collect) for one in periods]
 
 
 def payees(days: list[Paid]) -> list[str]:
@@ -53,10 +89,10 @@ def paid_at_all(days: list[Paid]) -> list[str]:
     return [name for name in payees(days) if any(day.by_payee.get(name) for day in days)]
 
 
-def floor_of(deal: Deal) -> float | None:
-    """The ratio below which the deal's first test locks distributions up."""
-    bounds = [level.bound for test in deal.tests for level in test.levels if level.below]
-    return float(bounds[0]) if bounds else None
+def floors_of(deal: Deal) -> dict[str, tuple[float, str]]:
+    """Of each test the ratio below which it asks for a state, and which; of several the first it meets."""
+    found = {test.name: [level for level in test.levels if level.below] for test in deal.tests}
+    return {name: (float(levels[0].bound), levels[0].state) for name, levels in found.items() if levels}
 
 
 def local_day(text: str, days: int = 0) -> str:
@@ -65,7 +101,7 @@ def local_day(text: str, days: int = 0) -> str:
     return f"{_DAYS[when.weekday()]} {when.day:2d} {_MONTHS[when.month - 1]}"
 
 
-def _paid(one: dict[str, Any], collect: str, senior: str) -> Paid:
+def _paid(one: dict[str, Any], collect: str) -> Paid:
     by_payee: dict[str, int] = {}
     from_reserves: dict[str, int] = {}
     for step in one["steps"]:
@@ -81,18 +117,9 @@ def _paid(one: dict[str, Any], collect: str, senior: str) -> Paid:
         inflow=one["inflow_usdc_micro"],
         by_payee=by_payee,
         from_reserves={name: paid for name, paid in from_reserves.items() if paid},
-        cover=_cover(one, collect, senior),
+        covers={name: None if ratio is None else ratio / 10**6 for name, ratio in one["ratios"].items()},
         signed=one["quorum"],
     )
-
-
-def _cover(one: dict[str, Any], collect: str, senior: str) -> float | None:
-    due = sum(
-        step["due_usdc_micro"]
-        for step in one["steps"]
-        if _short(step["target"]) == senior and _short(step["source"]) == collect
-    )
-    return one["measures"][1] / due if due and len(one["measures"]) > 1 else None
 
 
 def _short(account: str) -> str:

@@ -89,10 +89,11 @@ def _state(day: Paid, y: float) -> Markup:
     return joined([tag("g", mark, transform=f"translate({RIGHT - 72:.1f} {y + 8:.1f})"), word])
 
 
-def cover(days: Sequence[Paid], floor: float | None) -> Markup:
-    """The debt service cover ratio of each day against the floor that locks distributions up."""
-    known = [(place, day.cover) for place, day in enumerate(days) if day.cover is not None]
-    marks = ticks(max([ratio for _, ratio in known] + [floor or 1.0]))
+def cover(days: Sequence[Paid], test: str, floor: float, title: str) -> Markup:
+    """A test's ratio of each day against the floor below which it asks for another state."""
+    covers = [(place, day.covers.get(test)) for place, day in enumerate(days)]
+    known = [(place, ratio) for place, ratio in covers if ratio is not None]
+    marks = ticks(max([ratio for _, ratio in known] + [floor]))
     top, foot, step = 26.0, 150.0, (RIGHT - _FIRST) / max(len(days), 1)
 
     def spot(place: int, ratio: float) -> tuple[float, float]:
@@ -105,20 +106,19 @@ def cover(days: Sequence[Paid], floor: float | None) -> Markup:
     found += [
         words(_FIRST - 12, scaled(mark, marks[-1], foot, top) + 4, f"{mark:g}", "soft num", end=True) for mark in marks
     ]
-    if floor is not None:
-        y = scaled(floor, marks[-1], foot, top)
-        found += [line(_FIRST, y, RIGHT, y, "floor"), words(_FIRST + 6, y - 5, f"floor {floor:.2f}", "warn-text")]
+    y = scaled(floor, marks[-1], foot, top)
+    found += [line(_FIRST, y, RIGHT, y, "floor"), words(_FIRST + 6, y - 5, f"floor {floor:.2f}", "warn-text")]
     if known:
         found.append(path([spot(*one) for one in known], "cover-line"))
     found += [_dot(*spot(place, ratio), days[place], ratio, floor) for place, ratio in known]
     found += [
         words(_FIRST + step * (place + 0.5), foot + 20, day.day, "soft", middle=True) for place, day in enumerate(days)
     ]
-    return picture(foot + 30, "Debt service cover ratio by day, against its floor", *found)
+    return picture(foot + 30, f"{title} by day, against its floor", *found)
 
 
-def _dot(x: float, y: float, day: Paid, ratio: float, floor: float | None) -> Markup:
-    below = floor is not None and ratio < floor
+def _dot(x: float, y: float, day: Paid, ratio: float, floor: float) -> Markup:
+    below = ratio < floor
     shape = f"M{x - 6:.1f} {y:.1f}l6 -6l6 6l-6 6Z" if below else f"M{x:.1f} {y - 5:.1f}a5 5 0 1 1 0 10a5 5 0 1 1 0 -10Z"
     dot = tag(
         "path", tag("title", f"{day.day}: {ratio:.4f}, {day.word}"), d=shape, class_="lock-mark" if below else "ok-mark"
