@@ -9,8 +9,9 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from example_life import USDC, changes, everything_reached, example, in_order, live, on_chain, path
+from example_life import USDC, assets_of, changes, everything_reached, example, in_order, live, on_chain, path
 
+from penstock.capital.asset_review import review
 from penstock.capital.run import Run, Series, run_deal
 
 NOTES = example("gpu_notes")
@@ -56,6 +57,16 @@ def straight_interest(face: int, percent: int) -> int:
     parts = [face * USDC * (month + 1) // 36 - face * USDC * month // 36 for month in range(36)]
     left = [face * USDC - sum(parts[:month]) for month in range(36)]
     return sum(one * percent // 1200 for one in left)
+
+
+def test_the_contracts_carry_the_notes() -> None:
+    found = review(NOTES.deal, assets_of("gpu_notes"))
+    assert set(found.base_case.cash.tolist()) == {RENT * USDC}
+    assert 0 <= HARDWARE - found.averages.value_usdc_micro < 24
+    assert found.eligible.all()
+    assert not any(found.over_caps.values())
+    tenant = found.concentrations["offtaker"][0]
+    assert (tenant.name, float(tenant.share)) == ("frontier laboratory", pytest.approx(0.38, abs=0.02))
 
 
 def test_every_state_and_test_is_reached() -> None:
