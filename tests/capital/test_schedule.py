@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import accumulate
 
 import pytest
 
@@ -11,7 +12,8 @@ from penstock.capital import amortise
 from penstock.capital.business_days import on_business_days, with_ends
 from penstock.capital.deal import Calendar, Column
 from penstock.capital.mistake import Mistake
-from penstock.capital.schedule import LIMIT, column, period_rate
+from penstock.capital.schedule import column
+from penstock.capital.schedule_values import LIMIT, period_rate
 from penstock.capital.source import Source, compose
 
 DOLLAR = 10**6
@@ -24,6 +26,10 @@ def read(text: str, calendar: Calendar = MONTHLY) -> tuple[dict[str, Column], li
     for name, place in source.mapping(compose(text)).items():
         columns[name] = column(source, place, name, calendar, columns)
     return columns, source.mistakes
+
+
+def periods(count: int) -> Calendar:
+    return Calendar(START_S, 0, 1, 0, periods=count)
 
 
 def one(form: str, calendar: Calendar = MONTHLY) -> Column:
@@ -101,6 +107,37 @@ def test_steps_hold_until_the_next() -> None:
     assert found == Column("a", "rate", (5_000_000,) * 60 + (7_000_000,) * 60)
 
 
+def test_what_is_ahead_is_of_the_periods_to_come() -> None:
+    columns, mistakes = read("cash: [1 USDC, 2 USDC, 4 USDC, 8 USDC]\na: {ahead: cash, over: 2}", periods(4))
+    assert not mistakes
+    assert columns["a"].values == (6 * DOLLAR, 12 * DOLLAR, 8 * DOLLAR, 0)
+
+
+def test_what_cash_is_worth_by_hand() -> None:
+    text = "cash: [1 USDC, 11 USDC, 12.1 USDC]\na: {worth: cash, rate: 10 %}\nb: {worth: cash, rate: 10 %, until: 2}"
+    columns, mistakes = read(text, Calendar(START_S, 0, 12, 0, periods=3))
+    assert not mistakes
+    assert columns["a"].values == (20 * DOLLAR, 11 * DOLLAR, 0)
+    assert columns["b"].values == (10 * DOLLAR, 0, 0)
+
+
+def test_loan_life_cover_of_sculpted_debt_is_its_coverage_in_every_period() -> None:
+    """What is left of sculpted debt is worth its service, and service is cash / 1.30: so LLCR stays 1.30."""
+    text = (
+        "cash: {grow: 100_000 USDC, by: 1 %, every: 12, less: 0.5 %}\n"
+        "a: {sculpt: cash, to: 1.30, debt: 6_000_000 USDC, rate: 7 %, over: 96}\n"
+        "worth: {worth: cash, rate: 7 %, until: 96}"
+    )
+    cash = read(text.splitlines()[0])[0]["cash"].values
+    debt = amortise.sculpted_debt_down(cash[:96], Fraction("1.3"), Fraction(7, 1200))
+    columns, mistakes = read(text.replace("6_000_000", f"{debt / DOLLAR:.6f}"))
+    assert not mistakes
+    balance = [debt - paid for paid in accumulate(columns["a"].values)]
+    left = zip(columns["worth"].values[:95], balance[:95], strict=True)
+    assert [round(worth / 1.3) - owed for worth, owed in left] == pytest.approx([0] * 95, abs=200)
+    assert columns["worth"].values[95:] == (0, 0)
+
+
 def test_a_planned_class_is_a_balance_that_falls() -> None:
     form = "{pac: 20_000_000 USDC, pool: 40_000_000 USDC, rate: 8.125 %, term: 357, age: 3, between: [90 PSA, 300 PSA]}"
     found = one(form, Calendar(START_S, 0, 1, 0, periods=360)).values
@@ -134,6 +171,9 @@ def test_a_rate_a_year_as_one_a_period(calendar: Calendar, rate: Fraction) -> No
         ("{annuity: -5 USDC, rate: 5 %}", "no amount", "USDC"),
         ("{straight: 5 USDC, ovr: 3}", "`ovr` means nothing", "over"),
         ("{sculpt: nothing, to: 1.3, debt: 1 USDC, rate: 5 %}", "no schedule above", "Declare"),
+        ("{ahead: nothing, over: 12}", "no schedule above", "Declare"),
+        ("{ahead: nothing}", "", "over"),
+        ("{worth: nothing, rate: 5 %}", "no schedule above", "Declare"),
         ("{steps: {2: 5 %}}", "start at period 1", "61"),
         ("{steps: {1: 5 %, 1: 6 %}}", "start at period 1 and rise", "61"),
         ("{steps: {1: 5 %, 121: 6 %}}", "no period of the deal", "120"),

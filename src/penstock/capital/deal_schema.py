@@ -13,6 +13,7 @@ from penstock.capital.expression import SCALES
 from penstock.capital.language import MEASURE, MEASURES_MAX, REQUIRED, SECTIONS
 from penstock.capital.measure_names import DEFINED
 from penstock.capital.reader import COUNTS
+from penstock.capital.schedule import FORMS
 from penstock.rates.calendar import CALENDARS, CONVENTIONS
 
 Schema = dict[str, Any]
@@ -138,7 +139,7 @@ def _measure() -> Schema:
 
 
 def _schedule() -> Schema:
-    text = "A list, or one of annuity, straight, sculpt, grow, steps, pac."
+    text = f"A list, or one of {', '.join(FORMS)}."
     return {"type": ["array", "object"], "description": text}
 
 

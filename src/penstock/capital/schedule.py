@@ -1,34 +1,26 @@
 """The ``schedule:`` of a deal: each entry to a `Column`, one whole number a period, exact at load.
 
 Forms: a list; ``annuity``, ``straight`` and ``sculpt`` (principal a period); ``grow`` (an amount that rises or wears
-off); ``steps`` (by period); ``pac`` (what a planned class should still have outstanding).
+off); ``steps`` (by period); ``pac`` (what a planned class should still have outstanding); ``ahead`` and ``worth`` (what
+another schedule still brings, summed or discounted).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
 import yaml
 
-from penstock.capital import amortise, prepayment, quantity
+from penstock.capital import ahead, amortise, prepayment, quantity
 from penstock.capital.deal import Calendar, Column
+from penstock.capital.schedule_values import LIMIT, PERIODS_MAX, VALUE_REMEDY, Values
 from penstock.capital.source import Place, Source
 from penstock.errors import Invalid
 
-PERIODS_MAX: Final = 1_200  # a hundred years of months
 TERM_MAX: Final = 480  # months of a loan in a pool
 COLUMNS_MAX: Final = 32  # more than the chain takes; bounds what reading a text can cost
-LIMIT: Final = 2**62 - 1
-YEAR_S: Final = 365 * 86_400
-RATE_ONE: Final = 10**8
-_WHOLE: Final = re.compile(r"\d[\d_]{0,18}")
-_PSA: Final = re.compile(r"(\d{1,4}) ?PSA")
-_ENERGY: Final = re.compile(r"(\d[\d_]{0,20}(?:\.\d{1,12})?) ?(Wh|kWh|MWh)")
-_WH: Final = {"Wh": 1, "kWh": 10**3, "MWh": 10**6}
 _FORMS: Final = {
     "annuity": ("annuity", "rate", "over", "from"),
     "straight": ("straight", "over", "from"),
@@ -36,6 +28,8 @@ _FORMS: Final = {
     "grow": ("grow", "by", "every", "less"),
     "steps": ("steps",),
     "pac": ("pac", "pool", "rate", "term", "age", "between"),
+    "ahead": ("ahead", "over"),
+    "worth": ("worth", "rate", "until"),
 }
 _NEEDED: Final = {
     "annuity": ("annuity", "rate"),
@@ -44,8 +38,11 @@ _NEEDED: Final = {
     "grow": ("grow",),
     "steps": ("steps",),
     "pac": ("pac", "pool", "rate", "term", "between"),
+    "ahead": ("ahead", "over"),
+    "worth": ("worth", "rate"),
 }
-_VALUE_REMEDY: Final = "Write `100 USDC`, `5 %`, `1_200 kWh` or a whole number."
+FORMS: Final = tuple(_FORMS)
+"""The first word of each computed form."""
 
 
 def column(
@@ -75,18 +72,10 @@ def column(
     return found
 
 
-def period_rate(rate: Fraction, calendar: Calendar) -> Fraction:
-    """A rate a year as one a period: twelfths of it a month, or the step's share of 365 days."""
-    return rate * calendar.months / 12 if calendar.months else rate * calendar.step_s / YEAR_S
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Values):
     """One method a form."""
 
-    source: Source
-    calendar: Calendar
-    known: Mapping[str, Column]
+    __slots__ = ()
 
     def column(self, place: Place, name: str) -> Column:
         if isinstance(place.node, yaml.SequenceNode):
@@ -107,6 +96,8 @@ class _Reader:
             "grow": self.grow,
             "steps": self.steps,
             "pac": self.pac,
+            "ahead": self.ahead,
+            "worth": self.worth,
         }[form]
         unit, values = read(at)
         return Column(name, unit, tuple(values) or (0,))
@@ -122,7 +113,7 @@ class _Reader:
         items = self.source.items(place)
         values = [self.value(item) for item in items[: PERIODS_MAX + 1]]
         if not items:
-            self.source.wrong(place, "The list is empty.", _VALUE_REMEDY)
+            self.source.wrong(place, "The list is empty.", VALUE_REMEDY)
         elif len(items) > (self.calendar.periods or PERIODS_MAX):
             message = f"There are {len(items)} values for {self.calendar.periods or PERIODS_MAX} periods."
             self.source.wrong(place, message, "Shorten the list, or raise `periods:` in the calendar.")
@@ -131,11 +122,11 @@ class _Reader:
     def one_unit(self, place: Place, values: Sequence[tuple[str, int]]) -> str:
         units = sorted({unit for unit, _ in values if unit})
         if len(units) > 1:
-            self.source.wrong(place, f"One schedule has one unit, not {' and '.join(units)}.", _VALUE_REMEDY)
+            self.source.wrong(place, f"One schedule has one unit, not {' and '.join(units)}.", VALUE_REMEDY)
         return units[0] if units else "USDC"
 
     def annuity(self, at: Mapping[str, Place]) -> tuple[str, list[int]]:
-        rate = period_rate(self.rate(at["rate"]), self.calendar)
+        rate = self.rate_a_period(at["rate"])
         first, over = self.stretch(at)
         return "USDC", self.laid(amortise.level(self.money(at["annuity"]), rate, over), first)
 
@@ -144,20 +135,23 @@ class _Reader:
         return "USDC", self.laid(amortise.straight(self.money(at["straight"]), over), first)
 
     def sculpt(self, at: Mapping[str, Place]) -> tuple[str, list[int]]:
-        if not self.source.known(at["sculpt"], at["sculpt"].text, self.known, "schedule above this one"):
-            return "USDC", [0]
-        cash = self.known[at["sculpt"].text]
-        if cash.unit != "USDC":
-            self.source.wrong(at["sculpt"], f"`{cash.name}` is in {cash.unit}.", "Sculpt to a schedule of dollars.")
-            return "USDC", [0]
-        target = quantity.ratio(at["to"].text)
+        cash, target = self.cash(at["sculpt"]), quantity.ratio(at["to"].text)
         if not target:
             self.source.wrong(at["to"], "This is no coverage.", "Write `to: 1.30`.")
+        if not cash or not target:
             return "USDC", [0]
         first, over = self.stretch(at)
-        values = (*cash.values, *(cash.values[-1:] * (first + over)))[first - 1 : first - 1 + over]
-        rate = period_rate(self.rate(at["rate"]), self.calendar)
-        return "USDC", self.laid(amortise.sculpt(values, target, self.money(at["debt"]), rate), first)
+        values = (*cash, *(cash[-1:] * (first + over)))[first - 1 : first - 1 + over]
+        parts = amortise.sculpt(values, target, self.money(at["debt"]), self.rate_a_period(at["rate"]))
+        return "USDC", self.laid(parts, first)
+
+    def ahead(self, at: Mapping[str, Place]) -> tuple[str, list[int]]:
+        return "USDC", list(ahead.total(self.cash(at["ahead"]), self.count(at["over"], PERIODS_MAX)))
+
+    def worth(self, at: Mapping[str, Place]) -> tuple[str, list[int]]:
+        cash, rate = self.cash(at["worth"]), self.rate_a_period(at["rate"])
+        until = self.count(at["until"], self.calendar.periods) if "until" in at else self.calendar.periods
+        return "USDC", self.laid(ahead.worth_down(cash[:until], rate), 1)
 
     def grow(self, at: Mapping[str, Place]) -> tuple[str, list[int]]:
         unit, base = self.value(at["grow"])
@@ -181,12 +175,6 @@ class _Reader:
         flat = [value for (_, value), first, end in zip(values, starts, ends, strict=True) for _ in range(first, end)]
         return self.one_unit(at["steps"], values), flat
 
-    def start(self, place: Place, text: str) -> int:
-        period = int(text) if _WHOLE.fullmatch(text) else 0
-        if not 1 <= period <= self.calendar.periods:
-            self.source.wrong(place, "This is no period of the deal.", f"Write 1 to {self.calendar.periods:,}.")
-        return period
-
     def pac(self, at: Mapping[str, Place]) -> tuple[str, list[int]]:
         if self.calendar.months != 1:
             self.source.wrong(at["pac"], "Prepayment speeds are monthly.", "Let the deal pay monthly.")
@@ -204,59 +192,6 @@ class _Reader:
         left = prepayment.planned_balance(self.money(at["pac"]), prepayment.planned(pool, *known))
         return "USDC", [*left, 0][: self.calendar.periods]
 
-    def psa(self, place: Place) -> int | None:
-        found = _PSA.fullmatch(place.text)
-        if not found:
-            self.source.wrong(place, "This is no prepayment speed.", "Write `90 PSA`.")
-        return int(found[1]) if found else None
-
-    def stretch(self, at: Mapping[str, Place]) -> tuple[int, int]:
-        """First period of a repayment, and over how many it runs."""
-        periods = self.calendar.periods
-        first = self.count(at["from"], periods) if "from" in at else 1
-        return first, self.count(at["over"], PERIODS_MAX) if "over" in at else periods - first + 1
-
     def laid(self, values: Sequence[int], first: int) -> list[int]:
         """The values from period ``first`` on, nothing before and, within the deal's periods, nothing after."""
         return [*[0] * (first - 1), *values, 0][: self.calendar.periods]
-
-    def value(self, place: Place) -> tuple[str, int]:
-        """One written value: its unit, and how many of the smallest units."""
-        text = place.text
-        share = quantity.percent(text) if text.endswith("%") else None
-        if share is not None and (share * RATE_ONE).denominator == 1:
-            return "rate", int(share * RATE_ONE)
-        if text.endswith("USDC") and (amount := quantity.money(text)) is not None:
-            return "USDC", amount
-        if (found := _ENERGY.fullmatch(text)) and (wh := _number(found[1]) * _WH[found[2]]).denominator == 1:
-            return "Wh", int(wh)
-        if _WHOLE.fullmatch(text):
-            return "count", int(text)
-        self.source.wrong(
-            place, f"`{text}` is no value of a schedule." if text else "A value is missing.", _VALUE_REMEDY
-        )
-        return "", 0
-
-    def money(self, place: Place) -> int:
-        amount = quantity.money(place.text)
-        if amount is None or amount > LIMIT:
-            self.source.wrong(place, "This is no amount.", "Write dollars, as in `2_000_000 USDC`.")
-            return 0
-        return amount
-
-    def rate(self, place: Place) -> Fraction:
-        share = quantity.percent(place.text)
-        if share is None:
-            self.source.wrong(place, "A rate lies between 0 and 100 % a year.", "Write `5.75 %` or `0.0575`.")
-        return share or Fraction(0)
-
-    def count(self, place: Place, most: int, least: int = 1) -> int:
-        number = int(place.text) if _WHOLE.fullmatch(place.text) else -1
-        if least <= number <= most:
-            return number
-        self.source.wrong(place, "This is no number of periods.", f"Write a whole number from {least} to {most:,}.")
-        return max(least, 1)
-
-
-def _number(text: str) -> Fraction:
-    return Fraction(text.replace("_", ""))
