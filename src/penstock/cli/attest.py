@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -11,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from penstock.keys import ChainKey
+    from penstock.usecases.anchor_rpc import AnchorChain
     from penstock.usecases.attest import Attester, Outcome
 
 PASSPHRASE: Final = "PENSTOCK_PASSPHRASE"  # noqa: S105 (the name of the variable, not what it holds)
@@ -46,8 +48,25 @@ def attest(
 
     own = _key(keys, key, passphrase_file)
     with VoteJournal(keys / f"{key.removesuffix('.json')}.votes") as votes:
-        attester = Attester(open_source(source), AnchorChain(JsonRpc(rpc)), own, votes, deal)
-        _run(attester, own, periods, timeout if follow else 0.0, as_json)
+        patience_s = timeout if follow else 0.0
+        chain = _patiently(lambda: AnchorChain(JsonRpc(rpc)), patience_s)
+        _run(Attester(open_source(source), chain, own, votes, deal), own, periods, patience_s, as_json)
+
+
+def _patiently(reach: Callable[[], AnchorChain], patience_s: float) -> AnchorChain:
+    """The chain, once it answers: an operator may serve it only while a period waits for its report."""
+    import time
+
+    from penstock.errors import Unavailable
+
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return reach()
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(POLL_S)
 
 
 def _stop_at_eof() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from penstock.cli.deals import collect, look_through, report, service, vote
+from penstock.cli.deals import close, collect, launch, look_through, report, service, vote
 from penstock.cli.deals.pool_table import draw_pool
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table, usdc
 
@@ -116,6 +116,8 @@ def _draw_periods(rows: list[dict[str, Any]]) -> None:
         table(title, ("step", "what", "due", "paid", "bound by"), steps, right=(2, 3))
 
 
+app.command()(launch.launch)
+app.command()(close.close)
 app.command()(report.report)
 app.command()(report.verify)
 app.command("look-through")(look_through.look_through)

@@ -72,10 +72,14 @@ def know_deal(world: World, desk: ChainDesk, name: str) -> None:
         NotFound: ``deal.unknown``. Refused: ``vote.no_ballot`` where the deal's text lets nobody vote, or it is not on
             chain.
     """
-    contracts = world.capital.deal(name).contracts
-    if ballot_contract(name) not in contracts:
+    if ballot_contract(name) not in world.capital.deal(name).contracts:
         hint = "Only a deal launched with `votes:` in its text can be changed."
         raise Refused("vote.no_ballot", f"Nobody votes on {name}.", hint=hint, deal=name)
+    know_contracts(world, desk, name)
+
+
+def know_contracts(world: World, desk: ChainDesk, name: str) -> None:
+    """Name the contracts of a deal to a desk, by what each is. Raises NotFound ``deal.unknown``."""
     special = {name: "Deal", ballot_contract(name): "Ballot"}
-    for own, address in contracts.items():
+    for own, address in world.capital.deal(name).contracts.items():
         desk.know(own, special.get(own, "Tranche"), address)

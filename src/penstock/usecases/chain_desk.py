@@ -106,6 +106,10 @@ class ChainDesk:
         contract = self.contract(name)
         self._plan(act_id, contract.address, call_data(contract.artefact, function, *args))
 
+    def give(self, act_id: str, account: bytes, wei: int) -> None:
+        """Plan to send an account the chain's own money [wei], for fees; sent as with `plan`."""
+        self._table.add([OutboxRow(id=act_id, sender=self.key.address, target=account, data=b"", value=wei)])
+
     def settle(self) -> None:
         """Send all that is planned. Raises Unavailable ``chain.pending`` where something could not leave."""
         stuck = self._outbox.pump()
