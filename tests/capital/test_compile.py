@@ -21,9 +21,11 @@ from penstock.capital.deal import (
     Fee,
     Floating,
     Hedge,
+    Level,
     Measure,
     StepUp,
     Term,
+    Test,
     Tranche,
 )
 from penstock.capital.language import load_deal
@@ -190,6 +192,16 @@ def test_a_state_follows_arrears_and_a_call_retires_the_notes() -> None:
     assert life.close(GOOD, inflow=10) == "normal"
     assert life.close(GOOD, inflow=FACE + 30_000 * USDC) == "called"
     assert life["A.balance"] == 0
+
+
+def test_what_a_sweep_repaid_is_in_arrears_no_more() -> None:
+    unpaid = Test("unpaid", Term("arrears", ("A",)), usdc(1), (Level("accel", False, Fraction(1)),), 0, "", "accel")
+    lines = ("normal", (Act("sweep", ("A",)), REST)), ("accel", (REST,))
+    life = Life(replace(DEAL, tests=(unpaid,), waterfalls=lines, tranches=notes(replace(SENIOR, rate=Fraction(0)))))
+    assert life.close(GOOD, inflow=FACE) == "normal"
+    assert life["A.balance"] == 0
+    assert life["A.principal"] > 0  # scheduled, and repaid by the sweep instead
+    assert life.close(GOOD) == "normal"
 
 
 # ---------------------------------------------------------------- the program

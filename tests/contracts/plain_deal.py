@@ -63,7 +63,8 @@ class PlainClose:
         b.cash[self.first] += self.inflow
         for name, value in self.measure.items():
             b.total[name] += value
-        self.late = b.interest + b.principal + b.owed
+        swept = Counter({name: min(owed, b.balance[name]) for name, owed in b.principal.items()})
+        self.late = b.interest + swept + b.owed
         self.dues()
         self.tests()
         self.targets = {one.name: self.term(one.target) if one.target else 0 for one in self.deal.accounts}

@@ -83,11 +83,18 @@ class Terms:
                 steps.append(Raw("ADD", a=register, b=total, c=total, label=f"total({name})"))
         late = [part for term in terms_of(deal) for part in parts_of(term) if part.kind == "arrears"]
         for name in dict.fromkeys(name for term in late for name in term.names):
-            owed = self.parts("owed", name)
+            owed = [self.at_most_balance(name, lane) for lane in self.parts("owed", name)]
             if owed:
                 into = self.total(owed, f"arrears({name})", self.before)
-                copied = into if len(owed) > 1 else self.before.put("ADD", into, 0, f"arrears({name})")
+                copied = into if into not in lanes.values() else self.before.put("ADD", into, 0, f"arrears({name})")
                 self.then[name] = copied
+
+    def at_most_balance(self, name: str, lane: int) -> int:
+        """A lane of what is owed; of principal never more than the balance, which a sweep may have repaid since."""
+        lanes = self.registers.lanes
+        if lane != lanes.get(f"{name}.principal"):
+            return lane
+        return self.before.put("MIN", lane, lanes[f"{name}.balance"], f"arrears({name}.principal)")
 
     def value(self, term: Term, sheet: Sheet | None = None) -> int:
         """The register that holds ``term``; steps that compute it go to ``sheet`` where the waterfall changes it."""
