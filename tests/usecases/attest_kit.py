@@ -101,8 +101,8 @@ class House:
     w3: Any
 
     @classmethod
-    def build(cls, node: Node, program: bytes, deal_hash: bytes) -> House:
-        """All deployed, each page of the deal's report registered."""
+    def build(cls, node: Node, program: bytes, deal_hash: bytes, governed: bool = False) -> House:
+        """All deployed, each page of the deal's report registered; where ``governed`` the operator may amend."""
         w3 = web3_on(node)
         operator = account("operator").address
         dollar = cls._deploy(w3, "Dollar", operator)
@@ -110,7 +110,8 @@ class House:
         anchor = cls._deploy(w3, "Anchor", operator, attesters, 2)
         payees = [operator] * program[6]
         nobody = "0x" + "00" * 20
-        deal = cls._deploy(w3, "Deal", dollar.address, anchor.address, program, nobody, deal_hash, payees, nobody)
+        governor = operator if governed else nobody
+        deal = cls._deploy(w3, "Deal", dollar.address, anchor.address, program, nobody, deal_hash, payees, governor)
         house = cls(node, anchor, deal, w3)
         for page in range(program[23]):
             house.send(anchor.functions.register(house.subject(page), operator), "operator")
@@ -287,7 +288,7 @@ def meter(device: str) -> SigningKey:
 
 
 @cache
-def _compiled(text: str) -> tuple[bytes, bytes]:
+def compiled(text: str) -> tuple[bytes, bytes]:
     _, program = originate.recompile(_originated(text))
     return program.code, program.deal_hash
 
@@ -301,7 +302,7 @@ def _originated(text: str) -> Any:
 def deal_address() -> bytes:
     """Where the deal stands on every chain that `House` builds."""
     with new_node() as node:
-        return bytes.fromhex(House.build(node, *_compiled(terms_text())).deal.address[2:])
+        return bytes.fromhex(House.build(node, *compiled(terms_text())).deal.address[2:])
 
 
 def make_record(path: Path, days: int = DAYS, text: str = "") -> Record:
@@ -315,10 +316,10 @@ def make_record(path: Path, days: int = DAYS, text: str = "") -> Record:
 
 
 @contextmanager
-def chain_for(record: Record) -> Iterator[tuple[House, str]]:
+def chain_for(record: Record, governed: bool = False) -> Iterator[tuple[House, str]]:
     """A fresh chain with the record's checkpoints anchored, and its JSON-RPC address."""
     with new_node() as node:
-        house = House.build(node, *_compiled(record.text))
+        house = House.build(node, *compiled(record.text), governed)
         house.publish(record.anchored)
         with serve_rpc(node) as url:
             yield house, url

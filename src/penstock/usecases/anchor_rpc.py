@@ -130,11 +130,12 @@ def sign_vote(key: ChainKey, vote: Vote, chain_id: int, anchor: bytes) -> Signat
 
 @dataclass(frozen=True, slots=True)
 class DealOnChain:
-    """What a deal's contract says of itself: its anchor, and the hashes of its terms and program."""
+    """What a deal's contract says of itself: its anchor, the hashes of its terms and program, the period open."""
 
     anchor: bytes
     deal_hash: bytes
     program_hash: bytes
+    period: int
 
 
 class AnchorChain:
@@ -149,7 +150,8 @@ class AnchorChain:
         (anchor,) = self._view(subject, "ANCHOR()", ["address"])
         (deal_hash,) = self._view(subject, "deal_hash()", ["bytes32"])
         (program_hash,) = self._view(subject, "program_hash()", ["bytes32"])
-        return DealOnChain(bytes.fromhex(anchor[2:]), deal_hash, program_hash)
+        (period,) = self._view(subject, "period()", ["uint256"])
+        return DealOnChain(bytes.fromhex(anchor[2:]), deal_hash, program_hash, period)
 
     def root_at(self, anchor: bytes, size: int) -> bytes:
         """The root anchored for a tree of ``size``; zeros where none is."""

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from penstock.capital.compile import compile_deal
 from penstock.capital.deal import Deal
 from penstock.capital.language import load_deal
 from penstock.capital.measure import DEFINITION
@@ -32,7 +33,6 @@ from penstock.keys import ChainKey
 from penstock.usecases.anchor_rpc import AnchorChain, DealOnChain, Vote, sign_vote
 from penstock.usecases.erase import standings_of
 from penstock.usecases.erasures import Erasures
-from penstock.usecases.originate import recompile
 from penstock.usecases.publish import PublishedFact, RecordSource, Request
 from penstock.usecases.recheck import Recheck
 from penstock.usecases.replay import segment_ref
@@ -203,10 +203,10 @@ class Attester:
     def _attest(self, request: Request) -> Outcome:
         on_chain = self._chain.deal(request.subject)
         self._catch_up(request, on_chain)
-        self._check_deal(request, on_chain)
+        in_force = self._check_deal(request, on_chain)
         self._check_period(request)
         report = self._replica.world.capital.report(self._name, request.period)
-        return self._vote(request, report, on_chain.anchor)
+        return self._vote(request, report, on_chain.anchor, in_force)
 
     def _catch_up(self, request: Request, on_chain: DealOnChain) -> None:
         root = self._chain.root_at(on_chain.anchor, request.size)
@@ -217,16 +217,22 @@ class Attester:
             raise Unverified("attest.request_differs", "A later period names an older checkpoint.", size=request.size)
         self._replica.advance(self._source, request.size, root)
 
-    def _check_deal(self, request: Request, on_chain: DealOnChain) -> None:
-        """That the record's deal is the one at the address, on this chain, with the program its text compiles to."""
+    def _check_deal(self, request: Request, on_chain: DealOnChain) -> bool:
+        """That the record's deal is the one at the address, on this chain, with the program its text compiles to.
+
+        The text is that by which the period is measured. Of a period closed on chain it may be an earlier one than what
+        runs there now; then nothing is left to vote on, and the answer is False.
+        """
         record = self._replica.world.capital.deal(self._name)
         if record.contracts.get(self._name) != request.subject or record.chain_id != self._chain.chain_id:
             sentence = "The record launched this deal at another address or on another chain."
             raise Unverified("attest.request_differs", sentence, deal=self._name, chain_id=self._chain.chain_id)
-        _, program = recompile(record.originated)
-        if (on_chain.deal_hash, on_chain.program_hash) != (program.deal_hash, program.program_hash):
+        program = compile_deal(self._replica.world.capital.measuring(self._name, request.period).deal)
+        in_force = (on_chain.deal_hash, on_chain.program_hash) == (program.deal_hash, program.program_hash)
+        if not in_force and request.period >= on_chain.period:
             sentence = "The deal on chain runs another program than the deal's text compiles to."
             raise Unverified("attest.program_differs", sentence, deal=self._name)
+        return in_force
 
     def _check_period(self, request: Request) -> None:
         """That the period asked for ends when it says, and that this checkpoint covers it."""
@@ -236,13 +242,18 @@ class Attester:
             sentence = "The period asked for is not complete in this checkpoint."
             raise Unverified("attest.request_differs", sentence, period=request.period, size=request.size)
 
-    def _vote(self, request: Request, report: Report, anchor: bytes) -> Outcome:
-        """A vote for each page of the report; those of an earlier, interrupted run stand."""
+    def _vote(self, request: Request, report: Report, anchor: bytes, in_force: bool) -> Outcome:
+        """A vote for each page of the report; those of an earlier, interrupted run stand.
+
+        Under terms that are no more ``in_force`` nothing is signed, only compared with what was accepted.
+        """
         cast = []
         for page, word in enumerate(report.words):
             subject = page_subject(request.subject, page)
             about = Measured(self._chain.chain_id, anchor, subject, report.as_of_s, DEFINITION)
-            cast.append(self._vote_page(replace(request, subject=subject), word, about))
+            of_page = replace(request, subject=subject)
+            past = "" if in_force else self._compared(of_page, word, self._accepted(about), about)
+            cast.append((past, "") if past else self._vote_page(of_page, word, about))
         status, tx_hash = min(cast, key=lambda one: _LOUDEST_FIRST.index(one[0]))
         return self._outcome(request, report, status, tx_hash)
 
