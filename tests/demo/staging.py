@@ -29,8 +29,13 @@ from penstock.store.sqlite_store import SQL_FILE
 from penstock.usecases.own_chain import open_chain
 from penstock.usecases.workspace import Workspace
 
-DEAL: Final = "first-light"
+DEAL: Final = "mixed-pool"
 SMALL: Final = ("--roofs", "8", "--holders", "12", "--days", "2")
+WRITTEN: Final = (
+    *("bundle.json", "bundle-evening.json", "story.html", "report247.html", "report247.json"),
+    *("look-through.json", "investor-report/report.html", "investor-report/report.json", "investor-report/steps.csv"),
+)
+"""Files that a play leaves for people and for whoever checks it."""
 PATIENCE_S: Final = 240
 SENTENCE: Final = "Stopped. Everything acknowledged is kept; run the same command again to go on."
 # Ctrl-C works in the child even where the tests themselves run in a shell's background, which ignores it.
@@ -222,7 +227,7 @@ def _recorded(workspace: Path) -> tuple[dict[str, tuple[Artefact, bytes]], list[
                     contracts |= {one.name: (load_artefact(one.name), one.address) for one in adopted.contracts}
                 case DealLaunched() as launched:
                     for one in launched.contracts:
-                        kind = "Deal" if one.name == launched.deal else "Tranche"
+                        kind = {launched.deal: "Deal", f"ballot:{launched.deal}": "Ballot"}.get(one.name, "Tranche")
                         contracts[one.name] = load_artefact(kind), one.address
                 case DealOriginated() as originated:
                     words = decode(originated.program).layout.state_words

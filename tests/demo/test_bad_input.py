@@ -17,7 +17,7 @@ from staging import penstock as penstock_apart
 from staging import penstock_here as penstock
 
 ROOT = Path(__file__).resolve().parents[2]
-FIRST = ROOT / "examples" / "deals" / "first.yaml"
+FIRST = ROOT / "examples" / "deals" / "mixed_pool.yaml"
 FULL = ("store.disk_full", "chain.store_io", "demo.attesters")
 """A full disk, as whoever met it says: the record, the chain, or an attester process that could not write its vote."""
 NO_MOUNT = "a file system of a few hundred kilobytes needs mount, as root"

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from staging import Played, Point, Underway, on_chain, penstock, play, points_of
+from staging import WRITTEN, Played, Point, Underway, on_chain, penstock, play, points_of
 
 STAGES = {
     "chain": Point("outbox", "deploy:Anchor"),
@@ -18,9 +18,14 @@ STAGES = {
     "settle": Point("fact", "delivered:1"),
     "store": Point("fact", "bought:0"),
     "serve": Point("fact", "match:0"),
-    "launch": Point("outbox", "set_deal:first-light/A"),
+    "launch": Point("outbox", "set_deal:mixed-pool/A"),
+    "pool": Point("fact", "pool"),
+    "collect": Point("outbox", "collected:0"),
+    "tape": Point("fact", "tape:0"),
     "pay": Point("outbox", "redeem:0"),
     "income": Point("fact", "withdraw:A"),
+    "propose": Point("outbox", "propose:mixed-pool:1"),
+    "vote": Point("fact", "voted:mixed-pool:1"),
     "badge": Point("outbox", "retire:badge"),
     "report": Point("fact", "factors"),
     "prove": Point("fact", "checkpoint:week"),
@@ -44,14 +49,14 @@ def assert_as_undisturbed(workspace: Path, undisturbed: Played) -> None:
     assert again.figures() == undisturbed.figures()
     assert again.stage("prove")["audit"]["clean"] is True
     assert on_chain(workspace) == on_chain(undisturbed.workspace)
-    for name in ("bundle.json", "bundle-evening.json", "story.html", "report247.html", "report247.json"):
+    for name in WRITTEN:
         assert (workspace / name).read_bytes() == (undisturbed.workspace / name).read_bytes()
     assert penstock("audit", "-w", workspace).returncode == 0
 
 
 def test_one_workspace_killed_in_many_stages_ends_as_if_never_disturbed(undisturbed: Played, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
-    for stage in ("chain", "forward", "certify", "settle", "store", "launch", "pay", "badge", "report"):
+    for stage in ("chain", "forward", "certify", "settle", "store", "pool", "launch", "collect", "pay", "propose", "badge", "report"):
         kill_at(workspace, STAGES[stage])
     assert_as_undisturbed(workspace, undisturbed)
 

@@ -41,7 +41,7 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     row = next(line for line in lines if line.startswith("  Tue 23 Aug"))
     head = next(line for line in lines if "DSCR" in line)
-    assert head.split() == ["day", "state", "DSCR", "in", "roofs", "servicer", "A", "dsra", "B", "trap", "E"]
+    assert head.split() == ["day", "state", "DSCR", "cover", "in", "roofs", "servicer", "A", "dsra", "B", "trap", "E"]
     assert row.count("9,999.99") == 6
     assert max(len(line) for line in lines) <= 120
 
@@ -50,7 +50,7 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
     "sentence",
     [
         "measured the shape of the power: 15-minute AC power of NREL's SERF East array",
-        "modelled roof sizes and planes, the battery, the requests, the rack's draw, all prices, the grid's carbon",
+        "modelled roof sizes and planes, the battery, the requests, the rack's draw, all prices, the rents of accelerators, the roofs' loans, the grid's carbon",
         "1 bad packets were planted, 1 refused: kept, marked, never counted",
         f"bad_signature 1 {told.WHY}",
         f"roof-003 signs well and lies: 1,234 readings in quarantine, {told.COPIED}",
@@ -74,15 +74,28 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
         "answer 9, given after sunset: through the battery, back to the roofs",
         "store: battery-1/charge 3 Wh [4, 7)",
         "in all 20 60 1,300.0 14 2",
-        "Mon 22 Aug normal 1.50 2,000.00 80.00 1,000.00 500.00 0.00 420.00",
-        "Tue 23 Aug lock-up 0.77 800.00 30.00 1,000.00 0.00 0.00 0.00",
-        "lock-up on Tue 23 Aug, cover below 1.20 or not yet cured",
+        "Mon 22 Aug normal 1.50 1.13 2,000.00 80.00 1,000.00 500.00 0.00 420.00",
+        "Tue 23 Aug lock-up 0.77 1.05 800.00 30.00 1,000.00 0.00 0.00 0.00",
+        "lock-up on Tue 23 Aug: distributions were held back",
+        "its pool: 3 assets pledged to it alone, $2,411,000.00 outstanding: a loan a roof",
+        "nothing is lent on roof-003: their readings wait in quarantine",
+        "$480.00 are 4 payments the servicer matched to asset, contract and bill",
+        "accelerators were marked at 95, 62 % of new",
+        "tripped and not cured by its end, at the lowest dscr 0.77 against 1.20, cover 1.05 against 1.00",
+        "not so: penstock demo --weather median --rents median",
+        "47 of 150 holders of A said yes, each by its own transaction: 50.50 % of all its shares, 50.00 % were needed",
+        "from the next close on backup-servicer is paid what the servicer was: 0x" + "5e" * 20,
+        "day 2, lock-up: dscr 0.77; sources and uses",
+        "holder-0001 holds A, E, a claim of $1,000.00; behind it 3 assets, $999.99 of them its part",
+        "roof-001/export: 3 of 2,000 Wh of the last day",
+        "look demo/look-through.json: 17 facts proved",
+        "rents cheap, of accelerators",
         "on Tue 23 Aug the reserve paid A $230.00",
         "holders of A 150 1.00 75.50 150.00 11,325.00",
         "verifies offline, 77,431 bytes: 39 facts in the log",
         "by night verifies offline, 88,111 bytes: 41 facts in the log",
         "audit clean: the five laws over 1,851 facts",
-        "energy 3.9 % of what the answers earned",
+        "energy 3.9 % of what came in",
         "12 facts added; run it again and none will be",
         "penstock trace answer 7 -w demo",
         "penstock verify demo/bundle.json",

@@ -145,10 +145,20 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         "88,111 bytes, through the battery: 41 facts in the log",
         "penstock verify bundle-evening.json --log-key " + "2a" * 32,
         "penstock certificate carbon check report247.json --against .",
-        "On 1 day the deal was in lock-up",
-        "the reserve gave $230.00",
+        "It was in lock-up on Tue 23 Aug: distributions were held back",
+        "Reserves gave $230.00",
+        "The covenants tripped and not cured by its end, at the lowest dscr 0.77 against 1.20, cover 1.05 against 1.00",
+        "Below 1.00 it asks for sweep",
+        "Sunlit Compute rests on 3 assets pledged to it alone, $2,411,000.00 outstanding",
+        "On roof-003 nothing is lent: their readings wait in quarantine.",
+        "62.5 %1180.00",
+        "47 of 150 holders of A said yes, each by its own transaction: 50.50 % of all its shares, where 50.00 % are needed",
+        "holder-0001 holds A, E: a claim of $1,000.00, whose part of the 3 assets is $999.99",
+        "rack-1standby-rack-19xj4nmeter_signed2,400,000.00999.00",
+        "penstock deal verify investor-report/report.json --against .",
+        "penstock deal verify look-through.json --against .",
         "Behind it stand the very watt-hours of 2 roofs",
-        "The roofs' energy is 3.9 % of what the answers earned ($110.00 of $2,800.00)",
+        "The roofs' energy is 3.9 % of what came in ($110.00 of $2,800.00)",
         "1,851 facts; anchored on chain up to fact 1,849",
         "penstock verify bundle.json --log-key " + "2a" * 32,
         "The bundle says: The rack is modelled.",
@@ -184,7 +194,7 @@ def test_exact_figures_stand_behind_the_rounded_ones(tmp_path: Path) -> None:
 
 
 def test_days_paid_sums_by_payee_and_tells_reserves_apart() -> None:
-    normal, locked = days_paid(told.periods(), "collect", "A")
+    normal, locked = days_paid(told.periods(), "collect")
     assert normal.by_payee == {"roofs": 80_000_000, "A": 1_000_000_000, "dsra": 500_000_000, "E": 420_000_001}
     assert normal.inflow == sum(normal.by_payee.values())
     assert locked.from_reserves == {"A": 230_000_000}
@@ -195,13 +205,13 @@ def test_days_paid_sums_by_payee_and_tells_reserves_apart() -> None:
 
 
 def test_a_day_without_a_report_has_no_cover() -> None:
-    (day,) = days_paid([{**told.periods()[0], "measures": []}], "collect", "A")
+    (day,) = days_paid([{**told.periods()[0], "ratios": {"dscr": None}}], "collect")
     assert day.cover is None
 
 
 def test_payees_stand_in_the_order_of_seniority_and_others_follow() -> None:
     steps = [told.step("collect", f"paid/{name}", 1, 1) for name in ("mezz", "E", "B", "roofs", "A")]
-    days_of = days_paid([{**told.periods()[0], "steps": steps}], "collect", "A")
+    days_of = days_paid([{**told.periods()[0], "steps": steps}], "collect")
     assert payees(days_of) == ["roofs", "A", "B", "E", "mezz"]
 
 
@@ -226,7 +236,7 @@ def test_markup_stays_and_text_is_escaped() -> None:
 
 
 def test_bars_of_the_waterfall_end_where_the_dollars_do() -> None:
-    drawn = days.waterfall(days_paid(told.periods(), "collect", "A"), ["roofs", "A", "dsra", "E"])
+    drawn = days.waterfall(days_paid(told.periods(), "collect"), ["roofs", "A", "dsra", "E"])
     bars = re.findall(r'<rect x="([\d.]+)" y="34" width="([\d.]+)" [^>]*class="to-', drawn)
     tick = re.search(r'<line x1="([\d.]+)" y1="30"', drawn)
     assert tick is not None
@@ -237,7 +247,7 @@ def test_bars_of_the_waterfall_end_where_the_dollars_do() -> None:
 
 
 def test_a_day_below_the_floor_has_another_shape() -> None:
-    drawn = days.cover(days_paid(told.periods(), "collect", "A"), 1.2)
+    drawn = days.cover(days_paid(told.periods(), "collect"), "dscr", 1.2, "Cover")
     assert len(re.findall(r'class="ok-mark"', drawn)) == 1
     assert len(re.findall(r'class="lock-mark"', drawn)) == 1
     assert "floor 1.20" in drawn

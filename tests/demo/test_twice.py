@@ -5,9 +5,7 @@ from __future__ import annotations
 from copy import deepcopy as copy_of
 from pathlib import Path
 
-from staging import Played, on_chain, play
-
-WRITTEN = ("bundle.json", "bundle-evening.json", "story.html", "report247.html", "report247.json")
+from staging import WRITTEN, Played, on_chain, play
 
 
 def written(workspace: Path) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from penstock.trace.lineage import Node
 
 START_US = parse_iso("2016-08-22T00:00:00Z") - OFFSET_US
 WEEK = Period(START_US, START_US + 2 * DAY_US)
-DEAL = Path(__file__).parents[2] / "examples" / "deals" / "first.yaml"
+DEAL = Path(__file__).parents[2] / "examples" / "deals" / "mixed_pool.yaml"
 COPIED = "it follows a neighbour's reading to the watt-hour"
 WHY = "the enrolled key did not sign these bytes (forged or altered)"
 
@@ -41,8 +41,8 @@ def stage(folder: Path, name: str) -> Stage:
 def step(source: str, target: str, due: int, paid: int) -> dict[str, Any]:
     """A cash step of a closed period [micro-dollars]."""
     return {
-        "source": f"first-light/{source}",
-        "target": f"first-light/{target}",
+        "source": f"mixed-pool/{source}",
+        "target": f"mixed-pool/{target}",
         "due_usdc_micro": due,
         "paid_usdc_micro": paid,
     }
@@ -69,19 +69,20 @@ LOCKED = [
 def periods() -> list[dict[str, Any]]:
     """A normal day, then one in lock-up that the reserve helps over."""
     return [
-        _period(0, "normal", 2_000_000_001, [900_000, 1_500_000_000, 40], NORMAL),
-        _period(1, "lockup", 800_000_000, [400_000, 770_000_000, 20], LOCKED),
+        _period(0, "normal", 2_000_000_001, (1_500_000, 1_131_000), NORMAL),
+        _period(1, "lockup", 800_000_000, (770_000, 1_052_000), LOCKED),
     ]
 
 
-def _period(number: int, state: str, inflow: int, measures: list[int], steps: list[dict[str, Any]]) -> dict[str, Any]:
+def _period(number: int, state: str, inflow: int, ratios: tuple[int, int], steps: list[dict[str, Any]]) -> dict[str, Any]:
     stop = iso(WEEK.start_us + (number + 1) * DAY_US)
     return {
         "period": number,
         "stop": stop,
         "state": state,
         "inflow_usdc_micro": inflow,
-        "measures": measures,
+        "measures": [900_000, 1_000_000, 40, 2_000_000, 95_000_000],
+        "ratios": dict(zip(("dscr", "cover"), ratios, strict=True)),
         "quorum": 2,
         "attesters": 3,
         "steps": steps,
@@ -129,10 +130,14 @@ def _uses(number: int, **energy_wh: int) -> dict[str, Any]:
 
 def forward() -> Node:
     """An answer's tokens forward to tranche A."""
-    paid = Node("first-light/paid/A", Unit.USDC_MICRO, 7, 111, 104, LinkKind.PAY, notes=("paid",))
-    collect = Node("first-light/collect", Unit.USDC_MICRO, 156, 260, 104, LinkKind.PAY, children=(paid,))
+    paid = Node("mixed-pool/paid/A", Unit.USDC_MICRO, 7, 111, 104, LinkKind.PAY, notes=("paid",))
+    collect = Node("mixed-pool/collect", Unit.USDC_MICRO, 156, 260, 104, LinkKind.PAY, children=(paid,))
     billed = Node("answers/billed", Unit.USDC_MICRO, 156, 260, 40, LinkKind.BILL, children=(collect,))
     return Node("rack-1/tokens", Unit.TOKENS, 60, 100, 40, children=(billed,))
+
+
+def _part(name: str, assets: int, micro: int) -> dict[str, Any]:
+    return {"name": name, "assets": assets, "usdc_micro": micro, "part_usdc_micro": micro // 2_400}
 
 
 def _figures(folder: Path) -> dict[str, dict[str, Any]]:
@@ -212,13 +217,22 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "days": [{"day": iso(one.start_us), "answers": 10, **day} for one in WEEK.steps(DAY_US)],
         },
         "launch": {
-            "deal": "First Light",
+            "deal": "Sunlit Compute",
             "address": "0x" + "cd" * 20,
             "deal_hash": "c8" * 32,
             "program_hash": "2d" * 32,
             "program_bytes": 416,
             "tranches": {"A": 2_000_000_000_000, "E": 0},
             "holders": {"A": 150, "E": 2},
+            "pool": {
+                "assets": 3,
+                "balance_usdc_micro": 2_411_000_000_000,
+                "value_usdc_micro": 2_612_100_000_000,
+                "rack_usdc_micro": 2_400_000_000_000,
+                "doubted": ["roof-003"],
+                "servicer": "servicer",
+                "modelled": True,
+            },
         },
         "pay": {
             "periods": periods(),
@@ -226,7 +240,11 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "quorum": 2,
             "collect": "collect",
             "senior": "A",
-            "floor": 1.2,
+            "floors": {"dscr": (1.2, "lockup"), "cover": (1.0, "sweep")},
+            "collected": [
+                {"mark_e8": 95_000_000, "payments": 3, "usdc_micro": 300_000_000},
+                {"mark_e8": 62_500_000, "payments": 1, "usdc_micro": 180_000_000},
+            ],
         },
         "income": {
             "holders": {"A": 150, "E": 2},
@@ -249,6 +267,22 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "purpose": "the first answers of rack-1",
             "left_on_chain_wh": 0,
         },
+        "vote": {
+            "ballot": "0x" + "ba" * 20,
+            "proposal": 1,
+            "class": "A",
+            "voters": 47,
+            "holders": 150,
+            "yes_shares": 1_010_000_000_000,
+            "supply_shares": 2_000_000_000_000,
+            "needed_bp": 5_000,
+            "delay_hours": 48,
+            "state": "done",
+            "payee": "servicer",
+            "successor": "backup-servicer",
+            "account": "0x" + "5e" * 20,
+            "note": "Another servicer.",
+        },
         "report": {
             "drawn_wh": 4_212,
             "matched_wh": 4_212,
@@ -265,6 +299,39 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
             "page": str(folder / "report247.html"),
             "data": str(folder / "report247.json"),
             "modelled": True,
+        },
+        "investor": {
+            "number": 2,
+            "state": "lockup",
+            "tests": [
+                {"name": "dscr", "ratio_millionths": 770_000, "state": "lockup"},
+                {"name": "cover", "ratio_millionths": None, "state": "normal"},
+            ],
+            "files": 8,
+            "page": str(folder / "investor-report" / "report.html"),
+            "data": str(folder / "investor-report" / "report.json"),
+            "facts_proven": 21,
+            "holding": {
+                "holder": "holder-0001",
+                "tranches": ["A", "E"],
+                "claim_usdc_micro": 1_000_000_000,
+                "part_usdc_micro": 999_999_999,
+                "assets": 3,
+                "by": {
+                    "kind": [_part("loan", 2, 11_000_000_000), _part("gpu_contract", 1, 2_400_000_000_000)],
+                    "region": [_part("9xj4n", 3, 2_411_000_000_000)],
+                    "assurance": [_part("meter_signed", 3, 2_411_000_000_000)],
+                },
+                "largest": [
+                    {"asset": "rack-1", "contract": "standby-rack-1", "region": "9xj4n", "assurance": "meter_signed"}
+                    | {"usdc_micro": 2_400_000_000_000, "part_usdc_micro": 999_000_000}
+                ],
+                "readings": [{"register": "roof-001/export", "start": 10, "stop": 2_010, "unit": "Wh", "part": 3}],
+                "readings_total": 3,
+                "readings_part_wh": 5,
+                "file": str(folder / "look-through.json"),
+                "facts_proven": 17,
+            },
         },
         "prove": {
             "answer": 7,
