@@ -1,4 +1,4 @@
-"""An attester and a deal whose text changes: measured by what runs on chain, never by what a record slips in between."""
+"""An attester and a deal whose text changes: measured by what runs on chain, not by what a record slips in."""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ REQUIRED: Final = ("deal", "calendar", "accounts", "tranches", "states", "waterf
 MEASURE: Final = ("of", "over")
 MEASURES_MAX: Final = 6
 AMOUNTS_MAX: Final = 32
+ENTRIES_MAX: Final = 64
+NAME_MAX: Final = 100
 OVER_MAX: Final = 120
 SIZE_MAX: Final = 200
 _WORD: Final = re.compile(r"[A-Za-z]\w*")
@@ -83,13 +85,23 @@ class _Sections:
         )
 
     def entries(self, section: str) -> list[tuple[str, Place]]:
-        return list(self.reader.entries(self.sections.get(section)).items())
+        """What a section names; of one longer than any deal's nothing, since each is held against every other."""
+        found = list(self.reader.entries(self.sections.get(section)).items())
+        if len(found) > ENTRIES_MAX and section != "amounts":
+            message = f"A section has at most {ENTRIES_MAX} entries."
+            self.source.wrong(self.sections[section], message, "Join some; no chain could hold so many.")
+            return []
+        return found
 
     def title(self) -> None:
         if "dollar" in self.sections and self.sections["dollar"].text != "USDC":
             self.source.wrong(self.sections["dollar"], "Deals are kept in USDC.", "Write `dollar: USDC`.")
-        if not self.sections["deal"].text:
+        name = self.sections["deal"].text
+        if not name:
             self.source.wrong(self.sections["deal"], "The deal has no name.", "Write `deal: Its name`.")
+        elif not name.isprintable() or len(name) > NAME_MAX:
+            remedy = f"Write at most {NAME_MAX} characters that can be seen."
+            self.source.wrong(self.sections["deal"], "This is no name for a deal.", remedy)
 
     def measures(self) -> tuple[Measure, ...]:
         entries = self.entries("report")
