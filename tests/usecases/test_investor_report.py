@@ -137,7 +137,7 @@ def test_a_fact_that_was_changed_is_found_offline(told: Told) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", "[" * 100, '{"report": "penstock-deal/1"}', '{"report": "penstock-deal/1", "evidence": {}}'],
+    ["", "[]", "{}", "[" * 100, '{"report": "investor-report/1"}', '{"report": "investor-report/1", "evidence": {}}'],
 )
 def test_what_is_no_report_is_refused(plant: ReportPlant, text: str) -> None:
     with pytest.raises(PenstockError) as caught:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from penstock.capital.compile import compile_deal
+from penstock.capital.compile import COMPILER, compile_deal
 from penstock.capital.deal import Deal
 from penstock.capital.edition import amend, replace_payee, waive
 from penstock.capital.language import load_deal
@@ -17,7 +17,7 @@ from penstock.errors import Invalid, NotFound, Refused
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.servicing import DealAmended, PayeeReplaced, TestWaived
 from penstock.usecases.ballot import KINDS
-from penstock.usecases.originate import COMPILER, recompile
+from penstock.usecases.originate import recompile
 from penstock.usecases.world import World
 
 _HASHED: Final = {

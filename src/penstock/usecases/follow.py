@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from penstock.capital.compile import COMPILER
 from penstock.capital.deal_book import DealRecord
 from penstock.capital.decode import COLLECT
 from penstock.capital.exact import Closing, close_period, period_bounds
@@ -24,7 +25,7 @@ from penstock.usecases.ballot import ballot_contract
 from penstock.usecases.chain_desk import ChainDesk, Happened
 from penstock.usecases.close import close
 from penstock.usecases.consent import compiled
-from penstock.usecases.originate import COMPILER, account_of, paid_to, recompile
+from penstock.usecases.originate import account_of, paid_to, recompile
 from penstock.usecases.withdraw import WALLETS, tranche_account
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from penstock.capital.compile import compile_deal
+from penstock.capital.compile import COMPILER, compile_deal
 from penstock.capital.deal import Deal
 from penstock.capital.language import load_deal
 from penstock.capital.measure import check_measures
@@ -19,7 +19,6 @@ from penstock.journal.words import RegisterKind, Unit
 from penstock.usecases.servicing.pledge import check_pledge
 from penstock.usecases.world import World
 
-COMPILER = "penstock-deal/1"
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 

@@ -14,6 +14,7 @@ from typing import cast
 
 import numpy as np
 
+from penstock.capital.compile import COMPILER
 from penstock.compute.credit import whole_credits
 from penstock.energy.review import of_day
 from penstock.errors import PenstockError, Unverified
@@ -35,7 +36,7 @@ from penstock.period import DAY_US
 from penstock.units import MJ_PER_WH
 from penstock.usecases.correct import correct
 from penstock.usecases.ingest import counts_unsigned, rejudged
-from penstock.usecases.originate import COMPILER, recompile
+from penstock.usecases.originate import recompile
 from penstock.usecases.registry.properties import properties
 from penstock.usecases.release import lifted
 from penstock.usecases.review import EARLY_US, looked_at, review

@@ -11,7 +11,7 @@ import pytest
 from kept_story import KeptStory
 from servicing_kit import DEAL, TEXT, USDC, month, payment
 
-from penstock.capital.compile import compile_deal
+from penstock.capital.compile import COMPILER, compile_deal
 from penstock.capital.language import load_deal
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.servicing import CollectionKind, DealAmended, TestWaived
@@ -19,7 +19,6 @@ from penstock.journal.laws import breaches
 from penstock.period import DAY_US
 from penstock.usecases.investor_report.build import check_report, deal_report
 from penstock.usecases.investor_report.page import html_of, json_of
-from penstock.usecases.originate import COMPILER
 from penstock.usecases.servicing.dispute import dispute, disputed
 from penstock.usecases.servicing.report import Standing
 from penstock.usecases.servicing.write_off import write_off

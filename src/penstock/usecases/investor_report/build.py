@@ -29,7 +29,7 @@ from penstock.usecases.report_247.build import as_of
 from penstock.usecases.report_247.evidence import check_evidence, evidence
 from penstock.usecases.workspace import Workspace
 
-REPORT: Final = "penstock-deal/1"
+REPORT: Final = "investor-report/1"
 DEPTH_MAX: Final = 16
 RESTS_ON: Final = {
     "cash": ("deal", "close"),
