@@ -41,7 +41,8 @@ def check(
     pool = None if assets is None else _pool(deal, assets)
 
     def draw() -> None:
-        table(f"{file.name} is sound", ("what", "value"), list(found.items()))
+        rows = [(what, ", ".join(value) if isinstance(value, list) else value) for what, value in found.items()]
+        table(f"{file.name} is sound", ("what", "value"), rows)
         if pool and assets:
             draw_pool(assets, pool)
 
