@@ -18,6 +18,7 @@ from fuzz_targets_deal import DEALS
 from fuzz_targets_field import FIELD
 from fuzz_targets_record import RECORD
 from fuzz_targets_registry import REGISTRY
+from fuzz_targets_serviced import SERVICED
 
 from penstock.energy.forms import carried, cbor, cose, ocmf, pogg
 from penstock.energy.forms.csv_rows import read_csv
@@ -168,5 +169,6 @@ TARGETS: dict[str, Target] = {
     **RECORD,
     **REGISTRY,
     **DEALS,
+    **SERVICED,
 }
 """By name; `run.py` runs them."""

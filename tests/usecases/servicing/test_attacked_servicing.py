@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import cbor2
 import numpy as np
@@ -22,7 +23,7 @@ from penstock.usecases.originate import originate
 from penstock.usecases.recheck import Recheck
 from penstock.usecases.servicing.appoint import appoint
 from penstock.usecases.servicing.bill import Bill, bill
-from penstock.usecases.servicing.collect import collect
+from penstock.usecases.servicing.collect import collect, read_payments
 from penstock.usecases.servicing.dispute import dispute, disputed
 from penstock.usecases.servicing.mark import mark, milestone
 from penstock.usecases.servicing.pool import pool
@@ -226,3 +227,14 @@ def test_rows_of_names_that_are_none(raw: bytes) -> None:
     with pytest.raises(Invalid) as caught:
         read_names(column)
     assert caught.value.code == "asset.named"
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\xff\xfe", b"asset\n\x00", b"asset,kind,usdc,received,payer\na,call,1,2026-01-01\n", b""]
+)
+def test_a_file_that_is_no_text_is_refused_whole(tmp_path: Path, raw: bytes) -> None:
+    file = tmp_path / "payments.csv"
+    file.write_bytes(raw)
+    with pytest.raises(Invalid) as caught:
+        read_payments(file)
+    assert caught.value.code == "servicing.file"

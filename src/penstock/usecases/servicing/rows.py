@@ -28,7 +28,7 @@ def read_strings(file: Path) -> pa.Table:
     try:
         table = pa.parquet.read_table(file) if file.suffix == ".parquet" else _csv(file)
         columns = [pc.fill_null(one.cast(pa.string()), "") for one in table.columns]
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError, csv.Error) as error:
         said = str(error).partition("\n")[0][:200]
         raise Invalid("servicing.file", f"{file.name} cannot be read: {said}", file=file.name) from None
     return pa.table(dict(zip(table.column_names, columns, strict=True)))
