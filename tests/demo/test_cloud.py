@@ -16,7 +16,9 @@ TRANCHES = ("A", "B", "E")
 
 def worked_out(played: Played) -> list[Day]:
     """The days by hand, from the tokens and Wh that the play tells."""
-    watts = [roof.size_w for roof in roofs(hashlib.sha256(b"first light").digest(), played.stage("connect")["rooftops"])]
+    watts = [
+        roof.size_w for roof in roofs(hashlib.sha256(b"first light").digest(), played.stage("connect")["rooftops"])
+    ]
     doubted = tuple(int(name[-3:]) - 1 for name in played.stage("launch")["pool"]["doubted"])
     deal = Deal(watts, doubted)
     return [deal.day(day["tokens"], day["energy_wh"]) for day in played.stage("serve")["days"]]

@@ -56,7 +56,20 @@ def assert_as_undisturbed(workspace: Path, undisturbed: Played) -> None:
 
 def test_one_workspace_killed_in_many_stages_ends_as_if_never_disturbed(undisturbed: Played, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
-    for stage in ("chain", "forward", "certify", "settle", "store", "pool", "launch", "collect", "pay", "propose", "badge", "report"):
+    for stage in (
+        "chain",
+        "forward",
+        "certify",
+        "settle",
+        "store",
+        "pool",
+        "launch",
+        "collect",
+        "pay",
+        "propose",
+        "badge",
+        "report",
+    ):
         kill_at(workspace, STAGES[stage])
     assert_as_undisturbed(workspace, undisturbed)
 

@@ -152,7 +152,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         "Sunlit Compute rests on 3 assets pledged to it alone, $2,411,000.00 outstanding",
         "On roof-003 nothing is lent: their readings wait in quarantine.",
         "62.5 %1180.00",
-        "47 of 150 holders of A said yes, each by its own transaction: 50.50 % of all its shares, where 50.00 % are needed",
+        "said yes, each by its own transaction: 50.50 % of all its shares, where 50.00 % are needed",
         "holder-0001 holds A, E: a claim of $1,000.00, whose part of the 3 assets is $999.99",
         "rack-1standby-rack-19xj4nmeter_signed2,400,000.00999.00",
         "penstock deal verify investor-report/report.json --against .",

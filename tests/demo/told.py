@@ -74,7 +74,9 @@ def periods() -> list[dict[str, Any]]:
     ]
 
 
-def _period(number: int, state: str, inflow: int, ratios: tuple[int, int], steps: list[dict[str, Any]]) -> dict[str, Any]:
+def _period(
+    number: int, state: str, inflow: int, ratios: tuple[int, int], steps: list[dict[str, Any]]
+) -> dict[str, Any]:
     stop = iso(WEEK.start_us + (number + 1) * DAY_US)
     return {
         "period": number,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from penstock.capital.exact import unpaid
 from penstock.capital.program import Program

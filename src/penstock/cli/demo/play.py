@@ -203,7 +203,7 @@ def _open(workspace: Workspace, settings: Settings, opened: WorkspaceOpened) -> 
 
 
 def _asked(settings: Settings) -> bytes:
-    """What a play is about, as the input of its first command: another seed, week, rents, cloud or size is another play."""
+    """What a play is about, as the input of its first command: with another seed, week or size it is another play."""
     cloud, size = settings.cloud, settings.size
     clouded = f"{cloud.day}|{cloud.percent}" if cloud else "|"
     said = f"{settings.sunshine.week}|{size.roofs}|{size.holders}|{clouded}|{settings.rents}"

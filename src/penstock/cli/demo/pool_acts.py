@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ def fill_pool(hand: Stagehand) -> None:
     """Who acts for the deal, and the assets it rests on, each pledged to it alone."""
     start_us, submit = hand.week.start_us, hand.workspace.submit
     for role, account in _ROLES.items():
-        submit(f"appoint:{role}", b"", start_us, lambda world, one=role, who=account: _appointed(world, one, who))
+        submit(f"appoint:{role}", b"", start_us, partial(_appointed, role=role, account=account))
     rows = [*_roof_rows(hand), _rack_row(hand)]
     table = read_assets(pa.table({name: [row[name] for row in rows] for name in rows[0]}))
     submit("pool", b"", start_us, lambda world: pool(world, DEAL, table, OPERATOR))

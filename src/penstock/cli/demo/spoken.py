@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
+from penstock.cli.demo import spoken_deal
 from penstock.cli.demo.lines import do, head, line, pair, table
 from penstock.cli.demo.play import Settings, Stage
-from penstock.cli.demo.waterfall import Paid, by_state, days_paid, local_day, payees, tripped, word_of
+from penstock.cli.demo.waterfall import local_day, payees, tripped
 from penstock.cli.show import kwh, usdc
 from penstock.cli.trace import draw
 from penstock.period import iso
@@ -60,7 +60,7 @@ def closing(settings: Settings, stages: list[Stage], added: int, story: Path) ->
 
 def _sums(figures: dict[str, dict[str, Any]]) -> None:
     """Dollars in are dollars out and what the accounts hold, and what part of them was energy."""
-    paid = _days(figures["pay"])
+    paid = spoken_deal.days_of(figures["pay"])
     held = figures["prove"]["balances_usdc_micro"]
     out = {name: sum(day.by_payee.get(name, 0) for day in paid) for name in payees(paid) if name not in held}
     inflow = sum(day.inflow for day in paid)
@@ -194,125 +194,6 @@ def _number(one: dict[str, int], name: str) -> str:
     return f"{one[name] / 1000:,.1f}" if name.endswith("_wh") else f"{one[name]:,}"
 
 
-def _launch(figures: dict[str, Any]) -> None:
-    line(f"{figures['deal']}: {figures['address']}")
-    rows = [
-        (name, usdc(face) if face else "what is left", f"{figures['holders'][name]:,}")
-        for name, face in figures["tranches"].items()
-    ]
-    table(("tranche", "face", "holders"), rows, right=(1, 2))
-    pool = figures["pool"]
-    line(
-        f"its pool: {pool['assets']} assets pledged to it alone, {usdc(pool['balance_usdc_micro'])} outstanding: a loan "
-        f"a roof, and the rack's contract, {usdc(pool['rack_usdc_micro'])} of it"
-    )
-    if pool["doubted"]:
-        line(f"nothing is lent on {' and '.join(pool['doubted'])}: their readings wait in quarantine")
-    line(f"deal's hash    {figures['deal_hash']}")
-    line(f"program's hash {figures['program_hash']} ({figures['program_bytes']} bytes)")
-
-
-def _pay(figures: dict[str, Any]) -> None:
-    pids = ", ".join(f"{name} (process {pid})" for name, pid in figures["attesters"].items())
-    line(f"{len(figures['attesters'])} attesters recomputed each day; {figures['quorum']} signatures suffice: {pids}")
-    days = _days(figures)
-    names = payees(days)
-    tests = [_HEADS.get(name, name) for name in figures["floors"]]
-    rows = [_day_row(one, names) for one in days]
-    rows.append(("week", "", *("" for _ in tests), *(_dollars(sum(column)) for column in _columns(days, names))))
-    table(("day", "state", *tests, "in", *names), rows, right=range(2, 3 + len(tests) + len(names)))
-    line("dollars, cents cut off; chain and exact engine agree on every day to the micro-dollar")
-    matched = figures["collected"]
-    came = usdc(sum(one["usdc_micro"] for one in matched))
-    line(
-        f"of what came in, {came} are {sum(one['payments'] for one in matched):,} payments the servicer matched to asset, "
-        "contract and bill; the rest are answers"
-    )
-    marks = ", ".join(f"{one['mark_e8'] / 10**6:.0f}" for one in matched)
-    line(f"accelerators were marked at {marks} % of new")
-    for state, held in by_state(days).items():
-        line(f"{word_of(state)} on {', '.join(held)}: {_WHAT.get(state, 'another waterfall ran')}")
-    line(tripped(figures))
-    for one in days:
-        for name, micro in one.from_reserves.items():
-            line(f"on {one.day} the reserve paid {name} {usdc(micro)}")
-
-
-_HEADS: Final = {"dscr": "DSCR"}
-_WHAT: Final = {
-    "lockup": "distributions were held back",
-    "sweep": "all that was left repaid the senior notes first",
-}
-
-
-def _days(figures: dict[str, Any]) -> list[Paid]:
-    return days_paid(figures["periods"], figures["collect"])
-
-
-def _columns(days: list[Paid], names: list[str]) -> list[list[int]]:
-    return [[one.inflow for one in days], *([one.by_payee.get(name, 0) for one in days] for name in names)]
-
-
-def _day_row(one: Paid, names: list[str]) -> tuple[str, ...]:
-    covers = ("-" if cover is None else f"{cover:.2f}" for cover in one.covers.values())
-    return (one.day, one.word, *covers, *(_dollars(column[0]) for column in _columns([one], names)))
-
-
-def _dollars(micro: int) -> str:
-    return usdc(micro).replace("$", "")
-
-
-def _income(figures: dict[str, Any]) -> None:
-    taken = figures["coupons_usdc_micro"]
-    rows = [(f"holders of {name}", f"{len(one):,}", *_spread(one), _dollars(sum(one))) for name, one in taken.items()]
-    rows.append(("roofs", f"{figures['roofs_paid']:,}", "", "", "", _dollars(figures["tariff_usdc_micro"])))
-    table(("who", "how many", "least", "median", "most", "dollars"), rows, right=range(1, 6))
-    roof, most = figures["largest_tariff"]
-    line(f"each holder by its own transaction; {roof} earned most of the roofs, {usdc(most)}")
-
-
-def _spread(taken: Sequence[int]) -> tuple[str, str, str]:
-    if not taken:
-        return "-", "-", "-"
-    return _dollars(min(taken)), _dollars(int(median(taken))), _dollars(max(taken))
-
-
-def _vote(figures: dict[str, Any]) -> None:
-    if not figures["voters"]:
-        line("this deal lets nobody vote: its terms can never be changed")
-        return
-    share = 100 * figures["yes_shares"] / figures["supply_shares"]
-    line(
-        f"{figures['voters']:,} of {figures['holders']:,} holders of {figures['class']} said yes, each by its own "
-        f"transaction: {share:.2f} % of all its shares, {per_cent(figures['needed_bp'])} were needed"
-    )
-    line(f"{figures['delay_hours']} hours later anyone may carry it out; the demo's clock had waited for that")
-    line(f"from the next close on {figures['successor']} is paid what the {figures['payee']} was: {figures['account']}")
-    pair("ballot", f"{figures['ballot']}, vote {figures['proposal']}: {figures['state']}")
-
-
-def _investor(figures: dict[str, Any]) -> None:
-    held = figures["holding"]
-    ratios = [(one["name"], one["ratio_millionths"]) for one in figures["tests"]]
-    told = ", ".join(f"{name} {ratio / 10**6:.2f}" for name, ratio in ratios if ratio is not None)
-    line(
-        f"day {figures['number']}, {word_of(figures['state'])}: {told}; sources and uses, headroom, what bound each step"
-    )
-    pair("report", f"{figures['page']}, and as JSON and CSV: {figures['facts_proven']} facts proved")
-    claim, part = usdc(held["claim_usdc_micro"]), usdc(held["part_usdc_micro"])
-    line(f"{held['holder']} holds {', '.join(held['tranches'])}, a claim of {claim}; behind it {held['assets']} assets, "
-         f"{part} of them its part")  # fmt: skip
-    rows = [
-        (what, one["name"], f"{one['assets']:,}", usdc(one["usdc_micro"]), usdc(one["part_usdc_micro"]))
-        for what in ("kind", "assurance")
-        for one in held["by"][what]
-    ]
-    table(("by", "", "assets", "all", "its part"), rows, right=(2, 3, 4))
-    for one in held["readings"][:2]:
-        line(f"{one['register']}: {one['part']:,} of {one['stop'] - one['start']:,} {one['unit']} of the last day")
-    pair("look", f"{held['file']}: {held['facts_proven']} facts proved")
-
-
 def _prove(figures: dict[str, Any]) -> None:
     reading, bundle, audit = figures["reading"], figures["bundle"], figures["audit"]
     draw(f"answer {figures['answer']:,}: where its energy came from", figures["back"])
@@ -347,10 +228,10 @@ _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "badge": _badge,
     "report": _report,
     "serve": _serve,
-    "launch": _launch,
-    "pay": _pay,
-    "income": _income,
-    "vote": _vote,
-    "investor": _investor,
+    "launch": spoken_deal.launch,
+    "pay": spoken_deal.pay,
+    "income": spoken_deal.income,
+    "vote": spoken_deal.vote,
+    "investor": spoken_deal.investor,
     "prove": _prove,
 }

@@ -29,7 +29,7 @@ def vote(hand: Stagehand) -> dict[str, Any]:
     if rule is None or rule.classes != (CLASS,):
         return {"voters": 0}
     change = Replacement(SERVICER, hand.cast.chain_key(BACKUP).address)
-    number = propose(hand.workspace, hand.desk, DEAL, change, NOTE) if not hand.recorded(_key(1)) else 1
+    number = 1 if proposals(hand.desk, DEAL) else propose(hand.workspace, hand.desk, DEAL, change, NOTE)
     share_bp = -(-rule.share.numerator * WHOLE_BP // rule.share.denominator)
     voters = _voters(hand, share_bp)
     if not hand.recorded(_key(number)):
