@@ -24,6 +24,8 @@ from penstock.usecases.world import World
 
 Wait = Callable[[Callable[[], bool]], bool]
 """Asks until it is so, or patience is over; whether it was."""
+PAID_OUT: Final = 2**64 - 1
+"""The bits of a deal's first word that say what payees took."""
 NOBODY: Final = "0x" + "00" * 20
 
 
@@ -112,9 +114,9 @@ def bring(workspace: Workspace, desk: ChainDesk, name: str) -> int:
 
     On a chain of one's own the operator mints the dollars it lacks.
     """
-    told = workspace.read(lambda world: _held(world, name))
+    told = workspace.read(lambda world: _came_in(world, name))
     at = desk.contract(name).address
-    missing = told - int(desk.view("Dollar", "balanceOf", at))
+    missing = told - int(desk.view("Dollar", "balanceOf", at)) - (int(desk.view(name, "words", 0)) & PAID_OUT)
     if missing <= 0:
         return 0
     own = int(desk.view("Dollar", "balanceOf", desk.address))
@@ -123,11 +125,13 @@ def bring(workspace: Workspace, desk: ChainDesk, name: str) -> int:
     return missing
 
 
-def _held(world: World, name: str) -> int:
-    """What the ledger holds at the deal itself: in its accounts, and paid but not pulled yet."""
-    deal = recompile(world.capital.deal(name).originated)[0]
+def _came_in(world: World, name: str) -> int:
+    """All dollars that ever reached a deal, by the ledger: they do not change where somebody pulls meanwhile."""
+    record = world.capital.deal(name)
+    deal = recompile(record.originated)[0]
     own = [account_of(name, one.name) for one in deal.accounts] + [paid_to(name, payee) for payee in deal.payees]
-    return sum(world.books.ledger.balance(world.books.accounts.id_of(one)) for one in own)
+    held = sum(world.books.ledger.balance(world.books.accounts.id_of(one)) for one in own)
+    return held + record.state.paid_out
 
 
 def holders_of(desk: ChainDesk, tranche: str) -> dict[str, int]:

@@ -89,9 +89,10 @@ class Follower:
 
     def closed(self, said: dict[str, int], pages: list[int]) -> None:
         """A period that somebody closed: what the event says it rested on leads to the same words here, or nowhere."""
-        record, program = self.record(), self.program()
+        record = self.record()
         if said["period"] < record.state.period:
             return
+        program = self.program()
         report = Report.from_words([said["report"], *pages]) if said["fresh"] else Report.missing()
         balance = record.state.taken_in + said["inflow"] - record.state.paid_out
         now_s = 0 if said["fresh"] else LONG_AFTER_S
@@ -103,17 +104,20 @@ class Follower:
 
     def pulled(self, lane: int, amount: int, payee: bytes, seen: Seen) -> None:
         """A payee took its lane's dollars, or what a lane that was handed on still owed it."""
-        record, names = self.record(), {own: name for name, own in self.program().payee_lanes.items()}
+        record = self.record()
         seen.add(lane, amount)
         if not lane:
-            parts = [(names[own], owed) for own, owed in seen.settle(payee)]
+            parts = seen.settle(payee)
             known = sum(seen.owed[: len(record.replaced)]) - record.state.former_usdc_micro
             if seen.withdrawn[0] > known:
-                self._income(parts[0][0], 0, parts, seen)
+                self._income(0, parts, seen)
         elif seen.withdrawn[lane] > record.state.withdrawn[lane - record.state.paid]:
-            self._income(names[lane], lane, [(names[lane], amount)], seen)
+            self._income(lane, [(lane, amount)], seen)
 
-    def _income(self, name: str, lane: int, parts: Sequence[tuple[str, int]], seen: Seen) -> None:
+    def _income(self, lane: int, taken: Sequence[tuple[int, int]], seen: Seen) -> None:
+        names = {own: name for name, own in self.program().payee_lanes.items()}
+        parts = [(names[own], amount) for own, amount in taken]
+        name = parts[0][0]
         tranche = f"{self.deal}/{name}" in self.record().contracts
         target = tranche_account(self.deal, name) if tranche else WALLETS
         purpose = f"period {self.record().state.period}"
