@@ -18,30 +18,31 @@ from penstock.usecases.own_chain import found_chain
 WORDS = "open sesame"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a launched deal on its own chain, and key files beside it."""
-    place = tmp_path / "plant"
+    made = tmp_path_factory.mktemp("vote")
+    place = made / "plant"
     with found_chain(place, {key.address: 10**20 for key in KEYS.values()}) as node, Scene(place, node).workspace:
         pass
-    for role in ("operator", "senior", "junior"):
-        save_key(tmp_path / f"{role}.json", KEYS[role], WORDS, cost_log2=4)
-    (tmp_path / "amended.yaml").write_text(TEXT.replace("40 USDC}", "45 USDC}"), encoding="utf-8")
-    return tmp_path
+    for role in ("operator", "senior", "junior", "servicer"):
+        save_key(made / f"{role}.json", KEYS[role], WORDS, cost_log2=4)
+    (made / "amended.yaml").write_text(TEXT.replace("40 USDC}", "45 USDC}"), encoding="utf-8")
+    return made
 
 
-def run(folder: Path, *words: str, by: str = "") -> dict[str, Any]:
+def run(folder: Path, *words: str, by: str = "", command: str = "vote") -> dict[str, Any]:
     """What a command says as JSON."""
     key = ["--key", str(folder / f"{by}.json")] if by else []
-    given = ["deal", "vote", *words, *key, "-w", str(folder / "plant"), "--json"]
+    given = ["deal", command, *words, *key, "-w", str(folder / "plant"), "--json"]
     done = CliRunner(env={"PENSTOCK_PASSPHRASE": WORDS}).invoke(app, given, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return dict(json.loads(done.stdout))
 
 
-def refused(folder: Path, *words: str, by: str) -> str:
+def refused(folder: Path, *words: str, by: str, command: str = "vote") -> str:
     with pytest.raises(PenstockError) as raised:
-        run(folder, *words, by=by)
+        run(folder, *words, by=by, command=command)
     return raised.value.code
 
 
@@ -67,3 +68,8 @@ def test_a_vote_is_about_one_change_and_a_real_account(folder: Path) -> None:
     for account in ("0x12", "0x" + "00" * 20, "nobody"):
         replace = ("--replace", "servicer", "--account", account)
         assert refused(folder, "propose", NAME, *replace, *note, by="operator") == "vote.address"
+
+
+def test_only_who_serves_takes_fees(folder: Path) -> None:
+    assert run(folder, NAME, by="servicer", command="take-fees") == {"deal": NAME, "taken_usdc_micro": {}}
+    assert refused(folder, NAME, by="senior", command="take-fees") == "deal.not_a_payee"

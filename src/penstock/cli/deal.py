@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from penstock.cli.deals import close, collect, launch, look_through, report, service, vote
+from penstock.cli.deals import close, collect, launch, look_through, report, service, take_fees, vote
 from penstock.cli.deals.pool_table import draw_pool
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table, usdc
 
@@ -119,6 +119,7 @@ def _draw_periods(rows: list[dict[str, Any]]) -> None:
 
 app.command()(launch.launch)
 app.command()(close.close)
+app.command("take-fees")(take_fees.take_fees)
 app.command()(report.report)
 app.command()(report.verify)
 app.command("look-through")(look_through.look_through)

@@ -53,7 +53,7 @@ def propose(
     from penstock.usecases.vote import propose as ask
 
     change = _change(amend, waive, through, replace, account)
-    with _desk(workspace, deal, key, passphrase_file) as (opened, desk):
+    with desk_under(workspace, deal, key, passphrase_file) as (opened, desk):
         number = ask(opened, desk, deal, change, note)
         _show(desk, deal, number, as_json)
 
@@ -72,7 +72,7 @@ def cast(
     """Vote with all shares of a class. They stay put until the vote is over; income goes on."""
     from penstock.usecases.vote import cast as vote
 
-    with _desk(workspace, deal, key, passphrase_file) as (opened, desk):
+    with desk_under(workspace, deal, key, passphrase_file) as (opened, desk):
         vote(opened, desk, deal, number, tranche, yes)
         _show(desk, deal, number, as_json)
 
@@ -97,7 +97,7 @@ def execute(
     from penstock.usecases.vote import carry_out
 
     change = _change(amend, waive, through, replace, account)
-    with _desk(workspace, deal, key, passphrase_file) as (opened, desk):
+    with desk_under(workspace, deal, key, passphrase_file) as (opened, desk):
         carry_out(opened, desk, deal, number, change, note, now_us())
         _show(desk, deal, number, as_json)
 
@@ -119,7 +119,10 @@ def list_votes(
 
 
 @contextmanager
-def _desk(workspace: Path, deal: str, key: Path, passphrase_file: Path | None) -> Iterator[tuple[Opened, ChainDesk]]:
+def desk_under(
+    workspace: Path, deal: str, key: Path, passphrase_file: Path | None
+) -> Iterator[tuple[Opened, ChainDesk]]:
+    """The workspace, and a desk at its chain under the key in a file. Raises Invalid ``key.kind``."""
     from penstock.chain.keystore import load_key
     from penstock.errors import Invalid
     from penstock.keys import ChainKey
@@ -128,7 +131,7 @@ def _desk(workspace: Path, deal: str, key: Path, passphrase_file: Path | None) -
 
     own = load_key(key, passphrase(passphrase_file))
     if not isinstance(own, ChainKey):
-        raise Invalid("key.kind", "Whoever votes does so with a key of the chain.", key=key)
+        raise Invalid("key.kind", "Who acts on chain does so with a key of the chain.", key=key)
     with Opened(workspace) as opened, deal_desk(opened, own, deal) as desk:
         yield opened, desk
 
