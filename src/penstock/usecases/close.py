@@ -68,7 +68,6 @@ def close(world: World, deal: str, program: Program, closing: Closing) -> list[E
 
     Within an account dollars leave in the order they came (first in, first out, by convention).
     """
-    moved = [payment for payment in payments(deal, program, closing.steps) if payment.paid_usdc_micro]
     period = Period(closing.start_s * SECOND_US, closing.end_s * SECOND_US)
     segment = Segment(STEPS, _step_columns(world, payments(deal, program, closing.steps)))
     closed = PeriodClosed(
@@ -79,10 +78,20 @@ def close(world: World, deal: str, program: Program, closing: Closing) -> list[E
         state=program.state_name(closing.flags),
         inflow_usdc_micro=closing.inflow,
         words=closing.state.words,
-        transfers=tuple(Transfer(one.source, one.target, one.paid_usdc_micro, one.label) for one in moved),
+        transfers=moved(deal, program, closing),
     )
     world.books.check_transfers(closed.transfers)
-    return [Entry(closed, segment), *_pay_links(world, moved, period)]
+    paid = [one for one in payments(deal, program, closing.steps) if one.paid_usdc_micro]
+    return [Entry(closed, segment), *_pay_links(world, paid, period)]
+
+
+def moved(deal: str, program: Program, closing: Closing) -> tuple[Transfer, ...]:
+    """The dollars a close moved, in order."""
+    return tuple(
+        Transfer(one.source, one.target, one.paid_usdc_micro, one.label)
+        for one in payments(deal, program, closing.steps)
+        if one.paid_usdc_micro
+    )
 
 
 def _step_columns(world: World, moved: Sequence[Payment]) -> Columns:

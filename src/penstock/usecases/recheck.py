@@ -20,7 +20,7 @@ from penstock.energy.review import of_day
 from penstock.errors import PenstockError, Unverified
 from penstock.journal.asset_rows import pledged_names, read_names
 from penstock.journal.fact import Entry, Recorded
-from penstock.journal.kinds.capital import DealOriginated
+from penstock.journal.kinds.capital import DealOriginated, PeriodClosed
 from penstock.journal.kinds.compute import AnswersServed, CreditsRedeemed
 from penstock.journal.kinds.device import RegisterCorrected
 from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, SpansLinked, TitlesIssued
@@ -34,9 +34,11 @@ from penstock.journal.vault import SPAN
 from penstock.journal.words import LinkKind, Right
 from penstock.period import DAY_US
 from penstock.units import MJ_PER_WH
+from penstock.usecases.close import moved
 from penstock.usecases.correct import correct
 from penstock.usecases.ingest import counts_unsigned, rejudged
 from penstock.usecases.originate import recompile
+from penstock.usecases.reclose import reclosed
 from penstock.usecases.registry.properties import properties
 from penstock.usecases.release import lifted
 from penstock.usecases.review import EARLY_US, looked_at, review
@@ -78,7 +80,8 @@ class Recheck:
         Raises:
             Unverified: ``attest.review_differs``, ``attest.certified_in_quarantine``,
             ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``,
-            ``attest.correction_differs``, ``attest.lift_differs``, ``attest.pledge_differs``.
+            ``attest.correction_differs``, ``attest.lift_differs``, ``attest.pledge_differs``,
+            ``attest.close_differs``.
         """
         self._expect(recorded, columns or {})
         match recorded.fact:
@@ -104,6 +107,8 @@ class Recheck:
                 self._check_pledge(recorded, pledged_names(read_names((columns or {})["named"])))
             case CreditsRedeemed() as redeemed:
                 self._check_release(recorded, redeemed)
+            case PeriodClosed() as closed:
+                self._check_close(recorded, closed)
 
     def after(self, recorded: Recorded, columns: Columns | None, again: Callable[[], Columns] | None = None) -> None:
         """Count one fact that was folded; ``again`` reads its rows once more, so that they need not be kept."""
@@ -219,6 +224,17 @@ class Recheck:
             check_pledge(self.world, names)
         except PenstockError as error:
             raise Unverified("attest.pledge_differs", error.message, seq=recorded.seq) from error
+
+    def _check_close(self, recorded: Recorded, closed: PeriodClosed) -> None:
+        """A close comes out again, and moved the dollars that the record says: whom a deal paid may not pay it."""
+        record = self.world.capital.deal(closed.deal)
+        _, program = recompile(record.originated)
+        try:
+            found = reclosed(program, record.state, closed, record.reports.get(closed.period))
+        except PenstockError as error:
+            raise _close_differs(recorded.seq, error.message) from error
+        if found is None or moved(closed.deal, program, found[0]) != closed.transfers:
+            raise _close_differs(recorded.seq, "A closed period does not come out as recorded.")
 
     def _check_release(self, recorded: Recorded, redeemed: CreditsRedeemed) -> None:
         """Dollars move only for whole credits that were sold, their tokens served, at the price they were sold at."""
@@ -340,6 +356,10 @@ def _review_differs(seq: int) -> Unverified:
 
 def _program_differs(deal: str, sentence: str) -> Unverified:
     return Unverified("attest.program_differs", sentence, deal=deal)
+
+
+def _close_differs(seq: int, sentence: str) -> Unverified:
+    return Unverified("attest.close_differs", sentence, seq=seq)
 
 
 def _release_differs(seq: int, sentence: str) -> Unverified:

@@ -9,20 +9,16 @@ from typing import Final
 from penstock.capital.compile import compile_deal
 from penstock.capital.deal import Deal
 from penstock.capital.deal_book import DealBook
-from penstock.capital.decode import decode
-from penstock.capital.exact import Closing, DealState, close_period
+from penstock.capital.exact import Closing, DealState
 from penstock.capital.language import load_deal
 from penstock.capital.program import Program
-from penstock.capital.report import Report
 from penstock.errors import Corrupt, NotFound
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.capital import DealLaunched, DealOriginated, IncomePulled, PeriodClosed, ReportAttested
 from penstock.journal.kinds.servicing import DealAmended, PayeeReplaced, TestWaived
-from penstock.period import SECOND_US
+from penstock.usecases.reclose import reclosed
 from penstock.usecases.workspace import Workspace
 
-EXPIRY_S: Final = 2**32 - 1
-"""Only whether a report was fresh at its close matters, and the words it gave show that."""
 FOLLOWED: Final = (
     DealOriginated, DealLaunched, ReportAttested, PeriodClosed, IncomePulled, DealAmended, TestWaived, PayeeReplaced,
 )  # fmt: skip
@@ -94,10 +90,9 @@ class History:
         record = self.book.deal(self.name)
         deal, program = compiled(record.originated.text)
         attested = self.reports.get(closed.period, (0, None))[1]
-        for report in (attested, None) if attested else (None,):
-            closing = _run(program, record.state, closed, report)
-            if closing.state.words == closed.words:
-                return Again(closed, seq, deal, program, record.state, closing, report, record.originated.compiler)
+        found = reclosed(program, record.state, closed, attested)
+        if found is not None:
+            return Again(closed, seq, deal, program, record.state, *found, record.originated.compiler)
         hint = "Do not rely on this record; run: penstock audit."
         sentence = "A closed period does not come out as recorded."
         raise Corrupt("deal.rerun_differs", sentence, hint=hint, deal=self.name, seq=seq)
@@ -120,15 +115,6 @@ def history_of(workspace: Workspace, name: str, size: int, period: int) -> Histo
         hint = "See: penstock deal periods."
         raise NotFound("deal.period_unknown", "This period is not closed.", hint=hint, deal=name, period=period + 1)
     return found
-
-
-def _run(program: Program, state: DealState, closed: PeriodClosed, attested: ReportAttested | None) -> Closing:
-    report = Report.missing()
-    if attested:
-        report = Report.of(attested.measures, attested.as_of_us // SECOND_US, EXPIRY_S)
-    now_s = closed.stop_us // SECOND_US + decode(program.code).layout.grace_s
-    cash = state.taken_in - state.paid_out + closed.inflow_usdc_micro
-    return close_period(program.code, state, report, cash, now_s, program.rows)
 
 
 @lru_cache(maxsize=8)
