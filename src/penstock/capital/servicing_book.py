@@ -17,6 +17,7 @@ from penstock.errors import Refused
 from penstock.journal.asset_rows import pledged_names, read_names
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.capital import IncomePulled, PeriodClosed, ReportAttested
+from penstock.journal.kinds.seating import AttesterUnseated
 from penstock.journal.kinds.servicing import (
     AssetDisputed,
     AssetsPooled,
@@ -66,6 +67,8 @@ class ServicingBook(ServicingRules):
                 self._mark(fact, recorded.at_us)
             case RoleAppointed() as fact:
                 self._appoint(fact)
+            case AttesterUnseated() as fact:
+                self._unseat(fact)
             case CallExercised() as fact:
                 self.check_call(fact)
                 self.of(fact.deal).called[fact.call] = fact.period
@@ -141,6 +144,11 @@ class ServicingBook(ServicingRules):
         roles = self.of(fact.deal).roles
         seats = tuple(one for one in roles.get(fact.role, ()) if one != fact.replaces)
         roles[fact.role] = (*seats, fact.account) if fact.role is DealRole.ATTESTER else (fact.account,)
+
+    def _unseat(self, fact: AttesterUnseated) -> None:
+        self.check_unseat(fact)
+        roles = self.of(fact.deal).roles
+        roles[DealRole.ATTESTER] = tuple(one for one in roles[DealRole.ATTESTER] if one != fact.account)
 
     def _follow(self, fact: PeriodClosed | ReportAttested | IncomePulled, at_us: int) -> None:
         """A period that was attested or closed takes in nothing more; whom it paid is remembered.

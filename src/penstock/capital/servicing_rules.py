@@ -15,6 +15,7 @@ from penstock.capital.serviced import COLLECTION_KINDS, FLAGS, Serviced
 from penstock.errors import Conflict, Invalid, NotFound, Refused
 from penstock.journal.asset_rows import key_of, pledged_names, read_names
 from penstock.journal.kinds.ledger import Transfer
+from penstock.journal.kinds.seating import AttesterUnseated
 from penstock.journal.kinds.servicing import (
     AssetDisputed,
     AssetsPooled,
@@ -258,6 +259,12 @@ class ServicingRules:
             raise Conflict("role.held", f"{fact.account} holds this role already.", deal=fact.deal)
         if fact.replaces and fact.replaces not in roles.get(fact.role, ()):
             raise NotFound("role.not_held", f"{fact.replaces} does not hold this role.", deal=fact.deal)
+
+    def check_unseat(self, fact: AttesterUnseated) -> None:
+        """That an attester may leave. Raises NotFound ``role.not_held``; as `check_may`."""
+        self.check_may(fact.deal, fact.by, DealRole.SPONSOR, DealRole.TRUSTEE)
+        if fact.account not in self.of(fact.deal).roles.get(DealRole.ATTESTER, ()):
+            raise NotFound("role.not_held", f"{fact.account} does not hold this role.", deal=fact.deal)
 
     def check_call(self, fact: CallExercised) -> None:
         """That a call is one of the deal's and was not exercised before; its price arrives in the first account.
