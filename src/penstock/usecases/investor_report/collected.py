@@ -10,6 +10,7 @@ import numpy as np
 
 from penstock.capital.periods import Periods
 from penstock.journal.kinds.capital import PeriodClosed, ReportAttested
+from penstock.journal.kinds.seating import AttesterUnseated
 from penstock.journal.kinds.servicing import (
     AssetDisputed,
     AssetsReported,
@@ -37,7 +38,15 @@ BUCKETS: Final = (
 )  # fmt: skip
 """Days past due from which each bucket starts."""
 TOP: Final = 10
-EVENTS: Final = (AssetDisputed, DisputeResolved, TestWaived, PayeeReplaced, RoleAppointed, CallExercised)
+EVENTS: Final = (
+    AssetDisputed,
+    DisputeResolved,
+    TestWaived,
+    PayeeReplaced,
+    RoleAppointed,
+    AttesterUnseated,
+    CallExercised,
+)
 
 
 def servicing(workspace: Workspace, deal: str, size: int, period: int, periods: Periods) -> Row:
@@ -127,6 +136,8 @@ def _said(fact: Any) -> str:
             return (
                 f"{fact.role.value.replace('_', ' ')}: {fact.account}, for {fact.replaces or 'nobody'}: {fact.reason}"
             )
+        case AttesterUnseated():
+            return f"attester: {fact.account} leaves: {fact.reason}"
         case _:
             return f"{fact.call} exercised at ${fact.price_usdc_micro / 10**6:,.2f}"
 
