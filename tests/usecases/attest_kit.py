@@ -43,7 +43,7 @@ from penstock.store.segments import from_parquet, to_parquet
 from penstock.usecases import certify, enrol, ingest, match, originate, sell, serve
 from penstock.usecases.anchor_rpc import AnchorChain, JsonRpc
 from penstock.usecases.attest import Attester
-from penstock.usecases.publish import Publication, PublishedFact, RecordSource, Request, collect_account
+from penstock.usecases.publish import Publication, PublishedFact, RecordSource, Request
 from penstock.usecases.sequencer import Receipt
 from penstock.usecases.votes import VoteJournal
 from penstock.usecases.workspace import Workspace
@@ -259,7 +259,7 @@ class Record:
     def _redeem(self, number: int, day: Period) -> None:
         rack = self.workspace.read(lambda world: world.compute.racks[RACK])
         count = self.workspace.read(lambda world: sell.redeemable(world, TERMS.credit_class, rack))
-        collect = collect_account(DEAL)
+        collect = originate.account_of(DEAL, "collect")
         root = hashlib.sha256(b"work").digest()
         self.do(
             f"redeem-{number}",

@@ -47,8 +47,6 @@ DEFINED: Final = {
 }
 """Every measure by the name of its definition. The first eleven are of a period and may look back over several."""
 FLOWS: Final = frozenset(tuple(DEFINED)[:11])
-SERVICED: Final = frozenset(DEFINED) - {"energy", "answers", "revenue", "collections", "cfads", "milestone"}
-"""Measures that rest on a servicer's tape."""
 DEFINITION: Final = keccak(b"penstock/measures/2: " + "; ".join(f"{a} = {b}" for a, b in DEFINED.items()).encode())
 VALID_S: Final = 20 * 365 * 86_400
 """How long a report speaks after its as-of [s]: long, because a replayed week lies years back."""

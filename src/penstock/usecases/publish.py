@@ -68,11 +68,6 @@ class RecordSource(Protocol):
         """The periods of a deal that are ready to be attested, oldest first."""
 
 
-def collect_account(deal: str) -> str:
-    """The ledger's account where a deal's dollars arrive."""
-    return f"{deal}/collect"
-
-
 @dataclass(slots=True)
 class Asked:
     """Which periods are ready to attest: a fold of facts.

@@ -18,22 +18,31 @@ from report_plant import ReportPlant
 from servicing_kit import DEAL, TEXT, USDC, month, table
 from typer.testing import CliRunner
 
+from penstock.capital.pooled import Ints
 from penstock.cli.main import app
 from penstock.errors import PenstockError, Unverified
 from penstock.period import DAY_US
 from penstock.usecases.look_through.build import (
+    Made,
     Position,
     check_look_through,
     look_through,
-    part_of_each,
     positions_of_csv,
 )
+from penstock.usecases.look_through.claim import intervals
 from penstock.usecases.look_through.share import by_name, joined, share_of
 
 ASSETS = 300
 FACE = 60_000_000
 STAKE, POSITIONS = 50_000_000, 5_000
 REGIONS, OFFTAKERS = ("CO", "UT", "NM"), tuple(f"town-{number}" for number in range(17))
+
+
+def part_of_each(made: Made) -> Ints:
+    """Each position's own part of all assets together; they add up to the holding's."""
+    start, stop = intervals(made.claims, made.held)
+    cut = (share_of(made.assets.weight, start[[at]], stop[[at]], made.claims.whole) for at in range(len(start)))
+    return np.array([int(part.sum()) for part in cut], dtype=np.int64)
 
 
 @pytest.fixture(scope="module")

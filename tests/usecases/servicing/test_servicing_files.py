@@ -30,12 +30,15 @@ BILLS = "asset,start,stop,due,usdc,reference\nloan-1,2026-01-01,2026-02-01,2026-
 TAPE = "asset,balance_usdc,past_due_days\nloan-1,4000,0\nloan-2,3000,0\nloan-3,2000,40\nloan-4,1000,0\n"
 
 
+CALLABLE = f"{TEXT}calls: {{cleanup: {{when: pool below 5_000 USDC, price: payoff(A), state: turbo}}}}\n"
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A workspace with the deal, and the servicer's files beside it."""
     with Workspace(tmp_path / "w") as workspace:
         at_us = START_US - DAY_US
-        workspace.submit("deal", b"", at_us, lambda world: originate(world, DEAL, TEXT, ()))
+        workspace.submit("deal", b"", at_us, lambda world: originate(world, DEAL, CALLABLE, ()))
     pq.write_table(pa.table(ROWS), tmp_path / "pool.parquet")
     for name, text in (("pay.csv", PAYMENTS), ("bills.csv", BILLS), ("tape.csv", TAPE)):
         (tmp_path / name).write_text(text)
@@ -69,6 +72,11 @@ def test_a_month_by_files(place: Path) -> None:
     ran(place, "release", DEAL, "loan-4", "--reason", "bought back")
     ran(place, "mark", "sofr", "--value", "5300000", "--source", "bank", "--as-of", "2026-01-31T00:00:00Z")
     ran(place, "appoint", DEAL, "sponsor", "sponsor-account", "--reason", "brings the deal")
+    ran(place, "call", DEAL, "cleanup", "--usdc-micro", "7", "--source", "lockbox")
+    again = ran(place, "call", DEAL, "cleanup", "--usdc-micro", "7", "--source", "lockbox", fails=True)
+    assert again["code"] == "call.exercised"
+    with Workspace(place / "w", read_only=True) as workspace:
+        assert workspace.read(lambda world: world.capital.servicing.of(DEAL).called) == {"cleanup": 1}
     told = ran(place, "servicing", DEAL, "--period", "1")
     assert (told["assets"], told["period_open"], told["roles"]) == (3, 1, {"sponsor": ["sponsor-account"]})
     measures = {one["measure"]: one["value"] for one in told["measures"]}  # type: ignore[attr-defined]
@@ -78,7 +86,7 @@ def test_a_month_by_files(place: Path) -> None:
         world = workspace.read(lambda one: one)
         again_world = Sequencer(workspace.store, World, KINDS).read(lambda one: one)
         assert again_world.capital == world.capital
-        assert world.books.ledger.balance(world.books.accounts.id_of(f"{DEAL}/collect")) == 67 * USDC + 1
+        assert world.books.ledger.balance(world.books.accounts.id_of(f"{DEAL}/collect")) == 67 * USDC + 1 + 7
 
 
 def test_bad_words_are_refused_with_what_to_write(place: Path) -> None:

@@ -136,6 +136,23 @@ def mark(
         word, fact, at_us, lambda world: act(world, fact, at_us)))  # fmt: skip
 
 
+def call(
+    deal: Deal,
+    name: Annotated[str, typer.Argument(help="The call, as the deal's text names it.")],
+    usdc_micro: Annotated[int, typer.Option("--usdc-micro", min=1, help="The price paid in [micro-dollars].")],
+    source: Annotated[str, typer.Option(help="The account it is paid from.")],
+    by: By = "",
+    key: Key = "",
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Exercise a call: its price is paid in, and the next close retires the notes if the call holds."""
+    from penstock.usecases.servicing.call import exercise
+
+    asked = f"{deal} {name} {usdc_micro} {source} {by}".encode()
+    decided(workspace, as_json, "call", key, asked, lambda world: exercise(world, deal, name, usdc_micro, source, by))
+
+
 def appoint(
     deal: Deal,
     role: Annotated[str, typer.Argument(help="sponsor, servicer, backup_servicer, trustee or attester.")],

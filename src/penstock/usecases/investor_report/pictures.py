@@ -15,7 +15,6 @@ KINDS: Final = ("fee", "interest", "principal", "drawn", "rest", "payment", "hel
 """What dollars went to, in the order of its shades."""
 SHADES: Final = 7
 _LEFT, _TOP, _FOOT = 70.0, 12.0, 168.0
-_MILLION: Final = 10**6
 _LABELS: Final = 12
 
 

@@ -215,17 +215,6 @@ def _groups(workspace: Workspace, deal: str, size: int, meters: Counted) -> dict
     }
 
 
-def part_of_each(made: Made) -> Ints:
-    """Each position's own part of all assets together; they add up to the holding's."""
-    start, stop = intervals(made.claims, made.held)
-    weight = made.assets.weight
-    found = [
-        int(share_of(weight, start[at : at + 1], stop[at : at + 1], made.claims.whole).sum())
-        for at in range(len(start))
-    ]
-    return np.array(found, dtype=np.int64)
-
-
 def holder_positions(workspace: Workspace, deal: str, holder: str) -> list[Position]:
     """What somebody held when its tranches' income was last taken: positions by order of the holders then.
 
