@@ -323,9 +323,11 @@ def test_the_sponsor_may_sit_and_attests_others_deals_only(scene: Scene) -> None
 
 def test_whom_somebody_appointed_by_hand_gives_way_to_the_chain(scene: Scene) -> None:
     for account in ("house-attester", text_of(AT["another"])):
-        scene.workspace.submit(
-            account, b"", AT_US, lambda world, account=account: appoint(world, DEAL, DealRole.ATTESTER, account, "")
-        )
+
+        def by_hand(world: Any, account: str = account) -> Any:
+            return appoint(world, DEAL, DealRole.ATTESTER, account, "")
+
+        scene.workspace.submit(account, b"", AT_US, by_hand)
     assert follow_seats(scene.workspace, scene.desk(), AT_US) == 3
     assert scene.recorded() == set(SITTING)
     held = scene.workspace.read(lambda world: world.capital.servicing.of(DEAL).roles[DealRole.ATTESTER])

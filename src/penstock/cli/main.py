@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from penstock.cli import (
     attest,
+    attest_change,
     audit,
     certificate,
     chain,
@@ -32,8 +35,19 @@ from penstock.cli.certificates import account, carbon, exchange, forward, match,
 from penstock.cli.certificates import storage as certificate_storage
 from penstock.errors import PenstockError
 
+
+class Nouns(TyperGroup):
+    """The nouns; one may be two words, where the first alone is a command too."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As the base does, with the two first words as one name where there is such."""
+        both = " ".join(args[:2])
+        return super().resolve_command(ctx, [both, *args[2:]] if both in self.commands else args)
+
+
 app = typer.Typer(
     name="penstock",
+    cls=Nouns,
     help="The capital stack from the kilowatt-hour to the AI token.",
     no_args_is_help=True,
     add_completion=False,
@@ -43,6 +57,7 @@ app = typer.Typer(
 app.command("demo")(demo_command.demo)
 app.command("serve")(serve.serve)
 app.command("attest")(attest.attest)
+app.add_typer(attest_change.app, name="attest change")
 app.add_typer(device.app, name="device")
 app.add_typer(meter.app, name="meter")
 app.add_typer(connect.app, name="connect")

@@ -22,6 +22,7 @@ from penstock.journal.kinds.chain import ChainAdopted
 from penstock.journal.kinds.seating import AttesterUnseated
 from penstock.journal.kinds.servicing import DealRole, RoleAppointed
 from penstock.keys import ChainKey
+from penstock.period import SECOND_US, iso
 from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.own_chain import open_chain
 from penstock.usecases.seats import (
@@ -70,7 +71,7 @@ def propose(
     seats.check(change, expulsions(desk.client, anchor))
     if seats.announced and not instead:
         hint = "Execute it first, or say --instead: it is dropped then, and a new delay begins."
-        raise Conflict("reseat.pending", "Another change is announced.", hint=hint, executable_from=_due(seats))
+        raise Conflict("reseat.pending", "Another change is announced.", hint=hint, due=_due(seats))
     follow_seats(workspace, desk, at_us)
     act_id = f"reseat:propose:{_digest(seats, change).hex()}:{desk.address.hex()}"
     desk.act(desk.try_again(act_id), ANCHOR, "propose", change.as_tuple(), [one.signature for one in signed])
@@ -202,12 +203,12 @@ def _check_due(desk: ChainDesk, seats: Seats, change: SetChange) -> None:
     except Refused as refused:
         if "anchor.delay" not in refused.message:
             raise
-        hint = f"From {_due(seats)} s on, anybody may execute it."
+        hint = f"From {_due(seats)} on, anybody may execute it."
         raise Refused("reseat.too_early", "The change was announced less than 48 hours ago.", hint=hint) from None
 
 
-def _due(seats: Seats) -> int:
-    return seats.executable_from_s
+def _due(seats: Seats) -> str:
+    return iso(seats.executable_from_s * SECOND_US)
 
 
 def _digest(seats: Seats, change: SetChange) -> bytes:
