@@ -25,7 +25,7 @@ def states(played: Played) -> list[str]:
 
 def lowest(played: Played, test: str) -> int:
     """The least ratio of a test [millionths]."""
-    return min(one["ratios"][test] for one in played.stage("pay")["periods"])
+    return min(int(one["ratios"][test]) for one in played.stage("pay")["periods"])
 
 
 def paid(period: dict[str, Any], payee: str) -> int:
