@@ -195,8 +195,8 @@ class Life:
     def tape(self, number: int) -> None:
         self.tell(lambda world: report(world, NAME, number, {}, self.at_us))
 
-    def attest(self, number: int) -> None:
-        """The record anchored; two attesters sign what it leads to; the accepted report recorded."""
+    def attest(self, number: int, *, recorded: bool = True) -> None:
+        """The record anchored; two attesters sign what it leads to; the accepted report ``recorded``."""
         period = DealPeriod(NAME, self.program, number, self.at_us)
         signed = sign_checkpoint(self.workspace, f"checkpoint {number}", ORIGIN, self.log_key, self.at_us)
         anchor_checkpoint(self.workspace, self.desk, signed, self.at_us)
@@ -209,7 +209,8 @@ class Life:
                 signature = sign_vote(ATTESTERS[seat], vote, self.desk.identity.chain_id, anchor)
                 self.act("stranger", "Anchor", "attest", vote.as_tuple(), signature)
         assert accepted_report(self.desk, NAME, self.program.pages) == told
-        record_report(self.workspace, self.desk, period, signed)
+        if recorded:
+            record_report(self.workspace, self.desk, period, signed)
 
     def close(self, number: int) -> None:
         """The period closed here and there, and every tranche pulled."""

@@ -38,18 +38,21 @@ def month(life: Life, number: int, happens: int) -> None:
         assert "deal.period_open" in refused(close_on_chain, life.workspace, life.desk, early)
     if happens == 14:
         life.write_off(1, 500 * USDC)
+    if happens == 12:
+        life.write_off(2, 7 * USDC)
     if happens == 16:
         life.recover(number, 1, 120 * USDC)
     life.wait_until(life.stop_s(number) + 60)
     if happens not in (9, 99):  # a payment missed by all
         life.pay(number, range(2) if happens == 3 else ALL, f"bank {number}")
-    if happens == 28:
+    if happens == 28:  # dust from nobody, beside what the record tells of
+        bring(life.workspace, life.desk, NAME)
         life.desk.act(f"dust {number}", "Dollar", "mint", life.desk.contract(NAME).address, 1)
     if happens == 12:  # nobody taped: once the grace is over it closes as stale
         life.wait_until(life.stop_s(number) + GRACE_S)
     else:
         life.tape(number)
-        life.attest(number)
+        life.attest(number, recorded=happens != 10)
     if happens == 7:
         life.act("operator", "Registry", "set_frozen", KEYS["senior"].address, True)
     if happens == 10:  # somebody else was faster
@@ -57,6 +60,9 @@ def month(life: Life, number: int, happens: int) -> None:
         life.act("stranger", NAME, "close")
         life.act("stranger", f"{NAME}/A", "pull")
     life.close(number)
+    losses = {13: 7 * USDC, 14: 500 * USDC}  # that of the period without a report is told in the next
+    if happens != 12:
+        assert life.record.reports[number].measures[2] == losses.get(happens, 0)
     if happens == 5:
         assert "deal.period_open" in refused(life.act, "stranger", NAME, "close")
     if happens == 3:  # told after its period was attested and closed: counts in the next

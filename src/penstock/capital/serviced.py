@@ -50,6 +50,7 @@ class Serviced:
         closed: how many periods were closed.
         came_in: collections by period, code of kind, code of flag.
         principal: principal received and not yet on a tape: period, assets, amounts.
+        reported: periods whose report a quorum signed.
         paid: the last period in which the deal paid somebody, by name.
     """
 
@@ -68,6 +69,7 @@ class Serviced:
     roles: dict[DealRole, tuple[str, ...]] = field(default_factory=dict)
     paid: dict[str, int] = field(default_factory=dict)
     called: dict[str, int] = field(default_factory=dict)
+    reported: set[int] = field(default_factory=set)
 
     @property
     def deal(self) -> Deal:
@@ -82,6 +84,14 @@ class Serviced:
     def counted_in(self, at_us: Column) -> Ints:
         """The period each payment counts in: its own, or the first whose data are not complete yet."""
         return np.maximum(self.periods.at(np.asarray(at_us, dtype=np.int64)), self.period_open)
+
+    def carry_on(self, period: int) -> None:
+        """Losses, purchases and milestones of a period that closed without a report belong to the next: each changes
+        what is owed, and no waterfall has seen it yet. Cash was there and was paid out; it is not told twice.
+        """
+        for amounts in (self.lost, self.purchased, self.earned):
+            if period in amounts:
+                amounts[period + 1] = amounts.get(period + 1, 0) + amounts.pop(period)
 
     def complete(self, period: int) -> None:
         """The data of a period, and of those before, are complete."""

@@ -164,6 +164,9 @@ class ServicingBook(ServicingRules):
             if at_us < deal.periods.of(fact.period).stop_us if attested else fact.period != deal.closed:
                 raise Refused("deal.period_ahead", "A period was told before its time.", deal=fact.deal)
             deal.closed += not attested
+            deal.reported |= {fact.period} if attested else set()
+            if fact.period not in deal.reported:
+                deal.carry_on(fact.period)
             deal.complete(fact.period)
         if isinstance(fact, PeriodClosed | IncomePulled):
             for name in {one.target for one in fact.transfers}:

@@ -112,7 +112,7 @@ def _checkpoint(workspace: Workspace, desk: ChainDesk, log_key: SigningKey, peri
 def bring(workspace: Workspace, desk: ChainDesk, name: str) -> int:
     """Bring the dollars that the record says a deal received to its address, from the operator's own [micro-dollars].
 
-    On a chain of one's own the operator mints the dollars it lacks.
+    On a chain of one's own the operator mints the dollars it lacks. What lies there already counts, whoever sent it.
     """
     told = workspace.read(lambda world: _came_in(world, name))
     at = desk.contract(name).address

@@ -21,6 +21,7 @@ from penstock.journal.fact import Entry, FactBody
 from penstock.journal.kinds.capital import CollectionReceived, IncomePulled
 from penstock.journal.kinds.ledger import AccountOpened, Transfer
 from penstock.journal.kinds.servicing import DealAmended, PayeeReplaced, TestWaived
+from penstock.usecases.accepted import accepted_from, attested
 from penstock.usecases.ballot import ballot_contract
 from penstock.usecases.chain_desk import ChainDesk, Happened
 from penstock.usecases.close import close
@@ -93,6 +94,8 @@ class Follower:
         if said["period"] < record.state.period:
             return
         program = self.program()
+        if said["fresh"] and said["period"] not in record.reports:
+            self._report(said, pages)
         report = Report.from_words([said["report"], *pages]) if said["fresh"] else Report.missing()
         balance = record.state.taken_in + said["inflow"] - record.state.paid_out
         now_s = 0 if said["fresh"] else LONG_AFTER_S
@@ -101,6 +104,13 @@ class Follower:
             sentence = "The chain closed a period otherwise than the exact engine."
             raise Corrupt("deal.chain_differs", sentence, deal=self.deal)
         record_closing(self.workspace, self.deal, program, closing, self.at_us)
+
+    def _report(self, said: dict[str, int], pages: list[int]) -> None:
+        """The report it rested on, which nobody here recorded before the close."""
+        size = accepted_from(self.desk, self.deal, said["report"])
+        report = Report.from_words([said["report"], *pages])
+        fact = attested(self.desk, self.deal, said["period"], report, size, self.workspace.tree().root(size))
+        self.tell(f"reported:{said['period']}", fact)
 
     def pulled(self, lane: int, amount: int, payee: bytes, seen: Seen) -> None:
         """A payee took its lane's dollars, or what a lane that was handed on still owed it."""

@@ -6,17 +6,14 @@ Every act bears the deal's and the period's number as its key, so whatever dies 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from penstock.capital.exact import close_period, unpaid
-from penstock.capital.measure import DEFINITION
 from penstock.capital.program import Program
 from penstock.capital.report import Report, page_subject
 from penstock.errors import Corrupt, Refused
 from penstock.journal.fact import Entry
-from penstock.journal.kinds.capital import ReportAttested
 from penstock.journal.kinds.ledger import CheckpointSigned
-from penstock.period import SECOND_US
+from penstock.usecases.accepted import attested
 from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.close import pull
 from penstock.usecases.follow import follow, record_closing
@@ -24,9 +21,6 @@ from penstock.usecases.launch import tranche_contract
 from penstock.usecases.originate import recompile
 from penstock.usecases.withdraw import tranche_account
 from penstock.usecases.workspace import Workspace
-
-SEATS: Final = 16
-"""Seats of an attester set, as the contract ``Anchor`` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +46,8 @@ def accepted_report(desk: ChainDesk, deal: str, pages: int = 1) -> Report:
 def record_report(workspace: Workspace, desk: ChainDesk, period: DealPeriod, checkpoint: CheckpointSigned) -> None:
     """Record the accepted report of a period; ``checkpoint`` is the anchored one it was computed from."""
     report = accepted_report(desk, period.deal, period.program.pages)
-    attested = ReportAttested(
-        deal=period.deal,
-        period=period.number,
-        as_of_us=report.as_of_s * SECOND_US,
-        measures=report.measures,
-        definition=DEFINITION,
-        log_size=checkpoint.size,
-        log_root=checkpoint.root,
-        quorum=desk.view("Anchor", "quorum"),
-        attesters=_seated(desk),
-    )
-    workspace.submit(period.key("report"), b"", period.at_us, lambda _: [Entry(attested)])
-
-
-def _seated(desk: ChainDesk) -> tuple[bytes, ...]:
-    """The accounts of the attesters, by seat; seats count from 1 and may be empty."""
-    seats = (bytes.fromhex(desk.view("Anchor", "attester_at", seat)[2:]) for seat in range(1, SEATS + 1))
-    return tuple(account for account in seats if any(account))
+    fact = attested(desk, period.deal, period.number, report, checkpoint.size, checkpoint.root)
+    workspace.submit(period.key("report"), b"", period.at_us, lambda _: [Entry(fact)])
 
 
 def close_on_chain(workspace: Workspace, desk: ChainDesk, period: DealPeriod) -> None:
