@@ -46,34 +46,38 @@ class Asked:
     carried: tuple[Any, ...]
 
 
-def propose(workspace: Workspace, desk: ChainDesk, name: str, change: Change, note: str) -> int:
+def propose(
+    workspace: Workspace, desk: ChainDesk, name: str, change: Change, note: str, at_us: int | None = None
+) -> int:
     """Open a vote and return its number; the same again, while it is open, returns the first.
+
+    Its fact bears the instant ``at_us``, or that of the chain's head.
 
     Raises:
         As `check` and `note_hash`. Refused: ``chain.act_refused``, as for who may not propose.
     """
     digest = note_hash(note)
+    at_us = desk.client.head().at_s * SECOND_US if at_us is None else at_us
     workspace.read(lambda world: check(world, name, change))
     own, asked = ballot_contract(name), _asked(workspace, desk, name, change)
     for row in proposals(desk, name):
         if row["state"] in OPEN and (row["payload"], row["note"]) == (asked.payload.hex(), digest.hex()):
             number = int(row["proposal"])
-            _keep(workspace, desk, name, number, asked.kind, change, note)
+            _keep(workspace, name, number, asked.kind, change, note, at_us)
             return number
     number = int(desk.view(own, "count")) + 1
     key = desk.try_again(f"propose:{name}:{number}")
     desk.act(key, own, "propose", KINDS.index(asked.kind), asked.payload, digest)
-    _keep(workspace, desk, name, number, asked.kind, change, note)
+    _keep(workspace, name, number, asked.kind, change, note, at_us)
     return number
 
 
-def _keep(workspace: Workspace, desk: ChainDesk, name: str, number: int, kind: str, change: Change, note: str) -> None:
+def _keep(workspace: Workspace, name: str, number: int, kind: str, change: Change, note: str, at_us: int) -> None:
     """Record a proposal in full: the chain has only its hash, and whoever carries it out states it to the chain."""
     text = change.text if isinstance(change, Amendment) else ""
     test, through = (change.test, change.through_period) if isinstance(change, Waiver) else ("", 0)
     payee, account = (change.payee, change.account) if isinstance(change, Replacement) else ("", b"")
     fact = ChangeProposed(name, number, kind, text, test, through, payee, account, note)
-    at_us = desk.client.head().at_s * SECOND_US
     workspace.submit(f"proposed:{name}:{number}", note.encode(), at_us, lambda _: [Entry(fact)])
 
 

@@ -37,7 +37,8 @@ from penstock.usecases.withdraw import tranche_account
 from penstock.usecases.workspace import KEYS_FOLDER
 
 COLLATERAL_USDC_MICRO: Final = 200
-STOCK_CREDITS: Final = 1_000_000
+STOCK_CREDITS: Final = 2_000_000
+"""More than the rack can answer in a day."""
 BUYER_FUNDS_USDC_MICRO: Final = 40_000_000_000
 US: Final = 840
 PROFESSIONAL: Final = 2

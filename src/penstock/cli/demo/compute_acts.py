@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from penstock.cli.demo.demand import RACK as RACK_MODEL
 from penstock.cli.demo.planted import READINGS_PER_PACKET
-from penstock.cli.demo.play import BUYER, DEAL, RACK, TERMS, Stagehand
+from penstock.cli.demo.play import BUYER, DEAL, OPERATOR, RACK, TERMS, Stagehand
 from penstock.compute.service import Service, serve
 from penstock.energy.forms.cose import Packet, packet_hash, sign
 from penstock.journal.kinds.compute import AnswersServed
+from penstock.journal.words import Right, TitleState
 from penstock.period import HOUR_US, QUARTER_HOUR_US, Period, iso
 from penstock.usecases.ingest import ingest
 from penstock.usecases.match import Draw, available_wh, match
@@ -48,8 +49,20 @@ def _serve_day(hand: Stagehand, number: int) -> None:
 def _service(hand: Stagehand, number: int) -> Service:
     """What the rack does on a day: a function of what was certified for it, whether or not it is matched already."""
     day, requests = hand.days[number], hand.requests(number)
-    hours, energy_wh = hand.workspace.read(lambda world: available_wh(world, day))
+    hours, energy_wh = hand.workspace.read(lambda world: _certified_wh(world, day))
     return serve(requests.arrived_us, requests.tokens, hours, energy_wh, RACK_MODEL)
+
+
+def _certified_wh(world: World, day: Period) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hours of a day, and what the rack can draw in each [Wh]: what is for sale, and what it bought already."""
+    titles = world.books.titles[Right.ENERGY].begun(day.start_us, day.stop_us, tuple(TitleState))
+    mine = titles["holder"] == world.books.accounts.id_of(OPERATOR)
+    bought_us, bought_wh = titles["interval_us"][mine], (titles["stop"] - titles["start"])[mine]
+    sold_us, sold_wh = available_wh(world, day)
+    hours, slot = np.unique(np.r_[sold_us, bought_us], return_inverse=True)
+    energy_wh = np.zeros(len(hours), dtype=np.int64)
+    np.add.at(energy_wh, slot, np.r_[sold_wh, bought_wh])
+    return hours, energy_wh
 
 
 def _meter_packets(hand: Stagehand, day: Period, service: Service) -> list[bytes]:

@@ -20,6 +20,7 @@ from penstock.usecases.vote import carry_out, proposals, propose
 
 NOTE: Final = "The back-up servicer takes over the servicing."
 CLASS: Final = "A"
+_FIRST: Final = 1
 
 
 def vote(hand: Stagehand) -> dict[str, Any]:
@@ -29,7 +30,9 @@ def vote(hand: Stagehand) -> dict[str, Any]:
     if rule is None or rule.classes != (CLASS,):
         return {"voters": 0}
     change = Replacement(SERVICER, hand.cast.chain_key(BACKUP).address)
-    number = 1 if proposals(hand.desk, DEAL) else propose(hand.workspace, hand.desk, DEAL, change, NOTE)
+    number = _FIRST
+    if not hand.recorded(f"proposed:{DEAL}:{number}"):
+        number = propose(hand.workspace, hand.desk, DEAL, change, NOTE, hand.week.stop_us)
     share_bp = -(-rule.share.numerator * WHOLE_BP // rule.share.denominator)
     voters = _voters(hand, share_bp)
     if not hand.recorded(_key(number)):
