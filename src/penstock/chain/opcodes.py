@@ -257,8 +257,8 @@ def _reach(computation: Any, at: int, size: int, cost: int) -> bool:
     return True
 
 
-def _lean(own: dict[int, Any]) -> dict[int, Any]:
-    """The engine's instructions with the frequent ones replaced."""
+def shortened(own: dict[int, Any]) -> dict[int, Any]:
+    """An engine's instructions, by their codes, with the frequent ones replaced."""
     lean: dict[int, Any] = {code: _binary(own[code], act) for code, act in _BINARY.items()}
     lean |= {0x5F + size: _push(own[0x5F + size], size) for size in range(33)}
     lean |= {0x7F + depth: _dup(own[0x7F + depth], depth) for depth in range(1, 17)}
@@ -273,4 +273,4 @@ def _lean(own: dict[int, Any]) -> dict[int, Any]:
 class LeanPrague(PragueComputation):
     """py-evm's Prague computation with these instructions."""
 
-    opcodes = _lean(PragueComputation.opcodes)
+    opcodes = shortened(PragueComputation.opcodes)
