@@ -82,7 +82,7 @@ def test_the_weeks_waterfall_fits_with_large_figures(capsys: pytest.CaptureFixtu
         "$480.00 are 4 payments the servicer matched to asset, contract and bill",
         "accelerators were marked at 95, 62 % of new",
         "tripped and not cured by its end, at the lowest dscr 0.77 against 1.20, cover 1.05 against 1.00",
-        "not so: penstock demo --weather median --rents median",
+        "none would in a median week: penstock demo --weather median --rents median",
         "47 of 150 holders of A said yes, each by its own transaction: 50.50 % of all its shares, 50.00 % were needed",
         "from the next close on backup-servicer is paid what the servicer was: 0x" + "5e" * 20,
         "day 2, lock-up: dscr 0.77 sources and uses, each test with its headroom",

@@ -65,7 +65,8 @@ def tripped(pay: dict[str, Any]) -> str:
     if not by_state(days):
         return f"none tripped, at the lowest {told}; cloudy and with cheap rents: penstock demo"
     ended = "and cured" if days[-1].state == NORMAL else "and not cured by its end"
-    return f"tripped {ended}, at the lowest {told}; not so: penstock demo --weather median --rents median"
+    otherwise = "none would in a median week: penstock demo --weather median --rents median"
+    return f"tripped {ended}, at the lowest {told}; {otherwise}"
 
 
 def history_rows(pay: dict[str, Any], days: list[Paid]) -> list[tuple[Paid, dict[str, int]]]:
