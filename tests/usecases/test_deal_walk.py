@@ -1,4 +1,7 @@
-"""The arranger's guide as a script: every command of docs/deals.md, one after the other, in a fresh workspace."""
+"""The arranger's guide as a script: every command of docs/deals.md, one after the other, in a fresh workspace.
+
+Nightly: each command is a process of its own. `test_deal_doors.py` runs most of it in one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -19,6 +24,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+@pytest.mark.nightly
 def test_the_guide_runs_as_it_is_written(tmp_path: Path) -> None:
     script = "set -eu\n" + "\n".join(BLOCK.findall((ROOT / "docs/deals.md").read_text()))
     (tmp_path / "penstock").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m penstock "$@"\n')
