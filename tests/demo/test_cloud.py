@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from by_hand import Day, Deal
-from staging import DEAL, SMALL, Played, on_chain, penstock, play
+from staging import DEAL, SMALL, Played, on_chain, play
+from typer.testing import CliRunner
 
 from penstock.cli.demo.fleet import roofs
+from penstock.cli.main import app
+from penstock.errors import Invalid
 
 TRANCHES = ("A", "B", "E")
 
@@ -106,8 +109,8 @@ def test_a_cloud_on_the_friday_of_the_whole_week(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("said", ["2016-08-22", "2016-08-22=101", "2016-08-22=-1", "2016-08-25=30", "22 August=30"])
 def test_a_cloud_that_is_none_is_refused_before_anything_is_made(said: str, tmp_path: Path) -> None:
-    done = penstock("demo", "-w", tmp_path / "workspace", *SMALL, f"--cloud={said}")
-    assert done.returncode == 2
-    assert "[demo.cloud]" in done.stderr or "[period.malformed]" in done.stderr
-    assert "→" in done.stderr
+    done = CliRunner().invoke(app, ["demo", "-w", str(tmp_path / "workspace"), *SMALL, f"--cloud={said}"])
+    assert isinstance(done.exception, Invalid)
+    assert done.exception.code in ("demo.cloud", "period.malformed")
+    assert done.exception.hint
     assert not (tmp_path / "workspace").exists()
