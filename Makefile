@@ -61,8 +61,8 @@ check-locks:  ## fail when a lock file holds an address
 lock: | .venv/.locked  ## resolve the lock files anew (maintainers; needs the package index)
 	test -x $(UV) || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --quiet uv==0.13.9; }
 	$(COMPILE) --all-extras pyproject.toml -o dev.lock
-	$(COMPILE) --extra postgres --extra field -c dev.lock pyproject.toml -o requirements.lock
-	sed -n 's/^\([a-z]*==[0-9.]*\).*/\1/p' data.lock | $(COMPILE) --no-deps - -o data.lock
+	$(COMPILE) --extra postgres --extra field --extra models --extra telemetry -c dev.lock pyproject.toml -o requirements.lock
+	sed -n 's/^\([a-z0-9-]*==[0-9.]*\).*/\1/p' data.lock | $(COMPILE) --no-deps - -o data.lock
 	$(NPM) install --package-lock-only
 	$(BIN)/node scripts/strip_lock.mjs package-lock.json
 	@$(MAKE) --no-print-directory check-locks
