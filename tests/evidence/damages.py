@@ -524,7 +524,7 @@ def _fact_too_many(plain: Plain) -> None:
 
 def _fact_version(plain: Plain) -> None:
     fact = fact_of(plain, _kind(plain, "rack.registered"))
-    fact["body"] = fact["body"].removesuffix('"v":"1"}') + '"v":"2"}'
+    fact["body"] = fact["body"].removesuffix('"v":"2"}') + '"v":"3"}'
 
 
 def _fact_without_data(plain: Plain) -> None:

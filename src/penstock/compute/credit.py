@@ -65,7 +65,7 @@ class Compute:
         """Raises Conflict ``credit.offered_twice``, Refused ``credit.terms`` for a price or size below 1."""
         if terms.credit_class in self.credits:
             raise Conflict("credit.offered_twice", "This class is already offered.", credit_class=terms.credit_class)
-        if min(terms.price_usdc_micro, terms.tokens_per_credit, terms.capacity_credits) < 1:
+        if min(terms.price_usdc_micro, terms.units_per_credit, terms.capacity_credits) < 1:
             raise Refused("credit.terms", "Price, tokens and capacity of a credit are at least 1.")
 
     def check_sale(self, credit_class: str, credits: int, at_us: int) -> int:
@@ -91,9 +91,9 @@ class Compute:
         return credits * book.terms.price_usdc_micro
 
 
-def whole_credits(tokens_total: int, tokens_per_credit: int) -> int:
+def whole_credits(tokens_total: int, units_per_credit: int) -> int:
     """Credits whose last token is delivered, of all tokens ever served."""
-    return tokens_total // tokens_per_credit
+    return tokens_total // units_per_credit
 
 
 def billed_positions(token_positions: Column, terms: CreditsOffered) -> Column:
@@ -102,6 +102,6 @@ def billed_positions(token_positions: Column, terms: CreditsOffered) -> Column:
     Exact while ``tokens * price`` stays below 2**63; beyond that Python integers are used.
     """
     if len(token_positions) and int(token_positions[-1]) * terms.price_usdc_micro >= 2**63:
-        exact = [int(position) * terms.price_usdc_micro // terms.tokens_per_credit for position in token_positions]
+        exact = [int(position) * terms.price_usdc_micro // terms.units_per_credit for position in token_positions]
         return np.array(exact, dtype=np.int64)
-    return token_positions * np.int64(terms.price_usdc_micro) // np.int64(terms.tokens_per_credit)
+    return token_positions * np.int64(terms.price_usdc_micro) // np.int64(terms.units_per_credit)

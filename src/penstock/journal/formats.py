@@ -123,6 +123,33 @@ REQUESTS: Final = SegmentFormat(
 )
 """Answers served, in order of arrival; row i of the same command's links is request i."""
 
+WORK: Final = SegmentFormat(
+    "work/1",
+    (
+        ("number", "int64"),
+        ("arrived_us", "int64"),
+        ("first_us", "int64"),
+        ("done_us", "int64"),
+        ("prompt_tokens", "int64"),
+        ("output_tokens", "int64"),
+        ("time_ms", "int64"),
+        ("energy_mj", "int64"),
+    ),
+    blob="digests",
+    summed="energy_mj",
+)
+"""Answers as their provider states them. ``first_us`` is when the first token came, ``time_ms`` the accelerator time.
+``digests`` is 128 bytes: payment id, sha256 of the request, sha256 of the answer, salt of the energy leaf."""
+
+SALES: Final = SegmentFormat(
+    "sale/1",
+    (("number", "int64"), ("at_us", "int64"), ("scheme", "uint8"), ("payer", "int32"), ("paid_usdc_micro", "int64")),
+    blob="payment",
+    summed="paid_usdc_micro",
+)
+"""What was paid for answer ``number``: ``scheme`` 0 exact, 1 upto, 2 credit. ``payment`` is 84 bytes: payment id,
+payer's address, transaction hash (zeros for a credit)."""
+
 STEPS: Final = SegmentFormat(
     "step/1",
     (
@@ -324,6 +351,8 @@ PLAIN: Final = (
     LIFTS,
     LINKS,
     REQUESTS,
+    WORK,
+    SALES,
     STEPS,
     WITHDRAWALS,
     STANDINGS,

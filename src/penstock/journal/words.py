@@ -12,6 +12,7 @@ class Unit(StrEnum):
     MJ = "mJ"
     MS = "ms"
     TOKENS = "tokens"
+    REQUESTS = "requests"
     USDC_MICRO = "usdc_micro"
     G_CO2E = "gCO2e"
 

@@ -413,7 +413,10 @@ WEAK = ("secp192r1", "secp192k1")
 LIVES = ("key.rotated", "key.revoked", "key.reclaimed", "meter.replaced", "epoch.opened", "device.retired")
 SIGNATURES = ("signature", "proof", "owner_signature")
 TWO = ("1", "2")
-VERSIONS = {"device.enrolled": TWO, "site.registered": TWO, "titles.issued": TWO, "titles.moved": TWO}
+VERSIONS = {"device.enrolled": TWO, "site.registered": TWO, "titles.issued": TWO, "titles.moved": TWO} | {
+    "rack.registered": TWO,
+    "credits.offered": TWO,
+}
 """Versions of facts that are read here, where not the first alone."""
 
 
@@ -1596,7 +1599,8 @@ class _AnswerCheck(_Check):
         offer = self.bundle.named("credits.offered", "credit_class", name.removesuffix(BILLED))
         if name != offer.text("credit_class") + BILLED:
             raise VerificationError("bundle.register_name", f"{name} does not bill a class of credits.")
-        price, size = offer.count("price_usdc_micro"), max(offer.count("tokens_per_credit"), 1)
+        per = "units_per_credit" if "units_per_credit" in offer.data else "tokens_per_credit"  # its first version's name
+        price, size = offer.count("price_usdc_micro"), max(offer.count(per), 1)
         due = (bill["target"], *(tokens * price // size for tokens in _span(bill, "source")[1:]))
         if _span(bill, "source") != _span(serve, "target") or _span(bill, "target") != due:
             raise VerificationError("bundle.bill_span", "The bill is not the price of the answer's tokens.")

@@ -37,7 +37,7 @@ def open_class(desk: ChainDesk, terms: CreditsOffered, deal: bytes, collateral_u
     """Register the class with its capacity, revenue to ``deal``, all collateral posted; resumable."""
     posted = terms.capacity_credits * collateral_usdc_micro
     name, sku = terms.credit_class, hashlib.sha256(terms.model.encode()).digest()
-    each = (terms.tokens_per_credit, terms.price_usdc_micro, collateral_usdc_micro, terms.expires_us // SECOND_US)
+    each = (terms.units_per_credit, terms.price_usdc_micro, collateral_usdc_micro, terms.expires_us // SECOND_US)
     desk.act(f"collateral:{name}", "Dollar", "mint", desk.address, posted)
     desk.act(f"allow:{name}", "Dollar", "approve", desk.contract("Credit").address, posted)
     desk.act(f"open:{name}", "Credit", "open", sku, *each, deal, terms.capacity_credits, posted)

@@ -244,7 +244,7 @@ class Recheck:
         except PenstockError as error:
             raise _release_differs(recorded.seq, error.message) from error
         book = compute.book(redeemed.credit_class)
-        delivered = whole_credits(sum(compute.tokens_served.values()), book.terms.tokens_per_credit)
+        delivered = whole_credits(sum(compute.tokens_served.values()), book.terms.units_per_credit)
         if book.redeemed + redeemed.credits > delivered:
             raise _release_differs(recorded.seq, "More credits are redeemed than were delivered.")
         if sum(transfer.usdc_micro for transfer in redeemed.transfers) != value:

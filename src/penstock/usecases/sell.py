@@ -49,7 +49,7 @@ def sell(world: World, credit_class: str, buyer: str, count: int, at_us: int) ->
         credit_class, buyer, count, (Transfer(buyer, escrow_account(credit_class), cost, "credits bought"),)
     )
     world.books.check_transfers(sold.transfers)
-    return [Entry(sold), _promise(world, terms, buyer, count * terms.tokens_per_credit, at_us)]
+    return [Entry(sold), _promise(world, terms, buyer, count * terms.units_per_credit, at_us)]
 
 
 def _promise(world: World, terms: CreditsOffered, buyer: str, tokens: int, at_us: int) -> Entry:
@@ -74,7 +74,7 @@ def redeemable(world: World, credit_class: str, rack: RackRegistered) -> int:
     """Whole credits that served tokens fill and that are not redeemed yet."""
     book = world.compute.book(credit_class)
     served = world.compute.tokens_served.get(rack.rack, 0)
-    return min(whole_credits(served, book.terms.tokens_per_credit) - book.redeemed, book.outstanding)
+    return min(whole_credits(served, book.terms.units_per_credit) - book.redeemed, book.outstanding)
 
 
 def redeem(
@@ -96,7 +96,7 @@ def redeem(
         raise Refused("credit.undelivered", "Credits are redeemed for tokens that were served.", credits=count)
     value = world.compute.check_redemption(credit_class, count)
     book = world.compute.book(credit_class)
-    terms, per = book.terms, book.terms.tokens_per_credit
+    terms, per = book.terms, book.terms.units_per_credit
     start, stop = book.redeemed * per, (book.redeemed + count) * per
     release = Transfer(escrow_account(credit_class), collect, value, "answers delivered")
     deliver = tile_spans(world, rack.token_register, _one(start, stop), terms.register, _one(start, stop))

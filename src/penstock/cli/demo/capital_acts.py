@@ -182,7 +182,7 @@ def _credits_of_day(hand: Stagehand, number: int) -> int:
     """Credits whose last token was served by the end of a day, less those of the days before."""
     delivered = hand.workspace.read(lambda world: list(world.capital.performance.delivered))
     through = [sum(one.tokens for one in delivered[:stop]) for stop in (number, number + 1)]
-    before, after = (whole_credits(tokens, TERMS.tokens_per_credit) for tokens in through)
+    before, after = (whole_credits(tokens, TERMS.units_per_credit) for tokens in through)
     return after - before
 
 

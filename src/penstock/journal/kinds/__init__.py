@@ -7,6 +7,7 @@ from typing import Final
 from penstock.journal.fact import Kinds
 from penstock.journal.kinds import (
     account,
+    capacity,
     capital,
     carbon,
     chain,
@@ -25,6 +26,7 @@ from penstock.journal.kinds import (
     upkeep,
     voting,
     withdrawal,
+    work,
 )
 from penstock.journal.kinds.upcasters import UPCASTERS
 
@@ -121,6 +123,24 @@ KINDS: Final = Kinds(
         servicing.CallExercised,
         voting.ChangeProposed,
         seating.AttesterUnseated,
+        capacity.ProviderRegistered,
+        capacity.SkuPublished,
+        capacity.ConversionPublished,
+        capacity.CapacityOpened,
+        capacity.CapacityLost,
+        capacity.WindowOffered,
+        capacity.WindowSold,
+        capacity.WindowPaid,
+        capacity.WindowSettled,
+        capacity.CollateralMoved,
+        capacity.CreditsRequested,
+        capacity.CreditsTransferred,
+        capacity.CreditsEnded,
+        work.WorkStated,
+        work.EnergySealed,
+        work.ChallengeCommitted,
+        work.ChallengeJudged,
+        work.SalesCollected,
         upkeep.ReadingsErased,
         upkeep.SegmentsCompacted,
     ],

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from penstock.journal.kinds.ledger import Transfer
 from penstock.journal.segment import SegmentRef
+from penstock.journal.words import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class RackRegistered:
     """A rack: its signed import meter, its calendar of accelerator-milliseconds, and the registers of what it does."""
 
     KIND: ClassVar[str] = "rack.registered"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     rack: str
     operator: str
     accelerators: int
@@ -24,22 +25,36 @@ class RackRegistered:
     calendar_register: str
     token_register: str
     idle_register: str
+    overhead_register: str = ""  # energy of cooling and conversion; empty where none is told apart
+    unattributed_register: str = ""  # metered, and no sample says by what
 
 
 @dataclass(frozen=True, slots=True)
 class CreditsOffered:
-    """A provider opens a class of compute credits up to ``capacity_credits``, at a fixed price, until it expires."""
+    """A provider opens a class of compute credits up to ``capacity_credits``, at a fixed price, until it expires.
+
+    A credit is ``units_per_credit`` of ``unit``: tokens, accelerator-milliseconds (inference-seconds) or requests of an
+    application. ``conversion`` names the published table that turns them into accelerator-hours, which
+    ``backing_rack``'s calendar has reserved (empty: nothing is reserved). Work asked for is due within ``grace_us``.
+    """
 
     KIND: ClassVar[str] = "credits.offered"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     credit_class: str
     provider: str
     model: str
     register: str
-    tokens_per_credit: int
+    units_per_credit: int
     price_usdc_micro: int
     capacity_credits: int
     expires_us: int
+    unit: Unit = Unit.TOKENS
+    application: str = ""
+    conversion: str = ""
+    backing_rack: str = ""
+    collateral_usdc_micro: int = 0
+    grace_us: int = 0
+    revenue_account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

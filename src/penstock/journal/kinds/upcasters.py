@@ -34,9 +34,24 @@ def _deal_originated_1(data: dict[str, Plain]) -> dict[str, Plain]:
     return data | {"schedule": ""}
 
 
+def _rack_registered_1(data: dict[str, Plain]) -> dict[str, Plain]:
+    """Idle was the only loss that was told apart."""
+    return data | {"overhead_register": "", "unattributed_register": ""}
+
+
+def _credits_offered_1(data: dict[str, Plain]) -> dict[str, Plain]:
+    """Credits were tokens, nothing was reserved behind them, and nothing was due by a time."""
+    kept = {name: value for name, value in data.items() if name != "tokens_per_credit"}
+    kept["units_per_credit"] = data["tokens_per_credit"]
+    more: dict[str, Plain] = {"unit": "tokens", "application": "", "conversion": "", "backing_rack": ""}
+    return kept | more | {"collateral_usdc_micro": "0", "grace_us": "0", "revenue_account": ""}
+
+
 UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
+    ("credits.offered", 1): _credits_offered_1,
     ("deal.originated", 1): _deal_originated_1,
     ("device.enrolled", 1): _device_enrolled_1,
+    ("rack.registered", 1): _rack_registered_1,
     ("site.registered", 1): _site_registered_1,
     ("titles.issued", 1): _titles_issued_1,
     ("titles.moved", 1): _titles_moved_1,

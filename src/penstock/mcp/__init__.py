@@ -1,0 +1,1 @@
+"""MCP: the door for agents that speak the Model Context Protocol."""
