@@ -20,6 +20,7 @@ from penstock.cli import (
     certificate,
     chain,
     command,
+    compute,
     connect,
     connect_lines,
     deal,
@@ -76,6 +77,7 @@ certificate.app.add_typer(exchange.app, name="exchange")
 certificate.app.add_typer(forward.app, name="forward")
 certificate.app.command("prove")(prove.prove)
 app.add_typer(deal.app, name="deal")
+app.add_typer(compute.app, name="compute")
 app.add_typer(chain.app, name="chain")
 app.add_typer(trace.app, name="trace")
 app.add_typer(store.app, name="store")

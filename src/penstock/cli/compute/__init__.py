@@ -1,0 +1,15 @@
+"""`penstock compute`: providers, capacity, windows, credits, and the work that is delivered; a file a noun.
+
+Each noun's file has an ``app``, or functions that are commands here. Only Typer is imported at this level, so that
+``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    help="Compute: capacity, windows, credits, work delivered and paid for.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
