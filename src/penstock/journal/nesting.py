@@ -1,5 +1,5 @@
-"""Depth of brackets, counted before a parser runs that deep: `penstock.nesting`, under the name that readers know."""
+"""Depth of brackets, counted before a parser runs that deep: `penstock.keys.nesting`, under the name that readers know."""
 
-from penstock.nesting import deeper_than, nesting
+from penstock.keys.nesting import deeper_than, nesting
 
 __all__ = ["deeper_than", "nesting"]
