@@ -1,4 +1,4 @@
-"""Depth of brackets, counted before a parser runs that deep: `penstock.keys.nesting`, under the name that readers know."""
+"""Depth of brackets: `penstock.keys.nesting`, under the name that readers of other JSON know."""
 
 from penstock.keys.nesting import deeper_than, nesting
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from penstock.errors import Invalid, Unverified
 from penstock.keys.check import verify
-from penstock.keys.private import SigningKey
 from penstock.keys.nesting import deeper_than
+from penstock.keys.private import SigningKey
 
 STATEMENT: Final = "application/vnd.in-toto+json"
 """Payload type of in-toto statements."""
