@@ -3,11 +3,14 @@
 @title  Dollar: a test stablecoin
 @notice Six decimals, the surface of a dollar stablecoin: ERC-20, ERC-2612 (permit), ERC-3009 (signed transfers,
         random nonces), ERC-5267 (domain). It stands in for the real one on the embedded chain. One role, `minter`.
-@dev    Vyper has no overloads, so only the (v, r, s) forms of ERC-2612 and ERC-3009 exist here.
+        Signatures come as (v, r, s) or as bytes, of keys or of contracts (ERC-1271): whoever has code answers itself.
+@dev    Vyper has no overloads: the forms that take `bytes signature` are answered by `__default__`, by their selectors.
+        Other call data is refused there.
 """
 from ethereum.ercs import IERC20
 from parts import roles
 from parts import signed
+from parts import wallets
 
 implements: IERC20
 initializes: roles
@@ -43,6 +46,16 @@ RECEIVE: constant(bytes32) = keccak256(
     "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
 )
 CANCEL: constant(bytes32) = keccak256("CancelAuthorization(address authorizer,bytes32 nonce)")
+TRANSFER_BYTES: constant(bytes4) = method_id(
+    "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)", output_type=bytes4
+)
+RECEIVE_BYTES: constant(bytes4) = method_id(
+    "receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)", output_type=bytes4
+)
+CANCEL_BYTES: constant(bytes4) = method_id("cancelAuthorization(address,bytes32,bytes)", output_type=bytes4)
+PERMIT_BYTES: constant(bytes4) = method_id(
+    "permit(address,address,uint256,uint256,bytes)", output_type=bytes4
+)
 
 name: public(constant(String[11])) = "Test Dollar"
 symbol: public(constant(String[4])) = "tUSD"
@@ -142,15 +155,30 @@ def DOMAIN_SEPARATOR() -> bytes32:
     return signed.domain()
 
 
+@internal
+@view
+def _check(signer: address, terms: bytes32, v: uint8, r: bytes32, s: bytes32):
+    # A contract's own words are not (v, r, s), but whoever has only these may hand them over: r || s || v
+    if signer.is_contract:
+        wallets.ask(signer, signed.digest(terms), concat(r, s, convert(v, bytes1)))
+    else:
+        signed.check(signer, terms, v, r, s)
+
+
+@internal
+def _permit_terms(owner: address, spender: address, amount: uint256, deadline: uint256) -> bytes32:
+    assert block.timestamp <= deadline, "dollar.expired"
+    nonce: uint256 = self.nonces[owner]
+    self.nonces[owner] = unsafe_add(nonce, 1)
+    return keccak256(abi_encode(PERMIT, owner, spender, amount, nonce, deadline))
+
+
 @external
 def permit(owner: address, spender: address, amount: uint256, deadline: uint256, v: uint8, r: bytes32, s: bytes32):
     """
     @notice Role: anyone who brings the owner's signature.
     """
-    assert block.timestamp <= deadline, "dollar.expired"
-    nonce: uint256 = self.nonces[owner]
-    self.nonces[owner] = unsafe_add(nonce, 1)
-    signed.check(owner, keccak256(abi_encode(PERMIT, owner, spender, amount, nonce, deadline)), v, r, s)
+    self._check(owner, self._permit_terms(owner, spender, amount, deadline), v, r, s)
     self._approve(owner, spender, amount)
 
 
@@ -164,7 +192,8 @@ def _use(authorizer: address, nonce: bytes32):
 
 
 @internal
-def _authorized(
+@view
+def _terms(
     kind: bytes32,
     sender: address,
     receiver: address,
@@ -172,17 +201,25 @@ def _authorized(
     valid_after: uint256,
     valid_before: uint256,
     nonce: bytes32,
-    v: uint8,
-    r: bytes32,
-    s: bytes32,
-):
+) -> bytes32:
     assert block.timestamp > valid_after, "dollar.not_yet"
     assert block.timestamp < valid_before, "dollar.expired"
-    terms: bytes32 = keccak256(abi_encode(kind, sender, receiver, amount, valid_after, valid_before, nonce))
-    signed.check(sender, terms, v, r, s)
+    if kind == RECEIVE:
+        assert msg.sender == receiver, "dollar.not_payee"
+    return keccak256(abi_encode(kind, sender, receiver, amount, valid_after, valid_before, nonce))
+
+
+@internal
+def _settle(sender: address, receiver: address, amount: uint256, nonce: bytes32):
     self._use(sender, nonce)
     log AuthorizationUsed(authorizer=sender, nonce=nonce)
     self._move(sender, receiver, amount)
+
+
+@internal
+def _cancel(authorizer: address, nonce: bytes32):
+    self._use(authorizer, nonce)
+    log AuthorizationCanceled(authorizer=authorizer, nonce=nonce)
 
 
 @external
@@ -200,7 +237,8 @@ def transferWithAuthorization(
     """
     @notice Role: anyone who brings the holder's signature.
     """
-    self._authorized(TRANSFER, sender, receiver, amount, valid_after, valid_before, nonce, v, r, s)
+    self._check(sender, self._terms(TRANSFER, sender, receiver, amount, valid_after, valid_before, nonce), v, r, s)
+    self._settle(sender, receiver, amount, nonce)
 
 
 @external
@@ -218,8 +256,8 @@ def receiveWithAuthorization(
     """
     @notice Role: the payee, with the holder's signature; so nobody can front-run a contract that is being paid.
     """
-    assert msg.sender == receiver, "dollar.not_payee"
-    self._authorized(RECEIVE, sender, receiver, amount, valid_after, valid_before, nonce, v, r, s)
+    self._check(sender, self._terms(RECEIVE, sender, receiver, amount, valid_after, valid_before, nonce), v, r, s)
+    self._settle(sender, receiver, amount, nonce)
 
 
 @external
@@ -227,9 +265,73 @@ def cancelAuthorization(authorizer: address, nonce: bytes32, v: uint8, r: bytes3
     """
     @notice Role: anyone who brings the holder's signature.
     """
-    signed.check(authorizer, keccak256(abi_encode(CANCEL, authorizer, nonce)), v, r, s)
-    self._use(authorizer, nonce)
-    log AuthorizationCanceled(authorizer=authorizer, nonce=nonce)
+    self._check(authorizer, keccak256(abi_encode(CANCEL, authorizer, nonce)), v, r, s)
+    self._cancel(authorizer, nonce)
+
+
+# ---------------------------------------------------------------- the forms that take bytes
+
+
+@external
+def __default__():
+    """
+    @notice Role: as the (v, r, s) form of the same name. `permit`, `transferWithAuthorization`,
+            `receiveWithAuthorization` and `cancelAuthorization` with the signature as `bytes`, laid out as every
+            encoder does: the fixed words, then the signature. 1,024 bytes of it at most.
+    """
+    asked: bytes4 = convert(slice(msg.data, 0, 4), bytes4)
+    if asked == TRANSFER_BYTES or asked == RECEIVE_BYTES:
+        self._authorized_bytes(TRANSFER if asked == TRANSFER_BYTES else RECEIVE)
+    elif asked == CANCEL_BYTES:
+        self._cancel_bytes()
+    else:
+        assert asked == PERMIT_BYTES, "dollar.unknown"
+        self._permit_bytes()
+
+
+@internal
+def _authorized_bytes(kind: bytes32):
+    sender: address = empty(address)
+    receiver: address = empty(address)
+    amount: uint256 = 0
+    valid_after: uint256 = 0
+    valid_before: uint256 = 0
+    nonce: bytes32 = empty(bytes32)
+    offset: uint256 = 0
+    sender, receiver, amount, valid_after, valid_before, nonce, offset = abi_decode(
+        slice(msg.data, 4, 224), (address, address, uint256, uint256, uint256, bytes32, uint256)
+    )
+    assert offset == 224, "dollar.layout"
+    terms: bytes32 = self._terms(kind, sender, receiver, amount, valid_after, valid_before, nonce)
+    wallets.check(sender, signed.digest(terms), wallets.read(228))
+    self._settle(sender, receiver, amount, nonce)
+
+
+@internal
+def _cancel_bytes():
+    authorizer: address = empty(address)
+    nonce: bytes32 = empty(bytes32)
+    offset: uint256 = 0
+    authorizer, nonce, offset = abi_decode(slice(msg.data, 4, 96), (address, bytes32, uint256))
+    assert offset == 96, "dollar.layout"
+    wallets.check(authorizer, signed.digest(keccak256(abi_encode(CANCEL, authorizer, nonce))), wallets.read(100))
+    self._cancel(authorizer, nonce)
+
+
+@internal
+def _permit_bytes():
+    owner: address = empty(address)
+    spender: address = empty(address)
+    amount: uint256 = 0
+    deadline: uint256 = 0
+    offset: uint256 = 0
+    owner, spender, amount, deadline, offset = abi_decode(
+        slice(msg.data, 4, 160), (address, address, uint256, uint256, uint256)
+    )
+    assert offset == 160, "dollar.layout"
+    terms: bytes32 = self._permit_terms(owner, spender, amount, deadline)
+    wallets.check(owner, signed.digest(terms), wallets.read(164))
+    self._approve(owner, spender, amount)
 
 
 # ---------------------------------------------------------------- ERC-5267

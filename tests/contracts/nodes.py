@@ -28,6 +28,7 @@ from web3.types import RPCEndpoint
 from penstock.chain.node import Genesis
 from penstock.chain.node import Node as ChainNode
 from penstock.chain.provider import NodeProvider
+from penstock.chain.well_known import well_known_code
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "src" / "penstock" / "chain" / "artefacts"
@@ -98,7 +99,10 @@ def anvil() -> Iterator[Node]:
         with said.open("w") as out:
             process = subprocess.Popen([str(ANVIL), *options], stdout=out)
         try:
-            yield Anvil("anvil", Web3(Web3.HTTPProvider(_listening(process, said), request_kwargs={"timeout": WAIT_S})))
+            w3 = Web3(Web3.HTTPProvider(_listening(process, said), request_kwargs={"timeout": WAIT_S}))
+            for address, code in well_known_code().items():
+                w3.provider.make_request(RPCEndpoint("anvil_setCode"), ["0x" + address.hex(), "0x" + code.hex()])
+            yield Anvil("anvil", w3)
         finally:
             process.terminate()
             process.wait()
@@ -125,7 +129,7 @@ class Embedded(Node):
 def embedded() -> Iterator[Node]:
     """The embedded node in memory."""
     clock_s = [GENESIS_AT_S]
-    genesis = Genesis({bytes.fromhex(RICH.address[2:]): 10**30}, CHAIN_ID, GENESIS_AT_S)
+    genesis = Genesis({bytes.fromhex(RICH.address[2:]): 10**30}, CHAIN_ID, GENESIS_AT_S, code=well_known_code())
     with ChainNode(genesis, now=lambda: clock_s[0]) as running:
         yield Embedded("embedded", Web3(NodeProvider(running, may_mine=True)), clock_s)
 

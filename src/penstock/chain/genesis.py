@@ -20,12 +20,16 @@ COINBASE: Final = b"\0" * 19 + b"\xfe"
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """What a chain starts from; equal parameters give an equal genesis hash. ``alloc``: address -> balance [wei]."""
+    """What a chain starts from; equal parameters give an equal genesis hash.
+
+    ``alloc``: address -> balance [wei]. ``code``: address -> runtime code that stands there from the first block.
+    """
 
     alloc: Mapping[bytes, int] = field(default_factory=dict)
     chain_id: int = CHAIN_ID
     at_s: int = GENESIS_AT_S
     gas_limit: int = GAS_LIMIT
+    code: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def header(self) -> Header:
         """The genesis header, its state root still empty."""
@@ -72,8 +76,9 @@ def _found(genesis: Genesis, store: StateStore, evm: Evm) -> StateStore:
 def _first_block(genesis: Genesis, store: StateStore, evm: Evm) -> Header:
     header = genesis.header()
     execution = evm.open(store, header, EMPTY_ROOT, ())
-    for address, balance in sorted(genesis.alloc.items()):
-        execution.set_account(address, balance, b"", 0)
+    for address in sorted(genesis.alloc.keys() | genesis.code.keys()):
+        code = genesis.code.get(address, b"")
+        execution.set_account(address, genesis.alloc.get(address, 0), code, 1 if code else 0)  # nonce 1: EIP-161
     return replace(header, state_root=execution.persist())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from penstock.chain.node import Genesis, Node, wall_clock
+from penstock.chain.well_known import well_known_code
 from penstock.errors import Corrupt, NotFound
 from penstock.usecases.workspace import CHAIN_FOLDER
 
@@ -29,13 +30,16 @@ def chain_file(workspace: Path) -> Path:
 def found_chain(workspace: Path, alloc: Mapping[bytes, int], now: Callable[[], int] = wall_clock) -> Node:
     """Open the workspace's chain, founding it with ``alloc`` (address to balance [wei]) where there is none yet.
 
+    A chain founded from now on starts with the contracts of `well_known`; their code is in its genesis file, so that
+    a later edition of them leaves the chain what it is.
+
     Raises:
         As `Node` and `open_chain`.
     """
     folder = workspace / CHAIN_FOLDER
     if not has_chain(workspace):
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / GENESIS_FILE, Genesis(dict(alloc)))
+        _write(folder / GENESIS_FILE, Genesis(dict(alloc), code=well_known_code()))
     return open_chain(workspace, now)
 
 
@@ -58,6 +62,7 @@ def _write(path: Path, genesis: Genesis) -> None:
         "chain_id": genesis.chain_id,
         "at_s": genesis.at_s,
         "gas_limit": genesis.gas_limit,
+        "code": {address.hex(): code.hex() for address, code in sorted(genesis.code.items())},
     }
     draft = path.with_suffix(".new")
     with draft.open("w") as file:
@@ -71,7 +76,8 @@ def _read(path: Path) -> Genesis:
     try:
         body = json.loads(path.read_text())
         alloc = {bytes.fromhex(address): int(wei) for address, wei in body["alloc"].items()}
-        return Genesis(alloc, int(body["chain_id"]), int(body["at_s"]), int(body["gas_limit"]))
+        code = {bytes.fromhex(address): bytes.fromhex(one) for address, one in body.get("code", {}).items()}
+        return Genesis(alloc, int(body["chain_id"]), int(body["at_s"]), int(body["gas_limit"]), code)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise Corrupt(
             "chain.genesis_damaged",
