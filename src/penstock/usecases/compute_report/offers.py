@@ -1,0 +1,55 @@
+"""Offers: what can be bought here now - classes of credits, with what is left of each and what a unit costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.compute.credit import CreditBook
+from penstock.journal.words import Unit
+from penstock.period import iso
+from penstock.usecases.compute_report.work import energy_of, per_thousand
+from penstock.usecases.workspace import Workspace
+from penstock.usecases.world import World
+
+Row = dict[str, Any]
+PER_THOUSAND = 1_000
+
+
+def offers(workspace: Workspace, now_us: int) -> list[Row]:
+    """Every class of credits, those that can be bought first, then the cheapest for a thousand units."""
+    rows = workspace.read(lambda world: [credit_row(world, book, now_us) for book in world.compute.credits.values()])
+    return sorted(rows, key=lambda one: (not one["open"], one["price_usdc_micro_per_1k_units"], one["credit_class"]))
+
+
+def credit_row(world: World, book: CreditBook, now_us: int) -> Row:
+    """One class: its price, its size, what is left of it. A thousand units' price is rounded up."""
+    terms = book.terms
+    left = terms.capacity_credits - book.sold
+    return {
+        "credit_class": terms.credit_class,
+        "provider": terms.provider,
+        "model": terms.model,
+        "application": terms.application,
+        "unit": terms.unit.value,
+        "units_per_credit": terms.units_per_credit,
+        "price_usdc_micro": terms.price_usdc_micro,
+        "price_usdc_micro_per_1k_units": -(-terms.price_usdc_micro * PER_THOUSAND // terms.units_per_credit),
+        "capacity_credits": terms.capacity_credits,
+        "sold_credits": book.sold,
+        "redeemed_credits": book.redeemed,
+        "left_credits": left,
+        "collateral_usdc_micro": terms.collateral_usdc_micro,
+        "expires": iso(terms.expires_us),
+        "open": left > 0 and now_us < terms.expires_us,
+        "energy_mj_per_1k_tokens": _energy(world, book),
+    }
+
+
+def _energy(world: World, book: CreditBook) -> int | None:
+    """What the backing rack, or the only one, drew for a thousand tokens of its answers so far [mJ], rounded down."""
+    racks = world.compute.racks
+    rack = racks.get(book.terms.backing_rack) or (next(iter(racks.values())) if len(racks) == 1 else None)
+    if rack is None or book.terms.unit is not Unit.TOKENS:
+        return None
+    tokens = world.compute.tokens_served.get(rack.rack, 0)
+    return per_thousand(energy_of(world, rack)["answers_mj"], tokens)
