@@ -88,7 +88,13 @@ class OpenGate:
         salted = b"unpaid" + secrets.token_bytes(HASH_BYTES) + asked.body_sha256
         return Admitted(hashlib.sha256(salted).digest(), Scheme.UNPAID)
 
-    async def answered(self, admitted: Admitted, body: bytes, usage: Usage, cost_usdc_micro: int) -> Mapping[str, str]:
+    async def answered(
+        self,
+        admitted: Admitted,  # noqa: ARG002 (the port's)
+        body: bytes,  # noqa: ARG002
+        usage: Usage,  # noqa: ARG002
+        cost_usdc_micro: int,  # noqa: ARG002
+    ) -> Mapping[str, str]:
         """Nothing to keep."""
         return {}
 

@@ -1,0 +1,1 @@
+"""The provider's door, compatible with OpenAI's HTTP interface."""

@@ -1,0 +1,86 @@
+"""What requests hold, read once: bytes to values, and vectors to an answer's bytes.
+
+Source: the OpenAI API reference, "Create embeddings".
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from penstock.connect.inference.engine import Usage, Vectors
+from penstock.errors import Invalid
+from penstock.keys.nesting import deeper_than
+
+NESTING_MAX: Final = 8
+MODEL_CHARS_MAX: Final = 256
+
+
+class EmbeddingsForm(BaseModel):
+    """The body of ``POST /v1/embeddings``. Texts only: tokens of another tokenizer mean nothing here."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+    model: str = Field(max_length=MODEL_CHARS_MAX)
+    input: str | list[str]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None
+    user: str | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts, one or many."""
+        return [self.input] if isinstance(self.input, str) else self.input
+
+
+def read_json(body: bytes) -> Any:
+    """A body's JSON. Raises Invalid ``request.malformed``."""
+    try:
+        text = body.decode()
+        if deeper_than(text, NESTING_MAX):
+            raise Invalid("request.malformed", f"A body here nests at most {NESTING_MAX} levels.")
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Invalid("request.malformed", "The body is not JSON in UTF-8.") from error
+
+
+def read_embeddings(body: bytes) -> EmbeddingsForm:
+    """The form in a body. Raises Invalid ``request.malformed`` naming the first field that is."""
+    raw = read_json(body)
+    try:
+        return EmbeddingsForm.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = str(first["loc"][0]) if first["loc"] else "body"
+        raise Invalid("request.malformed", f"{place}: {first['msg']}.", param=place) from error
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsAnswer:
+    """How to write vectors: for which model, as numbers or as base64 of little-endian float32."""
+
+    model: str
+    encoding: str
+
+    def __call__(self, vectors: Vectors, usage: Usage) -> bytes:
+        """The answer's bytes."""
+        rows = [
+            {"object": "embedding", "index": place, "embedding": self._written(vector)}
+            for place, vector in enumerate(vectors)
+        ]
+        counted = {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.prompt_tokens + usage.output_tokens}
+        answer = {"object": "list", "data": rows, "model": self.model, "usage": counted}
+        return json.dumps(answer, separators=(",", ":")).encode()
+
+    def _written(self, vector: Vectors) -> str | list[float]:
+        if self.encoding == "base64":
+            return b64encode(vector.astype("<f4").tobytes()).decode()
+        numbers: list[float] = vector.astype(float).tolist()
+        return numbers
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(word)

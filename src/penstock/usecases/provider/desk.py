@@ -1,0 +1,206 @@
+"""The desk: a request is priced and paid before it is worked on, and recorded before it is answered.
+
+One `Desk` serves one model on one rack. The model works in one thread, a call at a time; whoever would wait behind too
+many is turned away before anything is paid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from penstock.compute.price import Price
+from penstock.connect.inference.engine import Engine, Usage, Vectors
+from penstock.connect.inference.gate import Admitted, Asked, Gate, OpenGate, Scheme, TurnedAway
+from penstock.connect.inference.workbook import AnswerRow, Workbook
+from penstock.errors import Invalid, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEME_CODES: Final = {Scheme.EXACT: 0, Scheme.UPTO: 1, Scheme.CREDIT: 2, Scheme.UNPAID: 255}
+"""Codes of ``sale/1``; 255 is none of them."""
+Write = Callable[[Vectors, Usage], bytes]
+Clock = Callable[[], int]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most one request may ask for, and how many may be worked on or wait at once."""
+
+    texts: int = 2_048
+    tokens: int = 300_000
+    waiting: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it came in: where, with which headers, its bytes, and when [us]."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    arrived_us: int
+
+    @property
+    def digest(self) -> bytes:
+        """sha256 of the body."""
+        return hashlib.sha256(self.body).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer to send: its bytes, the payment it is filed under, its number (-1 for one given before), headers."""
+
+    body: bytes
+    payment_id: bytes
+    number: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Figures:
+    """What the door's metrics show: running, waiting, answered, failed, and tokens."""
+
+    __slots__ = ("answered", "failed", "output_tokens", "prompt_tokens", "running", "seconds")
+
+    def __init__(self) -> None:
+        self.running = self.answered = self.failed = self.prompt_tokens = self.output_tokens = 0
+        self.seconds: list[float] = []
+
+    def count(self, usage: Usage) -> None:
+        """One more answer."""
+        self.answered += 1
+        self.prompt_tokens += usage.prompt_tokens
+        self.output_tokens += usage.output_tokens
+
+
+class Desk(AbstractContextManager["Desk"]):
+    """Sells an engine's answers through a gate and keeps them in the workbook; ``clock`` tells the time [us]."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        workbook: Workbook,
+        price: Price,
+        clock: Clock,
+        gate: Gate | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.engine, self.workbook, self.price, self.clock = engine, workbook, price, clock
+        self.gate = gate or OpenGate()
+        self.limits = limits or Limits()
+        self.figures = Figures()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    async def embed(self, request: Request, model: str, texts: Sequence[str], write: Write) -> Answered | TurnedAway:
+        """Vectors of ``texts``, as ``write`` puts them into an answer's bytes.
+
+        Raises:
+            NotFound: ``model.unknown``. Invalid: ``engine.no_text``, ``engine.too_long``, ``request.too_many_texts``,
+            ``request.too_many_tokens``. Unavailable: ``provider.busy``.
+        """
+        self._check_model(model)
+        with self._place():
+            tokens = await self._count(texts)
+            asked = Asked(request.url, request.headers, request.digest, model, tokens, self.price.cost_up(tokens))
+            admitted = await self.gate.admit(asked)
+            if isinstance(admitted, TurnedAway):
+                return admitted
+            if admitted.stored is not None:
+                return Answered(admitted.stored, admitted.payment_id, -1, admitted.headers)
+            return await self._work(request, model, texts, write, admitted)
+
+    async def _work(
+        self, request: Request, model: str, texts: Sequence[str], write: Write, admitted: Admitted
+    ) -> Answered:
+        """Work that is paid for: whatever breaks, the payment is answered or goes back."""
+        try:
+            number, body, usage = await self._in_thread(lambda: self._worked(request, model, texts, write, admitted))
+        except Exception as error:
+            self.figures.failed += 1
+            await asyncio.shield(self.gate.failed(admitted, type(error).__name__))
+            raise
+        self.figures.count(usage)
+        cost = self.price.cost_up(usage.prompt_tokens + usage.output_tokens)
+        more = await asyncio.shield(self.gate.answered(admitted, body, usage, cost))
+        return Answered(body, admitted.payment_id, number, {**admitted.headers, **more})
+
+    def _worked(
+        self, request: Request, model: str, texts: Sequence[str], write: Write, admitted: Admitted
+    ) -> tuple[int, bytes, Usage]:
+        started_us = self.clock()
+        vectors, used = self.engine.embed(texts)
+        done_us = self.clock()
+        usage = Usage(used.prompt_tokens, used.output_tokens, done_us, done_us, used.cpu_us)
+        body = write(vectors, usage)
+        return self.workbook.record(row_of(request, model, body, started_us, usage, admitted)), body, usage
+
+    async def _count(self, texts: Sequence[str]) -> int:
+        """Tokens of a request that can be answered."""
+        if len(texts) > self.limits.texts:
+            raise Invalid("request.too_many_texts", f"A request has at most {self.limits.texts} texts.")
+        if not texts:
+            raise Invalid("engine.no_text", "There is no text to embed.")
+        counts = await self._in_thread(lambda: self.engine.count(texts))
+        longest = max(counts)
+        if longest > self.engine.context_tokens:
+            sentence = f"Text {counts.index(longest)} has {longest} tokens; {self.engine.context_tokens} fit."
+            raise Invalid("engine.too_long", sentence, hint="Cut it into parts.")
+        if sum(counts) > self.limits.tokens:
+            raise Invalid("request.too_many_tokens", f"A request has at most {self.limits.tokens} tokens.")
+        return sum(counts)
+
+    def _check_model(self, model: str) -> None:
+        if model not in self.engine.models():
+            hint = f"Ask for one of: {', '.join(self.engine.models())}."
+            raise NotFound("model.unknown", f"There is no model {model[:100]!r} here.", hint=hint)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self.figures.running >= self.limits.waiting:
+            raise Unavailable("provider.busy", "Too many requests are waiting.", hint="Try again in a second.")
+        self.figures.running += 1
+        try:
+            yield
+        finally:
+            self.figures.running -= 1
+
+    async def _in_thread(self, act: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act)
+
+
+def row_of(request: Request, model: str, body: bytes, started_us: int, usage: Usage, admitted: Admitted) -> AnswerRow:
+    """An answer as the workbook keeps it."""
+    return AnswerRow(
+        payment=admitted.payment_id,
+        model=model,
+        arrived_us=request.arrived_us,
+        started_us=started_us,
+        first_us=usage.first_us,
+        done_us=usage.done_us,
+        prompt_tokens=usage.prompt_tokens,
+        output_tokens=usage.output_tokens,
+        cpu_us=usage.cpu_us,
+        request=request.digest,
+        answer=hashlib.sha256(body).digest(),
+        salt=secrets.token_bytes(32),
+        scheme=SCHEME_CODES[admitted.scheme],
+        payer=admitted.payer,
+        tx=admitted.tx,
+        paid_usdc_micro=admitted.paid_usdc_micro,
+        asked_body=request.body,
+        answer_body=body,
+    )
