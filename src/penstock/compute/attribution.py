@@ -100,7 +100,7 @@ class Shares:
 
 
 def share(requests: Columns, samples: Columns, rule: Rule) -> Shares:
-    """Share out what the meter counted in ``samples`` over ``requests``, idle, overhead and what nobody can be named for.
+    """Share out what the meter counted in ``samples``: over ``requests``, idle, overhead and unattributed.
 
     Args:
         requests: one row a request, in the order in which cuts fall: ``arrived_us``, ``first_us``, ``done_us`` [us],
@@ -121,7 +121,7 @@ def share(requests: Columns, samples: Columns, rule: Rule) -> Shares:
     shared = (work.present_us > 0) & cells.good
     left_mj = it_mj - idle_mj
     answers_mj = int(left_mj[shared].sum())
-    weights = work.shares(np.where(shared, left_mj, 0), rule.step_nj, cells)
+    weights = work.shares(np.where(shared, left_mj, 0), rule.step_nj, cells.edges_us)
     borne = bool(weights.any())
     return Shares(
         request_mj=np.diff(cut_down(answers_mj, weights)) if borne else np.zeros(len(weights), np.int64),

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.compute.batch_kernel import bent, values
+from penstock.compute.batch_kernel import bent, places_of, values
 from penstock.errors import Invalid
 from penstock.journal.segment import Column, Columns
 
@@ -46,7 +46,8 @@ class Work:
     """Requests on the cells: instants [us], the cell of each, weight a microsecond of both phases [nJ << shift].
 
     ``at_us``, ``places`` are (3, n): start, first token, done. ``rates`` is (2, n): prefill, decode. By cell:
-    ``mass`` [nJ << shift], ``present_us`` (two requests for a second are two seconds), ``empty_us``, ``decode_steps``.
+    ``mass`` [nJ << shift], ``present_us`` (two requests for a second are two seconds), ``empty_us``, and ``steps`` as
+    counted or else estimated.
     """
 
     at_us: Ints
@@ -56,19 +57,18 @@ class Work:
     mass: Ints
     present_us: Ints
     empty_us: Ints
-    decode_steps: Floats
+    steps: Floats
 
-    def shares(self, shared_mj: Ints, step_nj: int, cells: Cells) -> Ints:
+    def shares(self, shared_mj: Ints, step_nj: int, edges_us: Ints) -> Ints:
         """Each request's weight in sharing ``shared_mj`` of each cell: whole numbers whose sum is below 2**60."""
-        steps = self.decode_steps if cells.steps is None else cells.steps
-        alike = step_nj * float(1 << self.shift) * steps
+        alike = step_nj * float(1 << self.shift) * self.steps
         mass = self.mass.astype(np.float64)
         here = self.present_us > 0
         alike = np.where(here & (alike + mass <= 0), 1.0, np.where(here, alike, 0.0))
         price = shared_mj / np.where(here, alike + mass, 1.0)
         each = price * alike / np.maximum(self.present_us, 1)
         fine = min(FINE_BITS_MAX, SHARE_BITS - int(shared_mj.sum()).bit_length())
-        return values(self.at_us, self.places, self.rates, cells.edges_us, price, each, 2.0**fine)
+        return values(self.at_us, self.places, self.rates, edges_us, price, each, 2.0**fine)
 
 
 def cells_of(samples: Columns) -> Cells:
@@ -111,13 +111,14 @@ def work_of(requests: Columns, cells: Cells, prompt_nj: int, pair_nj: int, outpu
     shift = _shift(weights)
     rates = (weights << shift) // np.maximum(np.diff(at_us, axis=0), 1)
     at_us = np.clip(at_us, cells.edges_us[0], cells.edges_us[-1])
-    places = np.searchsorted(cells.edges_us, at_us.ravel(), side="right").reshape(at_us.shape) - 1
-    places = np.minimum(places, len(cells.meter_mj) - 1)
+    places = places_of(cells.edges_us, at_us)
     mass = _line_sums(cells.edges_us, at_us, places, rates)
     alone = np.ones((1, at_us.shape[1]), np.int64)
     present = _line_sums(cells.edges_us, at_us[::2], places[::2], alone)
     busy = _busy_us(cells.edges_us, at_us[0], at_us[2])
-    steps = _decode_steps(cells.edges_us, at_us[1:], places[1:], output, busy)
+    steps = cells.steps
+    if steps is None:
+        steps = _decode_steps(cells.edges_us, at_us[1:], places[1:], output, busy)
     return Work(at_us, places, rates, shift, mass, present, np.diff(cells.edges_us) - busy, steps)
 
 
@@ -150,7 +151,8 @@ def _line_sums(edges: Ints, at_us: Ints, places: Ints, rates: Ints) -> Ints:
     """
     slope, moment = bent(at_us - edges[0], places, rates, len(edges) - 1)
     reached = np.cumsum(slope) * (edges[1:] - edges[0]) - np.cumsum(moment)
-    return np.diff(reached, prepend=np.int64(0))
+    gained: Ints = np.diff(reached, prepend=np.int64(0))
+    return gained
 
 
 def _busy_us(edges: Ints, start: Ints, done: Ints) -> Ints:
@@ -162,8 +164,7 @@ def _busy_us(edges: Ints, start: Ints, done: Ints) -> Ints:
     fresh = np.concatenate([np.ones(1, bool), start[1:] > reached[:-1]])
     last = np.concatenate([np.flatnonzero(fresh)[1:] - 1, [len(start) - 1]])
     at_us = np.stack([start[fresh], reached[last]])
-    places = np.minimum(np.searchsorted(edges, at_us, side="right") - 1, len(edges) - 2)
-    return _line_sums(edges, at_us, places, np.ones((1, at_us.shape[1]), np.int64))
+    return _line_sums(edges, at_us, places_of(edges, at_us), np.ones((1, at_us.shape[1]), np.int64))
 
 
 def _decode_steps(edges: Ints, at_us: Ints, places: Ints, output: Ints, busy_us: Ints) -> Floats:
@@ -199,10 +200,11 @@ def _ints(columns: Columns, names: tuple[str, ...]) -> list[Ints]:
 def _check_samples(
     start: Ints, stop: Ints, meter: Ints, it_mj: Ints | None, good: Column, steps: Floats | None
 ) -> None:
-    right = len(start) > 0 and (stop > start).all() and (start[1:] >= stop[:-1]).all() and (meter >= 0).all()
+    shapes = [column.shape for column in (it_mj, good, steps) if column is not None]
+    right = len(start) > 0 and all(shape == start.shape for shape in shapes)
+    right = right and not ((stop <= start).any() or (start[1:] < stop[:-1]).any() or (meter < 0).any())
     if right and it_mj is not None:
-        right = bool(((it_mj >= 0) & (it_mj <= meter)).all())
-    right = right and good.shape == start.shape and (steps is None or steps.shape == start.shape)
+        right = not ((it_mj < 0) | (it_mj > meter)).any()
     if not right or (steps is not None and (steps < 0).any()):
         hint = "Samples follow each other, count no energy below 0 and give IT no more than the meter."
         raise Invalid("attribution.samples", "The meter's samples are not in order.", hint=hint)
