@@ -15,6 +15,8 @@ Shape as RFC 9162, 2.1.1; sums as in proofs of liabilities (Chalkias and others,
 from __future__ import annotations
 
 import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +25,16 @@ from numpy.typing import NDArray
 
 from penstock.errors import Invalid, Unverified
 from penstock.journal.segment import Column
-from penstock.journal.tree_kernel import HASH_BYTES, LEAF_PREFIX, NODE_PREFIX, Bytes2D, hashes_of
+from penstock.journal.tree_kernel import (
+    CHUNK_ROWS,
+    HASH_BYTES,
+    KERNEL_ROWS_COLD,
+    LEAF_PREFIX,
+    NODE_PREFIX,
+    Bytes2D,
+    hashes_of,
+    load_kernel,
+)
 from penstock.units import INT64_MAX
 
 SUM_BYTES: Final = 8
@@ -84,7 +95,7 @@ def leaf_digests(salts: Bytes2D, payment_ids: Bytes2D, mj: Column) -> Bytes2D:
     sums = _checked_sums(mj)
     _check_shape(salts, len(sums), SALT_BYTES)
     _check_shape(payment_ids, len(sums), PAYMENT_ID_BYTES)
-    return hashes_of(np.concatenate([salts, payment_ids, _big_endian(sums)], axis=1), LEAF_PREFIX)
+    return _hashes((salts, payment_ids, _big_endian(sums)), LEAF_PREFIX)
 
 
 def leaf_digest(salt: bytes, payment_id: bytes, mj: int) -> Hash:
@@ -165,12 +176,29 @@ def node_digest(left: Hash, left_mj: int, right: Hash, right_mj: int) -> Hash:
 
 def _above(below: Level) -> Level:
     pairs, odd = divmod(len(below.sums), 2)
-    beside = np.concatenate([below.hashes[: 2 * pairs], _big_endian(below.sums[: 2 * pairs])], axis=1)
-    hashes = hashes_of(beside.reshape(pairs, 2 * (HASH_BYTES + SUM_BYTES)), NODE_PREFIX)
-    sums = below.sums[: 2 * pairs : 2] + below.sums[1 : 2 * pairs : 2]
+    left, right = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
+    amounts = _big_endian(below.sums)
+    hashes = _hashes((below.hashes[left], amounts[left], below.hashes[right], amounts[right]), NODE_PREFIX)
+    sums = below.sums[left] + below.sums[right]
     if not odd:
         return Level(hashes, sums)
     return Level(np.concatenate([hashes, below.hashes[-1:]]), np.append(sums, below.sums[-1:]))
+
+
+def _hashes(parts: tuple[Bytes2D, ...], prefix: bytes) -> Bytes2D:
+    """sha256(prefix || parts side by side) by row. Rows are packed where they are hashed, so they stay in its cache."""
+    count = len(parts[0])
+    if count >= KERNEL_ROWS_COLD:
+        load_kernel()
+    starts = range(0, max(count, 1), CHUNK_ROWS)
+
+    def hashed(start: int) -> Bytes2D:
+        return hashes_of(np.concatenate([part[start : start + CHUNK_ROWS] for part in parts], axis=1), prefix)
+
+    if len(starts) == 1:
+        return hashed(0)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.concatenate(list(pool.map(hashed, starts)))
 
 
 def _big_endian(sums: Column) -> Bytes2D:
