@@ -13,6 +13,7 @@ import numpy as np
 
 from penstock.errors import Conflict, NotFound, Refused
 from penstock.journal.fact import Recorded
+from penstock.journal.kinds.capacity import CreditsEnded
 from penstock.journal.kinds.compute import AnswersServed, CreditsOffered, CreditsRedeemed, CreditsSold, RackRegistered
 from penstock.journal.segment import Column, Columns
 
@@ -24,11 +25,12 @@ class CreditBook:
     terms: CreditsOffered
     sold: int = 0
     redeemed: int = 0
+    ended: int = 0
 
     @property
     def outstanding(self) -> int:
-        """Credits sold and not yet redeemed."""
-        return self.sold - self.redeemed
+        """Credits sold and not yet redeemed, expired or refunded."""
+        return self.sold - self.redeemed - self.ended
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class Compute:
                 self.credits[sale.credit_class].sold += sale.credits
             case CreditsRedeemed() as redemption:
                 self.credits[redemption.credit_class].redeemed += redemption.credits
+            case CreditsEnded() as end:
+                self.credits[end.credit_class].ended += end.credits
             case AnswersServed() as served:
                 self.tokens_served[served.rack] = self.tokens_served.get(served.rack, 0) + served.tokens
                 self.answers_served[served.rack] = self.answers_served.get(served.rack, 0) + served.answers

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from penstock.capital.deal_book import DealBook
+from penstock.compute.capacity import Capacity
+from penstock.compute.capacity_fold import fold
+from penstock.compute.challenge_book import Challenges
 from penstock.compute.credit import Compute
 from penstock.energy.carbon.book import Carbon
 from penstock.energy.checks.sky import Sky
@@ -41,6 +44,8 @@ class World:
     forwards: Forwards = field(init=False)
     reservations: Reservations = field(default_factory=Reservations)
     compute: Compute = field(default_factory=Compute)
+    challenges: Challenges = field(default_factory=Challenges)
+    capacity: Capacity = field(init=False)
     capital: DealBook = field(default_factory=DealBook)
 
     def __post_init__(self) -> None:
@@ -50,6 +55,7 @@ class World:
         self.participants = Participants(self.books.accounts)
         self.forwards = Forwards(self.books, self.energy, self.participants)
         self.foreign = ForeignCertificates(self.books.registers)
+        self.capacity = Capacity(self.books, self.compute.racks, self._commissioned_us)
 
     @property
     def storages(self) -> Storages:
@@ -83,5 +89,10 @@ class World:
         self.carbon.apply(recorded, columns)
         self.forwards.apply(recorded, columns)
         self.reservations.apply(recorded, columns)
+        fold(self.capacity, recorded, columns)
         self.compute.apply(recorded, columns)
+        self.challenges.apply(recorded)
         self.capital.apply(recorded, columns)
+
+    def _commissioned_us(self, device: str) -> int:
+        return int(self.energy.commissioned_us[self.books.device_id(device)])
