@@ -81,6 +81,9 @@ class Witness(Protocol):
     def look(self, payment: Payment, now_us: int) -> Found:
         """The payment's fate; `Fate.UNKNOWN` instead of an error where the chain does not answer."""
 
+    def confirms(self, payment: Payment, tx: bytes, amount: int) -> bool:
+        """Whether transaction ``tx`` brought the payee at least ``amount`` by this payment."""
+
 
 class Payout(Protocol):
     """Sends dollars back."""
