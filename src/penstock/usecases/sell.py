@@ -34,15 +34,23 @@ def escrow_account(credit_class: str) -> str:
 
 
 def offer(world: World, terms: CreditsOffered) -> list[Entry]:
-    """Open a class of credits: its promised register, its billed register, its escrow. Raises as `check_offer`."""
+    """Open a class of credits without backing: its promised register, its billed register, its escrow.
+
+    Raises as `check_offer`; Refused ``credit.backed`` for one with capacity behind it (`trade_credits`).
+    """
     world.compute.check_offer(terms)
+    _check_unbacked(terms)
     promised = RegisterOpened(terms.register, Unit.TOKENS, RegisterKind.PROMISED, (Right.USE,))
     billed = RegisterOpened(billed_register(terms.credit_class), Unit.USDC_MICRO, RegisterKind.COUNTED)
     return [Entry(promised), Entry(billed), Entry(AccountOpened(escrow_account(terms.credit_class))), Entry(terms)]
 
 
 def sell(world: World, credit_class: str, buyer: str, count: int, at_us: int) -> list[Entry]:
-    """A buyer's dollars go to escrow; it holds titles to the promised tokens. Raises as `check_sale`."""
+    """A buyer's dollars go to escrow; it holds titles to the promised tokens.
+
+    Raises as `check_sale`; Refused ``credit.backed``.
+    """
+    _check_unbacked(world.compute.book(credit_class).terms)
     cost = world.compute.check_sale(credit_class, count, at_us)
     terms = world.compute.book(credit_class).terms
     sold = CreditsSold(
@@ -90,8 +98,10 @@ def redeem(
     """Delivered tokens fill ``count`` promised credits, which are retired; their dollars reach ``collect``.
 
     Raises:
-        Refused: ``credit.undelivered`` beyond what was served; as `check_redemption`; what the books refuse.
+        Refused: ``credit.undelivered`` beyond what was served, ``credit.backed``; as `check_redemption`; what the books
+        refuse.
     """
+    _check_unbacked(world.compute.book(credit_class).terms)
     if count > redeemable(world, credit_class, rack):
         raise Refused("credit.undelivered", "Credits are redeemed for tokens that were served.", credits=count)
     value = world.compute.check_redemption(credit_class, count)
@@ -106,6 +116,13 @@ def redeem(
         _retire(world, terms, buyer, start, stop),
         _pay_on(world, terms, collect, value, period),
     ]
+
+
+def _check_unbacked(terms: CreditsOffered) -> None:
+    if terms.backing_rack:
+        hint = "These are acts on credits with capacity behind them: penstock compute credit."
+        sentence = "This class has capacity behind it."
+        raise Refused("credit.backed", sentence, hint=hint, credit_class=terms.credit_class)
 
 
 def _one(start: int, stop: int) -> tuple[Column, Column]:

@@ -1,0 +1,1 @@
+"""Compute bought and sold: providers, capacity by the hour, windows, credits."""
