@@ -1,15 +1,23 @@
 # pragma version 0.4.3
 """
 @title  Credit: claims on compute, sold only against capacity and collateral
-@notice ERC-1155. An id is a class: the hash of provider, SKU, tokens a credit, price, collateral a credit, expiry
-        and the deal that earns the revenue, so none of these can change. A buyer's dollars wait here until the work
-        is delivered: redeeming burns credits and sends their price to the deal. What is unredeemed at expiry is
-        refunded at its price, with the collateral behind it.
-@dev    Laws: outstanding <= capacity; outstanding * collateral a credit <= collateral posted;
+@notice ERC-1155. An id is a class: the hash of provider, SKU, unit and units a credit, price, collateral a credit,
+        expiry, grace and the deal that earns the revenue, so none of these can change. A buyer's dollars wait here until the
+        work is delivered: redeeming burns credits and sends their price to the deal.
+        Who asks for its work on chain (`request`) and does not get it within the grace is refunded price and
+        collateral. Who never asks gets its price back after expiry, so that waiting earns nothing. A provider without
+        a receipt may state the root of its signed work (`deliver`), which stands after another grace, unless attesters
+        find the provider false: their report on the class's fault subject closes it (`slash`), and every credit
+        outstanding is refunded with its collateral.
+@dev    Laws: outstanding <= capacity; outstanding * collateral a credit <= collateral posted; what a holder asked for
+        <= what it holds;
         dollars held >= sum over classes of (outstanding * price + collateral), equal unless someone gives some away.
+        A slash pays each credit its own collateral, not a share of all that is posted: else a provider could buy its
+        own credits to win its collateral back from the others.
 """
 from ethereum.ercs import IERC165
 from parts import signed
+from parts import wallets
 
 implements: IERC165
 initializes: signed
@@ -32,6 +40,10 @@ interface Dollar:
     ): nonpayable
 
 
+interface Anchor:
+    def report(subject: address) -> uint256: view
+
+
 interface Receiver:
     def onERC1155Received(
         operator: address, sender: address, id: uint256, amount: uint256, data: Bytes[DATA_MAX]
@@ -49,10 +61,12 @@ struct Terms:
     provider: address
     deal: address  # where revenue goes
     sku: bytes32
-    tokens_per_credit: uint64
+    unit: uint8  # 0 tokens, 1 accelerator-milliseconds, 2 requests
+    units_per_credit: uint64
     price_usdc_micro: uint64  # a credit
     collateral_usdc_micro: uint64  # a credit
     expiry: uint64  # [s]
+    grace: uint64  # [s] from a request to its delivery, and from a stated delivery to its payment
 
 
 struct Signature:
@@ -96,6 +110,27 @@ event Backed:
     collateral_usdc_micro: uint256
 
 
+event Requested:
+    id: indexed(uint256)
+    holder: indexed(address)
+    amount: uint256
+    due: uint256
+
+
+event Delivered:
+    id: indexed(uint256)
+    holder: indexed(address)
+    amount: uint256
+    work_root: bytes32
+    stands_from: uint256
+
+
+event Slashed:
+    id: indexed(uint256)
+    failures: uint256
+    outstanding: uint256
+
+
 event Redeemed:
     id: indexed(uint256)
     holder: indexed(address)
@@ -116,13 +151,19 @@ DATA_MAX: constant(uint256) = 1024
 U64: constant(uint256) = 2**64 - 1
 RECEIVED: constant(bytes4) = 0xf23a6e61
 BATCH_RECEIVED: constant(bytes4) = 0xbc197c81
+U56: constant(uint256) = 2**56 - 1
+U40: constant(uint256) = 2**40 - 1
+U24: constant(uint256) = 2**24 - 1
+UNITS: constant(uint8) = 3
+FAULT: constant(bytes32) = keccak256("penstock credit fault")
 RECEIPT_TYPE: constant(bytes32) = keccak256(
     "Receipt(uint256 id,address holder,uint256 amount,bytes32 work_root,bytes32 salt)"
 )
 
 name: public(constant(String[15])) = "Penstock Credit"
-version: public(constant(String[1])) = "1"
+version: public(constant(String[1])) = "2"
 dollar: public(immutable(address))
+anchor: public(immutable(address))
 
 uri_template: String[128]
 balances: HashMap[uint256, HashMap[address, uint256]]
@@ -131,18 +172,23 @@ isApprovedForAll: public(HashMap[address, HashMap[address, bool]])
 provider_of: public(HashMap[uint256, address])
 deal_of: public(HashMap[uint256, address])
 sku_of: public(HashMap[uint256, bytes32])
-# Bits 0-63 price | 64-127 collateral | 128-191 tokens, each a credit | 192-255 expiry
+# Bits 0-63 price | 64-127 collateral | 128-183 units, each a credit | 184-191 unit | 192-231 expiry | 232-255 grace
 terms: HashMap[uint256, uint256]
 # Bits 0-63 capacity | 64-127 outstanding | 128-255 collateral posted. One slot: every sale reads and writes it
 stock: HashMap[uint256, uint256]
 receipt_used: public(HashMap[bytes32, bool])
+slashed: public(HashMap[uint256, bool])
+# One a class and holder. Bits 0-63 amount | 64-127 due; once delivered, from when the delivery stands
+asked: HashMap[uint256, HashMap[address, uint256]]
+work_of: public(HashMap[uint256, HashMap[address, bytes32]])  # stated as delivered and not yet paid
 
 
 @deploy
-def __init__(dollar_: address, uri_: String[128]):
-    assert dollar_ != empty(address), "credit.zero"
+def __init__(dollar_: address, anchor_: address, uri_: String[128]):
+    assert dollar_ != empty(address) and anchor_ != empty(address), "credit.zero"
     signed.__init__(keccak256(name), keccak256(version))
     dollar = dollar_
+    anchor = anchor_
     self.uri_template = uri_
 
 
@@ -151,44 +197,31 @@ def __init__(dollar_: address, uri_: String[128]):
 
 @external
 @nonreentrant
-def open(
-    sku: bytes32,
-    tokens_per_credit: uint64,
-    price_usdc_micro: uint64,
-    collateral_usdc_micro: uint64,
-    expiry: uint64,
-    deal: address,
-    capacity: uint64,
-    posted_usdc_micro: uint64,
-) -> uint256:
+def open(t: Terms, capacity: uint64, posted_usdc_micro: uint64) -> uint256:
     """
     @notice Role: anyone, who becomes the class's provider.
             Register a class with its capacity and pull its first collateral (by allowance).
     """
-    assert tokens_per_credit != 0 and price_usdc_micro != 0 and collateral_usdc_micro != 0, "credit.terms"
-    assert deal != empty(address) and deal != self, "credit.deal"
-    assert convert(expiry, uint256) > block.timestamp, "credit.expired"
-    t: Terms = Terms(
-        provider=msg.sender,
-        deal=deal,
-        sku=sku,
-        tokens_per_credit=tokens_per_credit,
-        price_usdc_micro=price_usdc_micro,
-        collateral_usdc_micro=collateral_usdc_micro,
-        expiry=expiry,
-    )
+    assert t.provider == msg.sender, "credit.not_provider"
+    assert t.unit < UNITS and t.units_per_credit != 0 and convert(t.units_per_credit, uint256) <= U56, "credit.terms"
+    assert t.price_usdc_micro != 0 and t.collateral_usdc_micro != 0, "credit.terms"
+    assert t.grace != 0 and convert(t.grace, uint256) <= U24 and convert(t.expiry, uint256) <= U40, "credit.terms"
+    assert t.deal != empty(address) and t.deal != self, "credit.deal"
+    assert convert(t.expiry, uint256) > block.timestamp, "credit.expired"
     id: uint256 = self._id(t)
     assert self.provider_of[id] == empty(address), "credit.open"
     self.provider_of[id] = msg.sender
-    self.deal_of[id] = deal
-    self.sku_of[id] = sku
+    self.deal_of[id] = t.deal
+    self.sku_of[id] = t.sku
     self.terms[id] = (
-        convert(price_usdc_micro, uint256)
-        | convert(collateral_usdc_micro, uint256) << 64
-        | convert(tokens_per_credit, uint256) << 128
-        | convert(expiry, uint256) << 192
+        convert(t.price_usdc_micro, uint256)
+        | convert(t.collateral_usdc_micro, uint256) << 64
+        | convert(t.units_per_credit, uint256) << 128
+        | convert(t.unit, uint256) << 184
+        | convert(t.expiry, uint256) << 192
+        | convert(t.grace, uint256) << 232
     )
-    log Opened(id=id, provider=msg.sender, deal=deal, terms=t)
+    log Opened(id=id, provider=msg.sender, deal=t.deal, terms=t)
     self._keep(id, convert(capacity, uint256), 0, convert(posted_usdc_micro, uint256))
     self._pull(convert(posted_usdc_micro, uint256))
     return id
@@ -244,7 +277,7 @@ def lower_capacity(id: uint256, capacity: uint64):
     self._keep(id, after, outstanding, collateral)
 
 
-# ---------------------------------------------------------------- buy, redeem, refund
+# ---------------------------------------------------------------- buy, ask, redeem
 
 
 @external
@@ -263,10 +296,8 @@ def buy(
             Its nonce is keccak256(abi.encode(id, amount, salt)): a payment buys what it was signed for, or nothing.
     """
     bought: uint256 = convert(amount, uint256)
-    terms: uint256 = self.terms[id]
-    assert terms != 0, "credit.class"
-    assert bought != 0, "credit.amount"
-    assert block.timestamp < terms >> 192, "credit.expired"
+    terms: uint256 = self._live(id, bought)
+    assert block.timestamp < self._expiry(terms), "credit.expired"
     capacity: uint256 = 0
     outstanding: uint256 = 0
     collateral: uint256 = 0
@@ -296,11 +327,62 @@ def buy(
 
 
 @external
+def request(id: uint256, amount: uint64):
+    """
+    @notice Role: the holder.
+            Ask for the work: the provider has the grace of the class to deliver it. One request a class and holder at a
+            time; what is asked for stays put meanwhile.
+    """
+    wanted: uint256 = convert(amount, uint256)
+    terms: uint256 = self._live(id, wanted)
+    assert block.timestamp < self._expiry(terms), "credit.expired"
+    assert self.asked[id][msg.sender] == 0, "credit.requested"
+    assert self.balances[id][msg.sender] >= wanted, "credit.balance"
+    due: uint256 = block.timestamp + (terms >> 232)
+    self.asked[id][msg.sender] = wanted | due << 64
+    log Requested(id=id, holder=msg.sender, amount=wanted, due=due)
+
+
+@external
+def deliver(id: uint256, holder: address, work_root: bytes32):
+    """
+    @notice Role: the class's provider.
+            State the root of signed work that answers the holder's request, within the grace. It is paid for after
+            another grace (`settle`), in which attesters may find it false.
+    """
+    self._only_provider(id)
+    assert not self.slashed[id], "credit.closed"
+    word: uint256 = self.asked[id][holder]
+    assert word != 0, "credit.not_requested"
+    assert work_root != empty(bytes32), "credit.work"
+    assert self.work_of[id][holder] == empty(bytes32), "credit.delivered"
+    assert block.timestamp < word >> 64, "credit.late"
+    stands_from: uint256 = block.timestamp + (self.terms[id] >> 232)
+    self.asked[id][holder] = word & U64 | stands_from << 64
+    self.work_of[id][holder] = work_root
+    log Delivered(id=id, holder=holder, amount=word & U64, work_root=work_root, stands_from=stands_from)
+
+
+@external
+@nonreentrant
+def settle(id: uint256, holder: address):
+    """
+    @notice Role: anyone; the dollars go to the deal.
+            Pay for a delivery that stood its grace.
+    """
+    work_root: bytes32 = self.work_of[id][holder]
+    assert work_root != empty(bytes32), "credit.not_delivered"
+    word: uint256 = self.asked[id][holder]
+    assert block.timestamp >= word >> 64, "credit.not_due"
+    self._redeem(id, holder, word & U64, work_root)
+
+
+@external
 @nonreentrant
 def redeem(id: uint256, amount: uint64, work_root: bytes32):
     """
     @notice Role: the holder.
-            Accept work delivered: burn the credits and pay their price to the deal.
+            Accept work delivered: burn the credits and pay their price to the deal. Those asked for go first.
     """
     self._redeem(id, msg.sender, convert(amount, uint256), work_root)
 
@@ -311,15 +393,42 @@ def redeem_signed(
     id: uint256, amount: uint64, holder: address, work_root: bytes32, salt: bytes32, signature: Signature
 ):
     """
-    @notice Role: the class's provider, with the holder's signed receipt. A receipt works once.
+    @notice Role: the class's provider, with the holder's signed receipt; a contract that holds credits says yes itself
+            (ERC-1271). A receipt works once.
     """
     self._only_provider(id)
     spent: uint256 = convert(amount, uint256)
     receipt: bytes32 = keccak256(abi_encode(RECEIPT_TYPE, id, holder, spent, work_root, salt))
-    signed.check(holder, receipt, signature.v, signature.r, signature.s)
+    wallets.check_parts(holder, signed.digest(receipt), signature.v, signature.r, signature.s)
     assert not self.receipt_used[receipt], "credit.used"
     self.receipt_used[receipt] = True
     self._redeem(id, holder, spent, work_root)
+
+
+@internal
+def _redeem(id: uint256, holder: address, amount: uint256, work_root: bytes32):
+    terms: uint256 = self._live(id, amount)
+    asked: uint256 = self.asked[id][holder]
+    # What was asked for before expiry is delivered after it, if need be
+    assert block.timestamp < self._expiry(terms) or amount <= asked & U64, "credit.expired"
+    if asked != 0:
+        self._answer(id, holder, asked, amount)
+    paid: uint256 = amount * self._price(terms)
+    self._burn(id, holder, amount, 0)
+    log Redeemed(id=id, holder=holder, amount=amount, work_root=work_root, paid_usdc_micro=paid)
+    self._pay(self.deal_of[id], paid)
+
+
+@internal
+def _answer(id: uint256, holder: address, asked: uint256, amount: uint256):
+    if amount >= asked & U64:
+        self.asked[id][holder] = 0
+        self.work_of[id][holder] = empty(bytes32)
+    else:
+        self.asked[id][holder] = asked - amount
+
+
+# ---------------------------------------------------------------- refunds
 
 
 @external
@@ -327,30 +436,51 @@ def redeem_signed(
 def refund(holder: address, id: uint256):
     """
     @notice Role: anyone; the dollars go to the holder.
-            After expiry: burn all the holder's credits of the class for their price and their collateral.
+            What was asked for and not delivered within the grace: its price and its collateral. What nobody asked for
+            until expiry: its price. In a closed class everything: price and collateral.
     """
     terms: uint256 = self.terms[id]
     assert terms != 0, "credit.class"
-    assert block.timestamp >= terms >> 192, "credit.not_expired"
-    amount: uint256 = self.balances[id][holder]
-    assert amount != 0, "credit.balance"
-    compensation: uint256 = amount * self._collateral_each(terms)
+    held: uint256 = self.balances[id][holder]
+    assert held != 0, "credit.balance"
+    asked: uint256 = self.asked[id][holder]
+    failed: uint256 = 0
+    unasked: uint256 = 0
+    if self.slashed[id]:
+        failed = held
+    else:
+        if asked != 0 and block.timestamp >= asked >> 64 and self.work_of[id][holder] == empty(bytes32):
+            failed = asked & U64
+        if block.timestamp >= self._expiry(terms):
+            unasked = held - asked & U64
+    amount: uint256 = failed + unasked
+    assert amount != 0, "credit.not_due"
+    if failed != 0:
+        self.asked[id][holder] = 0
+        self.work_of[id][holder] = empty(bytes32)
+    compensation: uint256 = failed * self._collateral_each(terms)
     paid: uint256 = amount * self._price(terms) + compensation
     self._burn(id, holder, amount, compensation)
     log Refunded(id=id, holder=holder, amount=amount, paid_usdc_micro=paid)
     self._pay(holder, paid)
 
 
-@internal
-def _redeem(id: uint256, holder: address, amount: uint256, work_root: bytes32):
-    terms: uint256 = self.terms[id]
-    assert terms != 0, "credit.class"
-    assert amount != 0, "credit.amount"
-    assert block.timestamp < terms >> 192, "credit.expired"
-    paid: uint256 = amount * self._price(terms)
-    self._burn(id, holder, amount, 0)
-    log Redeemed(id=id, holder=holder, amount=amount, work_root=work_root, paid_usdc_micro=paid)
-    self._pay(self.deal_of[id], paid)
+@external
+def slash(id: uint256):
+    """
+    @notice Role: anyone, once a quorum of attesters found failures.
+            Close the class: nothing is bought, asked for or redeemed any more, and `refund` pays every credit outstanding
+            its price and its collateral. Reads the report of `fault_subject(id)` at the anchor: its first measure is
+            the number of failures proved [rows or requests], above 0; its expiry must lie ahead. The operator of the
+            anchor registers that subject with the class's provider as sponsor.
+    """
+    assert self.terms[id] != 0, "credit.class"
+    assert not self.slashed[id], "credit.closed"
+    word: uint256 = staticcall Anchor(anchor).report(self._fault_subject(id))
+    failures: uint256 = word & U64
+    assert failures != 0 and failures < 2**63 and word >> 224 > block.timestamp, "credit.no_verdict"
+    self.slashed[id] = True
+    log Slashed(id=id, failures=failures, outstanding=(self.stock[id] >> 64) & U64)
 
 
 @internal
@@ -380,10 +510,12 @@ def terms_of(id: uint256) -> Terms:
         provider=self.provider_of[id],
         deal=self.deal_of[id],
         sku=self.sku_of[id],
-        tokens_per_credit=convert((terms >> 128) & U64, uint64),
+        unit=convert((terms >> 184) & 255, uint8),
+        units_per_credit=convert((terms >> 128) & U56, uint64),
         price_usdc_micro=convert(self._price(terms), uint64),
         collateral_usdc_micro=convert(self._collateral_each(terms), uint64),
-        expiry=convert(terms >> 192, uint64),
+        expiry=convert(self._expiry(terms), uint64),
+        grace=convert(terms >> 232, uint64),
     )
 
 
@@ -394,6 +526,26 @@ def stock_of(id: uint256) -> (uint256, uint256, uint256):
     @notice Capacity [credits], outstanding [credits], collateral posted [micro-dollars].
     """
     return self._stock(id)
+
+
+@external
+@view
+def request_of(id: uint256, holder: address) -> (uint256, uint256, bytes32):
+    """
+    @notice Credits asked for, when they are due (once delivered: from when that stands) [s], root of the work stated.
+    """
+    word: uint256 = self.asked[id][holder]
+    return word & U64, word >> 64, self.work_of[id][holder]
+
+
+@external
+@view
+def fault_subject(id: uint256) -> address:
+    """
+    @notice The subject under which attesters report on the class: the last 20 bytes of
+            keccak256(abi.encode(keccak256("penstock credit fault"), this contract, id)).
+    """
+    return self._fault_subject(id)
 
 
 @external
@@ -504,7 +656,7 @@ def _may_move(sender: address, receiver: address):
 @internal
 def _move(sender: address, receiver: address, id: uint256, amount: uint256):
     held: uint256 = self.balances[id][sender]
-    assert held >= amount, "credit.balance"
+    assert held >= amount and held - amount >= self.asked[id][sender] & U64, "credit.balance"
     self.balances[id][sender] = held - amount
     self.balances[id][receiver] += amount
 
@@ -525,6 +677,28 @@ def _call_receiver(
 @pure
 def _id(t: Terms) -> uint256:
     return convert(keccak256(abi_encode(t)), uint256)
+
+
+@internal
+@view
+def _live(id: uint256, amount: uint256) -> uint256:
+    terms: uint256 = self.terms[id]
+    assert terms != 0, "credit.class"
+    assert amount != 0, "credit.amount"
+    assert not self.slashed[id], "credit.closed"
+    return terms
+
+
+@internal
+@view
+def _fault_subject(id: uint256) -> address:
+    return convert(convert(keccak256(abi_encode(FAULT, self, id)), uint256) & (2**160 - 1), address)
+
+
+@internal
+@pure
+def _expiry(terms: uint256) -> uint256:
+    return (terms >> 192) & U40
 
 
 @internal

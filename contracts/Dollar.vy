@@ -156,16 +156,6 @@ def DOMAIN_SEPARATOR() -> bytes32:
 
 
 @internal
-@view
-def _check(signer: address, terms: bytes32, v: uint8, r: bytes32, s: bytes32):
-    # A contract's own words are not (v, r, s), but whoever has only these may hand them over: r || s || v
-    if signer.is_contract:
-        wallets.ask(signer, signed.digest(terms), concat(r, s, convert(v, bytes1)))
-    else:
-        signed.check(signer, terms, v, r, s)
-
-
-@internal
 def _permit_terms(owner: address, spender: address, amount: uint256, deadline: uint256) -> bytes32:
     assert block.timestamp <= deadline, "dollar.expired"
     nonce: uint256 = self.nonces[owner]
@@ -178,7 +168,8 @@ def permit(owner: address, spender: address, amount: uint256, deadline: uint256,
     """
     @notice Role: anyone who brings the owner's signature.
     """
-    self._check(owner, self._permit_terms(owner, spender, amount, deadline), v, r, s)
+    terms: bytes32 = self._permit_terms(owner, spender, amount, deadline)
+    wallets.check_parts(owner, signed.digest(terms), v, r, s)
     self._approve(owner, spender, amount)
 
 
@@ -237,7 +228,8 @@ def transferWithAuthorization(
     """
     @notice Role: anyone who brings the holder's signature.
     """
-    self._check(sender, self._terms(TRANSFER, sender, receiver, amount, valid_after, valid_before, nonce), v, r, s)
+    terms: bytes32 = self._terms(TRANSFER, sender, receiver, amount, valid_after, valid_before, nonce)
+    wallets.check_parts(sender, signed.digest(terms), v, r, s)
     self._settle(sender, receiver, amount, nonce)
 
 
@@ -256,7 +248,8 @@ def receiveWithAuthorization(
     """
     @notice Role: the payee, with the holder's signature; so nobody can front-run a contract that is being paid.
     """
-    self._check(sender, self._terms(RECEIVE, sender, receiver, amount, valid_after, valid_before, nonce), v, r, s)
+    terms: bytes32 = self._terms(RECEIVE, sender, receiver, amount, valid_after, valid_before, nonce)
+    wallets.check_parts(sender, signed.digest(terms), v, r, s)
     self._settle(sender, receiver, amount, nonce)
 
 
@@ -265,7 +258,7 @@ def cancelAuthorization(authorizer: address, nonce: bytes32, v: uint8, r: bytes3
     """
     @notice Role: anyone who brings the holder's signature.
     """
-    self._check(authorizer, keccak256(abi_encode(CANCEL, authorizer, nonce)), v, r, s)
+    wallets.check_parts(authorizer, signed.digest(keccak256(abi_encode(CANCEL, authorizer, nonce))), v, r, s)
     self._cancel(authorizer, nonce)
 
 

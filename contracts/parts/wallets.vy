@@ -21,11 +21,32 @@ def check(signer: address, digest: bytes32, signature: Bytes[SIGNATURE_MAX]):
         self.ask(signer, digest, signature)
     else:
         assert len(signature) == 65, "signed.length"
-        s: uint256 = convert(slice(signature, 32, 32), uint256)
-        assert s <= convert(HALF_ORDER, uint256), "signed.high_s"
-        v: uint256 = convert(slice(signature, 64, 1), uint256)
-        recovered: address = ecrecover(digest, v, convert(slice(signature, 0, 32), uint256), s)
-        assert recovered != empty(address) and recovered == signer, "signed.wrong_signer"
+        r: bytes32 = convert(slice(signature, 0, 32), bytes32)
+        s: bytes32 = convert(slice(signature, 32, 32), bytes32)
+        self.recover(signer, digest, convert(slice(signature, 64, 1), uint8), r, s)
+
+
+@internal
+@view
+def check_parts(signer: address, digest: bytes32, v: uint8, r: bytes32, s: bytes32):
+    """
+    @notice The same for a signature that comes as (v, r, s); a contract is handed r || s || v.
+    """
+    if signer.is_contract:
+        self.ask(signer, digest, concat(r, s, convert(v, bytes1)))
+    else:
+        self.recover(signer, digest, v, r, s)
+
+
+@internal
+@view
+def recover(signer: address, digest: bytes32, v: uint8, r: bytes32, s: bytes32):
+    """
+    @notice Passes only when the key of `signer` signed `digest`.
+    """
+    assert convert(s, uint256) <= convert(HALF_ORDER, uint256), "signed.high_s"
+    recovered: address = ecrecover(digest, v, r, s)
+    assert recovered != empty(address) and recovered == signer, "signed.wrong_signer"
 
 
 @internal

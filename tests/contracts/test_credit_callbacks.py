@@ -14,7 +14,7 @@ from on_boa import account, inline, now, reason, send, source
 from penstock.chain.typed_data import Authorization, dollar_domain, purchase_nonce, receive_message, sign_typed
 
 PROVIDER, MINTER, HOLDER = (account(role).address for role in ("provider", "minter", "holder"))
-DEAL = account("deal").address
+DEAL, ANCHOR = account("deal").address, account("anchor").address
 SKU, WORK = b"\x11" * 32, b"\x77" * 32
 
 RECEIVER = """
@@ -37,6 +37,10 @@ def onERC1155Received(operator: address, sender: address, id: uint256, amount: u
     if strikes:
         extcall Credit(msg.sender).redeem(id, 1, empty(bytes32))
     return answer
+@external
+@view
+def isValidSignature(digest: bytes32, signature: Bytes[1024]) -> bytes4:
+    return 0x1626ba7e
 @external
 def onERC1155BatchReceived(
     operator: address, sender: address, ids: DynArray[uint256, 64], amounts: DynArray[uint256, 64], data: Bytes[1024]
@@ -61,7 +65,7 @@ def credit() -> Iterator[Any]:
     """Dollars, and one open class of 50 credits at 7 with collateral of 3 each."""
     with boa.env.anchor():
         dollar = source("Dollar").deploy(MINTER)
-        made = source("Credit").deploy(dollar.address, "")
+        made = source("Credit").deploy(dollar.address, ANCHOR, "")
         for one in (PROVIDER, HOLDER):
             send(dollar, "mint", one, 10_000, sender=MINTER)
         send(dollar, "approve", made.address, 10_000, sender=PROVIDER)
@@ -69,7 +73,8 @@ def credit() -> Iterator[Any]:
 
 
 def open_class(credit: Any, sku: bytes = SKU) -> int:
-    made = send(credit, "open", sku, 1000, 7, 3, now() + 1000, DEAL, 50, 150, sender=PROVIDER)
+    terms = (PROVIDER, DEAL, sku, 0, 1000, 7, 3, now() + 1000, 60)
+    made = send(credit, "open", terms, 50, 150, sender=PROVIDER)
     return int(decode(["uint256"], made)[0])
 
 
@@ -130,7 +135,7 @@ def test_no_way_back_in_from_a_callback(credit: Any, act: str) -> None:
 
 @pytest.mark.parametrize(("answer", "why"), [("f23a6e61", ""), ("bc197c81", "credit.receiver")])
 def test_buyer_with_code_is_asked(credit: Any, answer: str, why: str) -> None:
-    """An account that signs and has code (EIP-7702) takes its credits, or its dollars do not move."""
+    """An account with code (a wallet, EIP-7702) says yes to its payment and takes its credits, or nothing moves."""
     class_id = open_class(credit)
     receiver = inline(RECEIVER).deploy(bytes.fromhex(answer), False)
     boa.env.evm.set_code(boa.util.abi.Address(HOLDER), boa.env.get_code(receiver.address))
@@ -172,6 +177,6 @@ def test_transfer_to_oneself_makes_nothing(credit: Any) -> None:
 
 def test_dollar_that_keeps_a_fee_is_refused() -> None:
     with boa.env.anchor():
-        credit = source("Credit").deploy(inline(FEE_DOLLAR).deploy().address, "")
-        args = (SKU, 1000, 7, 3, now() + 1000, DEAL, 50, 150)
+        credit = source("Credit").deploy(inline(FEE_DOLLAR).deploy().address, ANCHOR, "")
+        args = ((PROVIDER, DEAL, SKU, 0, 1000, 7, 3, now() + 1000, 60), 50, 150)
         assert reason(credit, "open", *args, sender=PROVIDER) == "credit.paid"

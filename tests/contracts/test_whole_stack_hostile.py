@@ -164,7 +164,8 @@ def test_a_receiver_of_credits_that_strikes_back_gains_nothing(chain: Chain) -> 
     strikes += [stack.purchase("buyer", 5, b"\x01" * 32), stack.delivery("buyer", 5, b"\x02" * 32)]
     strikes += [credit.safeTransferFrom(hostile.address, stack.at("attacker"), own, 1, b"")]
     strikes += [credit.safeBatchTransferFrom(hostile.address, stack.at("attacker"), [own], [1], b"")]
-    strikes += [credit.open(bytes(32), 1, 1, 1, 2**40, stack.deal.address, 1, 0), credit.post(own, 0)]
+    strikes += [credit.open((hostile.address, stack.deal.address, bytes(32), 0, 1, 1, 1, 2**39, 1), 1, 0)]
+    strikes += [credit.post(own, 0)]
     strikes += [credit.reclaim(own, 0), credit.lower_capacity(own, 1)]
     plan(stack, hostile, *strikes, stack.deal.functions.withdraw(lane(stack, "A")))
     plan(stack, hostile, credit.setApprovalForAll(stack.at("attacker"), True))

@@ -10,7 +10,7 @@ import pytest
 from nodes import CHAIN_ID, Chain
 from rfc9162_reference import consistency_proof, tree_root
 from test_artefacts import POWER, README
-from whole_stack import DEFINITION, FIRST, LEAVES, NOBODY, SKU, USDC, WORK_ROOT, Stack, build
+from whole_stack import DEFINITION, FIRST, GRACE_S, LEAVES, NOBODY, SKU, USDC, WORK_ROOT, Stack, build
 
 from penstock.chain.typed_data import (
     SetChange,
@@ -123,8 +123,11 @@ def withdraw_former(stack: Stack) -> Power:
 
 
 def open_(stack: Stack) -> Power:
-    terms = (SKU, 1, 1, 1, stack.chain.now() + LIFE_S, stack.deal.address, 1, 0)
-    return Power(stack.credit.functions.open(*terms), "")
+    who = (stack.at("stranger"), stack.deal.address, SKU)
+    terms = (*who, 0, 1, 1, 1, stack.chain.now() + LIFE_S, 60)
+    call = stack.credit.functions.open(terms, 1, 0)
+    assert stack.refused(call, "provider") == "credit.not_provider"  # nobody opens a class in another's name
+    return Power(call, "")
 
 
 def by_provider(act: str, *args: int) -> Callable[[Stack], Power]:
@@ -176,9 +179,33 @@ def transfer_batch(stack: Stack) -> Power:
 
 def refund(stack: Stack) -> Power:
     call = stack.credit.functions.refund(stack.at("buyer"), stack.class_id)
-    assert stack.refused(call, "buyer") == "credit.not_expired"
+    assert stack.refused(call, "buyer") == "credit.not_due"
     stack.chain.advance(LIFE_S)
     return Power(call, "")
+
+
+def request(stack: Stack) -> Power:
+    call = stack.credit.functions.request(stack.class_id, 5)
+    return Power(call, "credit.balance", ((call, "buyer"),))
+
+
+def deliver(stack: Stack) -> Power:
+    call = stack.credit.functions.deliver(stack.class_id, stack.at("buyer"), WORK_ROOT)
+    return Power(call, "credit.not_provider", ((call, "provider"),))
+
+
+def settle(stack: Stack) -> Power:
+    call = stack.credit.functions.settle(stack.class_id, stack.at("buyer"))
+    assert stack.refused(call, "provider") == "credit.not_due"
+    stack.chain.advance(GRACE_S)
+    return Power(call, "")
+
+
+def slash(stack: Stack) -> Power:
+    """Nobody's word but the attesters'."""
+    call = stack.credit.functions.slash(stack.class_id)
+    assert {stack.refused(call, one) for one in ("operator", "buyer", "provider")} == {"credit.no_verdict"}
+    return Power(call, "credit.no_verdict")
 
 
 # In the order in which one deal can live through them.
@@ -197,6 +224,10 @@ CREDIT: dict[str, Callable[[Stack], Power]] = {
     "buy": buy,
     "redeem": redeem,
     "redeem_signed": redeem_signed,
+    "request": request,
+    "deliver": deliver,
+    "settle": settle,
+    "slash": slash,
     "reclaim": by_provider("reclaim", 4),
     "lower_capacity": by_provider("lower_capacity", 50),
     "setApprovalForAll": set_approval,

@@ -45,6 +45,7 @@ EXPIRY_S = 2**33 + 1  # fixed, for it enters ids and so signatures, whose zero b
 SHARES = 50_000_000 * 10**6
 DEFINITION = b"\x0d" * 32
 SKU, WORK_ROOT = b"\x51" * 32, b"\x77" * 32
+GRACE_S = 3_600
 LEAVES = [f"fact {n}".encode() for n in range(64)]
 FIRST = (Path(__file__).parents[2] / "examples" / "deals" / "first.yaml").read_text()
 YARDSTICK = (Path(__file__).parent / "four_tranches.yaml").read_text()
@@ -180,8 +181,9 @@ class Stack:
         self.price_usdc_micro = price_usdc_micro
         self.mint(self.at("provider"), each * capacity)
         self.do(self.dollar.functions.approve(self.credit.address, each * capacity), "provider")
-        terms = (SKU, 1000, price_usdc_micro, each, expiry_s, self.deal.address, capacity, each * capacity)
-        receipt = self.do(self.credit.functions.open(*terms), "provider")
+        who = (self.at("provider"), self.deal.address, SKU)
+        terms = (*who, 0, 1000, price_usdc_micro, each, expiry_s, GRACE_S)
+        receipt = self.do(self.credit.functions.open(terms, capacity, each * capacity), "provider")
         self.class_id = int(self.credit.events.Opened().process_receipt(receipt, errors=DISCARD)[0]["args"]["id"])
 
     def purchase(self, buyer: str, credits: int, salt: bytes, *, chain_id: int = CHAIN_ID) -> Any:
@@ -315,7 +317,7 @@ def build(
     chain.send(registry.functions.admit(entry), chain.account("registrar"))
     attesters = [chain.account(f"attester {number}").address for number in range(3)]
     anchor = chain.deploy("Anchor", chain.account("operator").address, attesters, 2)
-    credit = chain.deploy("Credit", dollar.address, "")
+    credit = chain.deploy("Credit", dollar.address, anchor.address, "")
     notes = [tranche.name for tranche in load_deal(text).tranches]
     tranches = {name: deploy_tranche(chain, name, sponsor, dollar, registry) for name in notes}
     paid = tranches | payees

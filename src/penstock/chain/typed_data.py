@@ -13,6 +13,7 @@ from typing import Any, Final
 from coincurve import PrivateKey
 from eth_abi.abi import encode
 from eth_account.messages import encode_typed_data
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from penstock.errors import Invalid
@@ -23,6 +24,7 @@ Signature = tuple[int, bytes, bytes]
 ZERO_ADDRESS: Final = "0x" + "0" * 40
 MEASURE_LIMIT: Final = 2**63
 SECONDS_LIMIT: Final = 2**32
+FAULT: Final = keccak(text="penstock credit fault")
 
 DOMAIN_FIELDS: Final = (
     ("name", "string"),
@@ -88,7 +90,7 @@ def anchor_domain(chain_id: int, contract: str) -> Domain:
 
 def credit_domain(chain_id: int, contract: str) -> Domain:
     """The domain of ``Credit``."""
-    return Domain("Penstock Credit", "1", chain_id, contract)
+    return Domain("Penstock Credit", "2", chain_id, contract)
 
 
 def dollar_domain(chain_id: int, contract: str) -> Domain:
@@ -186,6 +188,15 @@ def receipt_message(domain: Domain, class_id: int, holder: str, amount: int, wor
 def purchase_nonce(class_id: int, amount: int, salt: bytes) -> bytes:
     """The ERC-3009 nonce that binds a payment to ``amount`` credits of one class: what ``Credit.buy`` recomputes."""
     return keccak(encode(["uint256", "uint256", "bytes32"], [class_id, amount, salt]))
+
+
+def fault_subject(credit: str, class_id: int) -> str:
+    """The subject under which attesters report failures of a class: what ``Credit.slash`` asks the anchor for.
+
+    A checksummed address that nobody has a key to. The report's first measure is the number of failures proved.
+    """
+    words = encode(["bytes32", "address", "uint256"], [FAULT, credit, class_id])
+    return to_checksum_address(keccak(words)[12:])
 
 
 def receive_message(domain: Domain, payment: Authorization) -> Message:

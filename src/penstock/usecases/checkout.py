@@ -16,12 +16,17 @@ from penstock.chain.typed_data import (
     sign_typed,
 )
 from penstock.journal.kinds.compute import CreditsOffered
+from penstock.journal.words import Unit
 from penstock.keys import ChainKey
 from penstock.period import SECOND_US
 from penstock.usecases.chain_desk import ChainDesk
 
 AUTHORISED_S: Final = 3_600
 """How long a buyer's authorisation stays good [s of the wall clock]."""
+GRACE_S: Final = 86_400
+"""How long a provider has for work asked for on chain, where its offer names no grace [s]."""
+UNITS: Final = {Unit.TOKENS: 0, Unit.MS: 1, Unit.REQUESTS: 2}
+"""Units as ``Credit`` counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,22 @@ class CreditClass:
 def open_class(desk: ChainDesk, terms: CreditsOffered, deal: bytes, collateral_usdc_micro: int) -> CreditClass:
     """Register the class with its capacity, revenue to ``deal``, all collateral posted; resumable."""
     posted = terms.capacity_credits * collateral_usdc_micro
-    name, sku = terms.credit_class, hashlib.sha256(terms.model.encode()).digest()
-    each = (terms.units_per_credit, terms.price_usdc_micro, collateral_usdc_micro, terms.expires_us // SECOND_US)
+    name, on_chain = terms.credit_class, chain_terms(desk.address, deal, terms, collateral_usdc_micro)
     desk.act(f"collateral:{name}", "Dollar", "mint", desk.address, posted)
     desk.act(f"allow:{name}", "Dollar", "approve", desk.contract("Credit").address, posted)
-    desk.act(f"open:{name}", "Credit", "open", sku, *each, deal, terms.capacity_credits, posted)
-    class_id: int = desk.view("Credit", "id_of", (desk.address, deal, sku, *each))
+    desk.act(f"open:{name}", "Credit", "open", on_chain, terms.capacity_credits, posted)
+    class_id: int = desk.view("Credit", "id_of", on_chain)
     return CreditClass(class_id, terms.price_usdc_micro, collateral_usdc_micro)
+
+
+def chain_terms(
+    provider: bytes, deal: bytes, terms: CreditsOffered, collateral_usdc_micro: int
+) -> tuple[bytes, bytes, bytes, int, int, int, int, int, int]:
+    """The terms of a class as ``Credit`` takes and hashes them."""
+    sku = hashlib.sha256(terms.model.encode()).digest()
+    each = (UNITS[terms.unit], terms.units_per_credit, terms.price_usdc_micro, collateral_usdc_micro)
+    grace_s = terms.grace_us // SECOND_US or GRACE_S
+    return (provider, deal, sku, *each, terms.expires_us // SECOND_US, grace_s)
 
 
 def buy(desk: ChainDesk, key: str, of: CreditClass, buyer: ChainKey, count: int, now_s: int) -> None:

@@ -65,8 +65,8 @@ def adopt_chain(workspace: Workspace, desk: ChainDesk, roles: Roles, at_us: int)
     dollar = desk.deploy("Dollar", "Dollar", operator).address
     desk.deploy("Registry", "Registry", operator, operator)
     desk.act("admit:operator", "Registry", "admit", _entry(Admission(operator, 840, 1, 0)))
-    desk.deploy("Anchor", "Anchor", operator, list(roles.attesters), QUORUM)
-    desk.deploy("Credit", "Credit", dollar, "")
+    anchor = desk.deploy("Anchor", "Anchor", operator, list(roles.attesters), QUORUM).address
+    desk.deploy("Credit", "Credit", dollar, anchor, "")
     contracts = tuple(Deployed(name, desk.contract(name).address) for name in BASE)
     adopted = ChainAdopted(desk.identity.chain_id, desk.identity.genesis, contracts)
     workspace.submit("chain", b"", at_us, lambda _: [Entry(adopted)])
