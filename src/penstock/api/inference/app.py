@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -19,13 +20,14 @@ from penstock.usecases.provider.desk import Answered, Desk
 from penstock.usecases.provider.desk import Request as Asking
 
 BODY_BYTES_MAX: Final = 4 * 2**20
+LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 BODY_S: Final = 30.0
 PAYMENT_HEADER: Final = "Penstock-Payment"
 NUMBER_HEADER: Final = "Penstock-Answer"
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(desk: Desk, hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost"})) -> FastAPI:
+def make_app(desk: Desk, hosts: frozenset[str] = LOOPBACK_HOSTS) -> FastAPI:
     """The door to one desk. ``hosts`` are the names by which it may be addressed."""
     app = FastAPI(title="Penstock provider", version=__version__, docs_url=None, redoc_url=None)
 
@@ -120,6 +122,10 @@ def _install(app: FastAPI, hosts: frozenset[str]) -> None:
     @app.exception_handler(PenstockError)
     def known(_: Request, error: PenstockError) -> JSONResponse:
         return refusal(error)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(_: Request, __: Exception) -> JSONResponse:
+        return refusal(Invalid("request.malformed", "A parameter of the path is malformed."))
 
     @app.exception_handler(404)
     def no_path(_: Request, __: Exception) -> JSONResponse:

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,8 @@ create table if not exists answer(number integer primary key, payment blob not n
   prompt_tokens int not null, output_tokens int not null, cpu_us int not null, request blob not null,
   answer blob not null, salt blob not null, scheme int not null, payer blob not null, tx blob not null,
   paid_usdc_micro int not null, asked_body blob not null, answer_body blob not null) strict;
-create table if not exists sample(at_us integer primary key, position_mj int not null) strict;
+create table if not exists sample(at_us integer primary key, position_mj int not null,
+  good int not null) strict;
 create table if not exists report(number integer primary key, start_us int not null, stop_us int not null unique,
   first_number int not null, answers int not null, written blob not null) strict;
 """
@@ -64,6 +65,14 @@ class AnswerRow:
     paid_usdc_micro: int
     asked_body: bytes
     answer_body: bytes
+
+
+class Sample(NamedTuple):
+    """Where the meter stood: instant [us], position [mJ], and whether all since the sample before was seen."""
+
+    at_us: int
+    position_mj: int
+    good: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,29 +181,35 @@ class Workbook(AbstractContextManager["Workbook"]):
         with self._lock:
             return int(self._sql.execute("select coalesce(max(number), -1) + 1 from answer").fetchone()[0])
 
-    def sample(self, rows: Sequence[tuple[int, int]]) -> None:
-        """Keep where the meter stood: instants [us] and positions [mJ]; an instant that is known stands."""
+    def sample(self, rows: Sequence[Sample]) -> None:
+        """Keep where the meter stood; an instant that is known stands."""
         with self._lock:
             self._sql.execute("begin")
-            self._sql.executemany("insert into sample values (?, ?) on conflict do nothing", rows)
+            self._sql.executemany("insert into sample values (?, ?, ?) on conflict do nothing", rows)
             self._sql.execute("commit")
 
-    def samples(self, start_us: int, stop_us: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Instants [us] and positions [mJ] from ``start_us`` to ``stop_us``, both included."""
+    def samples(self, start_us: int, stop_us: int) -> Columns:
+        """Samples from ``start_us`` to ``stop_us``, both included: ``at_us``, ``position_mj`` (int64), ``good``."""
         with self._lock:
             rows = self._sql.execute(
-                "select at_us, position_mj from sample where at_us between ? and ? order by at_us", (start_us, stop_us)
+                "select at_us, position_mj, good from sample where at_us between ? and ? order by at_us",
+                (start_us, stop_us),
             ).fetchall()
-        table = np.array(rows, dtype=np.int64).reshape(-1, 2)
-        return table[:, 0], table[:, 1]
+        table = np.array(rows, dtype=np.int64).reshape(-1, 3)
+        return {"at_us": table[:, 0], "position_mj": table[:, 1], "good": table[:, 2] == 1}
 
-    def last_sample(self) -> tuple[int, int] | None:
-        """The newest instant [us] and position [mJ]."""
+    def first_sample(self) -> Sample | None:
+        """The oldest sample kept."""
+        return self._sample("order by at_us limit 1")
+
+    def last_sample(self) -> Sample | None:
+        """The newest one."""
+        return self._sample("order by at_us desc limit 1")
+
+    def _sample(self, where: str) -> Sample | None:
         with self._lock:
-            found: tuple[int, int] | None = self._sql.execute(
-                "select at_us, position_mj from sample order by at_us desc limit 1"
-            ).fetchone()
-        return found
+            found = self._sql.execute(f"select at_us, position_mj, good from sample {where}").fetchone()  # noqa: S608
+        return Sample(int(found[0]), int(found[1]), found[2] == 1) if found else None
 
     def keep_report(self, report: ReportRow) -> None:
         """Keep a report with its number, start and stop; samples before its start are no longer needed."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import threading
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -21,12 +23,14 @@ from penstock.connect.inference.engine import Engine, Usage, Vectors
 from penstock.connect.inference.gate import Admitted, Asked, Gate, OpenGate, Scheme, TurnedAway
 from penstock.connect.inference.workbook import AnswerRow, Workbook
 from penstock.errors import Invalid, NotFound, Unavailable
+from penstock.period import SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEME_CODES: Final = {Scheme.EXACT: 0, Scheme.UPTO: 1, Scheme.CREDIT: 2, Scheme.UNPAID: 255}
 """Codes of ``sale/1``; 255 is none of them."""
+BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 Write = Callable[[Vectors, Usage], bytes]
 Clock = Callable[[], int]
 T = TypeVar("T")
@@ -67,19 +71,23 @@ class Answered:
 
 
 class Figures:
-    """What the door's metrics show: running, waiting, answered, failed, and tokens."""
+    """What the door's metrics show: running, answered, failed, tokens, and seconds from request to answer."""
 
-    __slots__ = ("answered", "failed", "output_tokens", "prompt_tokens", "running", "seconds")
+    __slots__ = ("answered", "by_bucket", "failed", "output_tokens", "prompt_tokens", "running", "seconds")
 
     def __init__(self) -> None:
         self.running = self.answered = self.failed = self.prompt_tokens = self.output_tokens = 0
-        self.seconds: list[float] = []
+        self.seconds = 0.0
+        self.by_bucket = [0] * (len(BUCKETS_S) + 1)
 
-    def count(self, usage: Usage) -> None:
+    def count(self, usage: Usage, arrived_us: int) -> None:
         """One more answer."""
+        took_s = (usage.done_us - arrived_us) / SECOND_US
         self.answered += 1
         self.prompt_tokens += usage.prompt_tokens
         self.output_tokens += usage.output_tokens
+        self.seconds += took_s
+        self.by_bucket[bisect_left(BUCKETS_S, took_s)] += 1
 
 
 class Desk(AbstractContextManager["Desk"]):
@@ -98,6 +106,9 @@ class Desk(AbstractContextManager["Desk"]):
         self.gate = gate or OpenGate()
         self.limits = limits or Limits()
         self.figures = Figures()
+        self.told_us = -1  # answers done from here on are in no report yet
+        self.last_done_us = -1
+        self._recording = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
 
     def __exit__(
@@ -133,7 +144,7 @@ class Desk(AbstractContextManager["Desk"]):
             self.figures.failed += 1
             await asyncio.shield(self.gate.failed(admitted, type(error).__name__))
             raise
-        self.figures.count(usage)
+        self.figures.count(usage, request.arrived_us)
         cost = self.price.cost_up(usage.prompt_tokens + usage.output_tokens)
         more = await asyncio.shield(self.gate.answered(admitted, body, usage, cost))
         return Answered(body, admitted.payment_id, number, {**admitted.headers, **more})
@@ -143,10 +154,27 @@ class Desk(AbstractContextManager["Desk"]):
     ) -> tuple[int, bytes, Usage]:
         started_us = self.clock()
         vectors, used = self.engine.embed(texts)
-        done_us = self.clock()
-        usage = Usage(used.prompt_tokens, used.output_tokens, done_us, done_us, used.cpu_us)
-        body = write(vectors, usage)
-        return self.workbook.record(row_of(request, model, body, started_us, usage, admitted)), body, usage
+        body = write(vectors, used)
+        return self.record(request, model, body, started_us, used, admitted)
+
+    def record(
+        self, request: Request, model: str, body: bytes, started_us: int, used: Usage, admitted: Admitted
+    ) -> tuple[int, bytes, Usage]:
+        """Keep an answer as done now, by our clock, and never in an interval that was told of; its number."""
+        with self._recording:
+            done_us = max(self.clock(), self.told_us, request.arrived_us)
+            first_us = min(max(used.first_us, request.arrived_us), done_us) if used.output_tokens else done_us
+            usage = Usage(used.prompt_tokens, used.output_tokens, first_us, done_us, used.cpu_us)
+            cost = self.price.cost_up(used.prompt_tokens + used.output_tokens)
+            number = self.workbook.record(row_of(request, model, body, started_us, usage, admitted, cost))
+            self.last_done_us = done_us
+        return number, body, usage
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Nothing is recorded meanwhile."""
+        with self._recording:
+            yield
 
     async def _count(self, texts: Sequence[str]) -> int:
         """Tokens of a request that can be answered."""
@@ -182,13 +210,15 @@ class Desk(AbstractContextManager["Desk"]):
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)
 
 
-def row_of(request: Request, model: str, body: bytes, started_us: int, usage: Usage, admitted: Admitted) -> AnswerRow:
-    """An answer as the workbook keeps it."""
+def row_of(
+    request: Request, model: str, body: bytes, started_us: int, usage: Usage, admitted: Admitted, cost_usdc_micro: int
+) -> AnswerRow:
+    """An answer as the workbook keeps it; what was paid beyond its cost is the payer's still, and no sale."""
     return AnswerRow(
         payment=admitted.payment_id,
         model=model,
         arrived_us=request.arrived_us,
-        started_us=started_us,
+        started_us=min(max(started_us, request.arrived_us), usage.done_us),
         first_us=usage.first_us,
         done_us=usage.done_us,
         prompt_tokens=usage.prompt_tokens,
@@ -200,7 +230,7 @@ def row_of(request: Request, model: str, body: bytes, started_us: int, usage: Us
         scheme=SCHEME_CODES[admitted.scheme],
         payer=admitted.payer,
         tx=admitted.tx,
-        paid_usdc_micro=admitted.paid_usdc_micro,
+        paid_usdc_micro=min(admitted.paid_usdc_micro, cost_usdc_micro),
         asked_body=request.body,
         answer_body=body,
     )
