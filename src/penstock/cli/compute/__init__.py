@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import typer
 
+from penstock.cli.compute import facilitator
+
 app = typer.Typer(
     help="Compute: capacity, windows, credits, work delivered and paid for.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+app.add_typer(facilitator.app, name="facilitator")

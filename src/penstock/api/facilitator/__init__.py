@@ -1,0 +1,1 @@
+"""x402's facilitator interface over HTTP."""
