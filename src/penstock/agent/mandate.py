@@ -157,5 +157,3 @@ def _of_trade(mandate: Mandate) -> Iterator[str]:
         yield "trade: the exposure is above the total budget."
     if trade.exposure_max_usdc_micro and trade.kinds == (SPOT,):
         yield "trade: an exposure is allowed, and nothing that could have one."
-    if mandate.spender and any(UPTO in rail.schemes for rail in mandate.rails):
-        yield "payments: a spending contract signs exact payments alone, and upto is allowed."

@@ -19,7 +19,7 @@ import httpx
 from penstock.agent.admission import Ask
 from penstock.agent.mandate import Mandate
 from penstock.agent.quotes import Quote
-from penstock.agent.spending import Book, Payment
+from penstock.agent.spending import ANY, Book, Payment, Purpose
 from penstock.agent.wallet import Permission, Wallet
 from penstock.errors import Invalid, PenstockError, Refused, Unavailable, Unverified
 
@@ -71,6 +71,7 @@ class Payer:
     http: httpx.Client
     clock: Clock
     wait: Callable[[float], None]
+    purpose: Purpose = ANY
 
     def call(self, quote: Quote, call: Call) -> Answer:
         """The answer to ``call`` at ``quote``, paid if it is asked for.
@@ -94,9 +95,9 @@ class Payer:
         """Count, sign, keep: in this order."""
         offer = choose(asked.headers.get(REQUIRED, ""), quote, self.mandate, call.tokens)
         amount = int(offer.amount)
-        ask = _ask(quote, offer.scheme, amount, call.tokens)
+        ask = _ask(quote, offer.scheme, amount, tokens_at(quote, amount, call.tokens))
         now_us = self.clock()
-        number = self.book.reserve(self.mandate, ask, call.sha256, now_us)
+        number = self.book.reserve(self.mandate, ask, call.sha256, now_us, self.purpose)
         try:
             header, nonce, valid_before_us = self._signed(asked.headers[REQUIRED], offer, ask, now_us)
             self.book.sign(number, header, nonce, valid_before_us)
@@ -193,6 +194,11 @@ def _suits(offer: Any, quote: Quote, mandate: Mandate) -> bool:
         and offer.pay_to.lower() == quote.pay_to.lower()
         and offer.extra.get("assetTransferMethod", "eip3009") in ("eip3009", *(["permit2"] * (offer.scheme == "upto")))
     )
+
+
+def tokens_at(quote: Quote, amount: int, most: int) -> int:
+    """As many tokens as an amount pays at the quote's price, and not more than ``most``; at least one."""
+    return max(1, min(most, amount * 1_000 // quote.price_usdc_micro_per_1k_tokens))
 
 
 def _ask(quote: Quote, scheme: str, amount: int, tokens: int) -> Ask:

@@ -29,8 +29,8 @@ _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS payment (
   number INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, url TEXT NOT NULL, request_sha256 TEXT NOT NULL,
   network TEXT NOT NULL, asset TEXT NOT NULL, scheme TEXT NOT NULL, pay_to TEXT NOT NULL,
-  counted_usdc_micro INTEGER NOT NULL, tokens INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
-  valid_before_us INTEGER NOT NULL DEFAULT 0, nonce TEXT NOT NULL DEFAULT '', header TEXT NOT NULL DEFAULT '',
+  counted_usdc_micro INTEGER NOT NULL, tokens INTEGER NOT NULL, kind TEXT NOT NULL, purpose TEXT NOT NULL,
+  state TEXT NOT NULL,  valid_before_us INTEGER NOT NULL DEFAULT 0, nonce TEXT NOT NULL DEFAULT '', header TEXT NOT NULL DEFAULT '',
   tx TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS payment_at ON payment (at_us);
 CREATE INDEX IF NOT EXISTS payment_request ON payment (request_sha256);
@@ -38,8 +38,8 @@ CREATE TABLE IF NOT EXISTS approval (
   number INTEGER PRIMARY KEY, amount_usdc_micro INTEGER NOT NULL, until_us INTEGER NOT NULL, payment INTEGER);
 """
 _FIELDS: Final = (
-    "number, at_us, url, request_sha256, network, asset, scheme, pay_to, counted_usdc_micro, tokens, kind, state, "
-    "valid_before_us, nonce, header, tx, note"
+    "number, at_us, url, request_sha256, network, asset, scheme, pay_to, counted_usdc_micro, tokens, kind, "
+    "purpose, state, valid_before_us, nonce, header, tx, note"
 )
 
 
@@ -58,6 +58,7 @@ class Payment:
     counted_usdc_micro: int
     tokens: int
     kind: str
+    purpose: str
     state: str
     valid_before_us: int
     nonce: str
@@ -70,16 +71,28 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a payment is for, and the most that may be spent on it over all its payments; None: what the mandate says."""
+
+    name: str = ""
+    limit_usdc_micro: int | None = None
+
+
+ANY: Final = Purpose()
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """The book at ``path``; each call is one transaction of its own."""
 
     path: Path
 
-    def reserve(self, mandate: Mandate, ask: Ask, request_sha256: str, now_us: int) -> int:
+    def reserve(self, mandate: Mandate, ask: Ask, request_sha256: str, now_us: int, purpose: Purpose = ANY) -> int:
         """Count the payment, if every rule allows it; its number. Of two that race for the last dollar, one gets it.
 
         Raises:
-            Refused: ``agent.stopped``, ``agent.pending`` where this request's payment is already out, and as `admit`.
+            Refused: ``agent.stopped``, ``agent.pending`` where this request's payment is already out, ``goal.budget``
+            beyond the purpose's limit, and as `admit`.
         """
         with self._changing() as db:
             self._refuse_where_stopped()
@@ -91,7 +104,8 @@ class Book:
                 (now_us, ask.amount_usdc_micro),
             ).fetchone()
             admit(mandate, ask, _spent(db, now_us), now_us, approved=approval is not None)
-            number = _insert(db, ask, request_sha256, now_us)
+            _within(db, purpose, ask.amount_usdc_micro)
+            number = _insert(db, ask, request_sha256, now_us, purpose)
             if approval and ask.amount_usdc_micro > mandate.budget.ask_above_usdc_micro:
                 db.execute("UPDATE approval SET payment = ? WHERE number = ?", (number, approval[0]))
             return number
@@ -161,6 +175,11 @@ class Book:
         with self._changing() as db:
             return _spent(db, now_us)
 
+    def spent_for(self, purpose: str) -> int:
+        """What counts of all payments for a purpose [micro-dollars]."""
+        with self._changing() as db:
+            return _spent_for(db, purpose)
+
     def payments(self) -> list[Payment]:
         """All of them, first to last."""
         with self._changing() as db:
@@ -209,22 +228,34 @@ def _spent(db: sqlite3.Connection, now_us: int) -> Spent:
     return Spent(hour, total)
 
 
-def _insert(db: sqlite3.Connection, ask: Ask, request_sha256: str, now_us: int) -> int:
-    inserted = db.execute(
-        "INSERT INTO payment (at_us, url, request_sha256, network, asset, scheme, pay_to, counted_usdc_micro, tokens,"
-        " kind, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            now_us,
-            ask.url,
-            request_sha256,
-            ask.network,
-            ask.asset,
-            ask.scheme,
-            ask.pay_to,
-            ask.amount_usdc_micro,
-            ask.tokens,
-            ask.kind,
-            RESERVED,
-        ),
-    )
+def _spent_for(db: sqlite3.Connection, purpose: str) -> int:
+    query = "SELECT coalesce(sum(counted_usdc_micro), 0) FROM payment WHERE purpose = ?"
+    return int(db.execute(query, (purpose,)).fetchone()[0])
+
+
+def _within(db: sqlite3.Connection, purpose: Purpose, amount_usdc_micro: int) -> None:
+    if purpose.limit_usdc_micro is None:
+        return
+    left = purpose.limit_usdc_micro - _spent_for(db, purpose.name)
+    if amount_usdc_micro > left:
+        raise Refused("goal.budget", f"{amount_usdc_micro} µ$ is more than the {left} µ$ left for this goal.")
+
+
+def _insert(db: sqlite3.Connection, ask: Ask, request_sha256: str, now_us: int, purpose: Purpose) -> int:
+    row = {
+        "at_us": now_us,
+        "url": ask.url,
+        "request_sha256": request_sha256,
+        "network": ask.network,
+        "asset": ask.asset,
+        "scheme": ask.scheme,
+        "pay_to": ask.pay_to,
+        "counted_usdc_micro": ask.amount_usdc_micro,
+        "tokens": ask.tokens,
+        "kind": ask.kind,
+        "purpose": purpose.name,
+        "state": RESERVED,
+    }
+    marks = ", ".join("?" * len(row))
+    inserted = db.execute(f"INSERT INTO payment ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))  # noqa: S608
     return int(inserted.lastrowid or 0)

@@ -32,8 +32,8 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     UPTO_TYPE: ("permitted", "spender", "nonce", "deadline", "witness"),
 }
 """Fields of the structs in EIP-3009 and, with x402's witness, Permit2."""
-Authorize = Callable[[Mapping[str, Any]], bytes]
-"""Tells a spending contract of a payment (the fields of EIP-3009); the bytes it takes for a signature."""
+Authorize = Callable[[str, Mapping[str, Any]], bytes]
+"""Tells a spending contract of a payment (the struct's name and fields); the bytes to send for a signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class PermittedSigner:
             raise Refused("wallet.beyond", f"Not signed: {wrong}.", hint="The offer is not what was permitted.")
         self._remember(primary_type, message)
         if self.wallet.authorize is not None:
-            return self.wallet.authorize({**message, "asset": plain["verifyingContract"]})
+            return self.wallet.authorize(primary_type, message)
         return self._sign(plain, types, primary_type, message)
 
     def _beyond(self, domain: Mapping[str, Any], primary_type: str, message: Mapping[str, Any]) -> str:
