@@ -358,7 +358,7 @@ def deliver(id: uint256, holder: address, work_root: bytes32):
     assert self.work_of[id][holder] == empty(bytes32), "credit.delivered"
     assert block.timestamp < word >> 64, "credit.late"
     stands_from: uint256 = block.timestamp + (self.terms[id] >> 232)
-    self.asked[id][holder] = word & U64 | stands_from << 64
+    self.asked[id][holder] = (word & U64) | stands_from << 64
     self.work_of[id][holder] = work_root
     log Delivered(id=id, holder=holder, amount=word & U64, work_root=work_root, stands_from=stands_from)
 
@@ -410,7 +410,7 @@ def _redeem(id: uint256, holder: address, amount: uint256, work_root: bytes32):
     terms: uint256 = self._live(id, amount)
     asked: uint256 = self.asked[id][holder]
     # What was asked for before expiry is delivered after it, if need be
-    assert block.timestamp < self._expiry(terms) or amount <= asked & U64, "credit.expired"
+    assert block.timestamp < self._expiry(terms) or amount <= (asked & U64), "credit.expired"
     if asked != 0:
         self._answer(id, holder, asked, amount)
     paid: uint256 = amount * self._price(terms)
@@ -421,7 +421,7 @@ def _redeem(id: uint256, holder: address, amount: uint256, work_root: bytes32):
 
 @internal
 def _answer(id: uint256, holder: address, asked: uint256, amount: uint256):
-    if amount >= asked & U64:
+    if amount >= (asked & U64):
         self.asked[id][holder] = 0
         self.work_of[id][holder] = empty(bytes32)
     else:
@@ -452,7 +452,7 @@ def refund(holder: address, id: uint256):
         if asked != 0 and block.timestamp >= asked >> 64 and self.work_of[id][holder] == empty(bytes32):
             failed = asked & U64
         if block.timestamp >= self._expiry(terms):
-            unasked = held - asked & U64
+            unasked = held - (asked & U64)
     amount: uint256 = failed + unasked
     assert amount != 0, "credit.not_due"
     if failed != 0:
@@ -656,7 +656,7 @@ def _may_move(sender: address, receiver: address):
 @internal
 def _move(sender: address, receiver: address, id: uint256, amount: uint256):
     held: uint256 = self.balances[id][sender]
-    assert held >= amount and held - amount >= self.asked[id][sender] & U64, "credit.balance"
+    assert held >= amount and held - amount >= (self.asked[id][sender] & U64), "credit.balance"
     self.balances[id][sender] = held - amount
     self.balances[id][receiver] += amount
 

@@ -56,7 +56,18 @@ class ClassTwin:
     expiry: int
     capacity: int
     collateral: int
+    grace: int = 60
     outstanding: int = 0
+    closed: bool = False
+
+
+@dataclass
+class RequestTwin:
+    """What one holder asked for."""
+
+    amount: int
+    due: int
+    work_root: bytes = b""
 
 
 @dataclass
@@ -68,10 +79,12 @@ class CreditTwin:
     classes: dict[int, ClassTwin] = field(default_factory=dict)
     balances: Counter[Place] = field(default_factory=Counter)
     approved: set[tuple[str, str]] = field(default_factory=set)
+    requests: dict[Place, RequestTwin] = field(default_factory=dict)
+    verdicts: dict[int, tuple[int, int]] = field(default_factory=dict)  # class -> failures, expiry
     receipts: set[tuple[int, str, int, bytes, bytes]] = field(default_factory=set)
 
     def open(self, now: int, class_id: int, made: ClassTwin) -> None:
-        need(made.price > 0 and made.collateral_each > 0, "credit.terms")
+        need(made.price > 0 and made.collateral_each > 0 and made.grace > 0, "credit.terms")
         need(made.deal not in (ZERO_ADDRESS, self.address), "credit.deal")
         need(made.expiry > now, "credit.expired")
         need(class_id not in self.classes, "credit.open")
@@ -97,16 +110,54 @@ class CreditTwin:
     def buy(
         self, now: int, class_id: int, amount: int, signer: str, signed: Authorization, asked: Authorization
     ) -> None:
-        one = self._live(now, class_id, amount)
+        one = self._live(class_id, amount)
+        need(now < one.expiry, "credit.expired")
         need(one.outstanding + amount <= one.capacity, "credit.capacity")
         need((one.outstanding + amount) * one.collateral_each <= one.collateral, "credit.collateral")
         self.dollar.receive(now, signer, signed, asked)
         one.outstanding += amount
         self.balances[class_id, asked.payer] += amount
 
+    def request(self, now: int, class_id: int, holder: str, amount: int) -> None:
+        one = self._live(class_id, amount)
+        need(now < one.expiry, "credit.expired")
+        need((class_id, holder) not in self.requests, "credit.requested")
+        need(self.balances[class_id, holder] >= amount, "credit.balance")
+        self.requests[class_id, holder] = RequestTwin(amount, now + one.grace)
+
+    def deliver(self, now: int, sender: str, class_id: int, holder: str, work_root: bytes) -> None:
+        one = self._provided(sender, class_id)
+        need(not one.closed, "credit.closed")
+        asked = self.requests.get((class_id, holder))
+        if asked is None:
+            raise Refusal("credit.not_requested")
+        need(any(work_root), "credit.work")
+        need(not asked.work_root, "credit.delivered")
+        need(now < asked.due, "credit.late")
+        asked.work_root, asked.due = work_root, now + one.grace
+
+    def settle(self, now: int, class_id: int, holder: str) -> None:
+        asked = self.requests.get((class_id, holder))
+        if asked is None or not asked.work_root:
+            raise Refusal("credit.not_delivered")
+        need(now >= asked.due, "credit.not_due")
+        self.redeem(now, class_id, holder, asked.amount)
+
+    def slash(self, now: int, class_id: int) -> None:
+        need(class_id in self.classes, "credit.class")
+        need(not self.classes[class_id].closed, "credit.closed")
+        failures, expiry = self.verdicts.get(class_id, (0, 0))
+        need(failures > 0 and expiry > now, "credit.no_verdict")
+        self.classes[class_id].closed = True
+
     def redeem(self, now: int, class_id: int, holder: str, amount: int) -> None:
-        one = self._live(now, class_id, amount)
+        one, asked = self._live(class_id, amount), self.requests.get((class_id, holder))
+        need(now < one.expiry or (asked is not None and amount <= asked.amount), "credit.expired")
         self._burn(class_id, holder, amount)
+        if asked is not None:
+            asked.amount -= amount
+            if asked.amount <= 0:
+                del self.requests[class_id, holder]
         self.dollar.move(self.address, one.deal, amount * one.price)
 
     def redeem_signed(self, now: int, sender: str, signer: str, receipt: tuple[int, str, int, bytes, bytes]) -> None:
@@ -119,20 +170,32 @@ class CreditTwin:
 
     def refund(self, now: int, holder: str, class_id: int) -> None:
         need(class_id in self.classes, "credit.class")
-        one = self.classes[class_id]
-        need(now >= one.expiry, "credit.not_expired")
-        amount = self.balances[class_id, holder]
-        need(amount > 0, "credit.balance")
-        self._burn(class_id, holder, amount)
-        one.collateral -= amount * one.collateral_each
-        self.dollar.move(self.address, holder, amount * (one.price + one.collateral_each))
+        one, held = self.classes[class_id], self.balances[class_id, holder]
+        need(held > 0, "credit.balance")
+        failed = held if one.closed else self._failed(now, class_id, holder)
+        unasked = held - self.asked(class_id, holder) if now >= one.expiry and not one.closed else 0
+        need(failed + unasked > 0, "credit.not_due")
+        self._burn(class_id, holder, failed + unasked)
+        if failed:
+            self.requests.pop((class_id, holder), None)
+        one.collateral -= failed * one.collateral_each
+        self.dollar.move(self.address, holder, (failed + unasked) * one.price + failed * one.collateral_each)
+
+    def asked(self, class_id: int, holder: str) -> int:
+        """Credits that a holder asked for."""
+        found = self.requests.get((class_id, holder))
+        return found.amount if found else 0
+
+    def _failed(self, now: int, class_id: int, holder: str) -> int:
+        found = self.requests.get((class_id, holder))
+        return found.amount if found and not found.work_root and now >= found.due else 0
 
     def transfer(self, mover: str, sender: str, receiver: str, amounts: list[tuple[int, int]]) -> None:
         need(receiver != ZERO_ADDRESS, "credit.zero")
         need(mover == sender or (sender, mover) in self.approved, "credit.not_approved")
         after = self.balances.copy()
         for class_id, amount in amounts:
-            need(after[class_id, sender] >= amount, "credit.balance")
+            need(after[class_id, sender] - self.asked(class_id, sender) >= amount, "credit.balance")
             after[class_id, sender] -= amount
             after[class_id, receiver] += amount
         self.balances = after
@@ -147,10 +210,10 @@ class CreditTwin:
             raise Refusal("credit.not_provider")
         return one
 
-    def _live(self, now: int, class_id: int, amount: int) -> ClassTwin:
+    def _live(self, class_id: int, amount: int) -> ClassTwin:
         need(class_id in self.classes, "credit.class")
         need(amount > 0, "credit.amount")
-        need(now < self.classes[class_id].expiry, "credit.expired")
+        need(not self.classes[class_id].closed, "credit.closed")
         return self.classes[class_id]
 
     def _burn(self, class_id: int, holder: str, amount: int) -> None:

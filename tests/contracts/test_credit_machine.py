@@ -9,18 +9,19 @@ from typing import Any
 
 import boa
 import pytest
-from credit_twin import ClassTwin, CreditTwin, DollarTwin
+from credit_twin import ClassTwin, CreditTwin, DollarTwin, RequestTwin
 from eth_account.signers.local import LocalAccount
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from on_boa import Refusal, account, now, reason, send, set_now, source
+from on_boa import Refusal, account, inline, now, reason, send, set_now, source
 
 from penstock.chain.typed_data import (
     ZERO_ADDRESS,
     Authorization,
     credit_domain,
     dollar_domain,
+    fault_subject,
     purchase_nonce,
     receipt_message,
     receive_message,
@@ -34,7 +35,14 @@ DEALS = [account(f"deal {n}").address for n in range(2)]
 PEOPLE: dict[str, LocalAccount] = {one.address: one for one in [*PROVIDERS, *BUYERS, ATTACKER]}
 HOLDERS = [*[one.address for one in BUYERS], ATTACKER.address]
 SKUS = [b"\x11" * 32, b"\x22" * 32]
-TOKENS = 1000
+TOKENS, GRACE_S = 1000, 100
+JUDGES = """
+# pragma version 0.4.3
+report: public(HashMap[address, uint256])
+@external
+def judge(subject: address, word: uint256):
+    self.report[subject] = word
+"""
 WORK = b"\x77" * 32
 START_S = 1_790_000_000
 LIFE_S = 10_000
@@ -46,7 +54,17 @@ MUST_REACH = (
     ("buy", "signed.wrong_signer"),
     ("redeem", ""),
     ("redeem_signed", ""),
+    ("request", ""),
+    ("request", "credit.requested"),
+    ("deliver", ""),
+    ("deliver", "credit.late"),
+    ("settle", ""),
+    ("settle", "credit.not_due"),
+    ("slash", ""),
+    ("slash", "credit.no_verdict"),
     ("refund", ""),
+    ("refund", "credit.not_due"),
+    ("safeTransferFrom", "credit.balance"),
     ("reclaim", ""),
     ("reclaim", "credit.collateral"),
 )
@@ -67,7 +85,8 @@ class CreditMachine(RuleBasedStateMachine):
         self.held.__enter__()
         set_now(START_S)
         self.dollar = source("Dollar").deploy(MINTER.address)
-        self.credit = source("Credit").deploy(self.dollar.address, "ipfs://{id}")
+        self.judges = inline(JUDGES).deploy()
+        self.credit = source("Credit").deploy(self.dollar.address, self.judges.address, "ipfs://{id}")
         self.address = str(self.credit.address)
         self.twin = CreditTwin(self.address, DollarTwin())
         chain_id = boa.env.evm.patch.chain_id
@@ -96,8 +115,11 @@ class CreditMachine(RuleBasedStateMachine):
 
     def wind_up(self) -> None:
         """However the history went, after expiry everybody gets out and nothing stays behind."""
-        set_now(max(now(), START_S + 2 * LIFE_S))
+        set_now(max(now(), START_S + 2 * LIFE_S) + 2 * GRACE_S)
         everyone = sorted({holder for _, holder in self.twin.balances})
+        for (class_id, holder), asked in list(self.twin.requests.items()):
+            if asked.work_root and not self.twin.classes[class_id].closed:
+                self.settle_one(class_id, holder)
         for class_id, one in self.twin.classes.items():
             for holder in everyone:
                 if self.twin.balances[class_id, holder]:
@@ -105,6 +127,9 @@ class CreditMachine(RuleBasedStateMachine):
             self._reclaim(one.provider, class_id, one.collateral)
         self.equal()
         assert self.dollar.balanceOf(self.address) == 0
+
+    def settle_one(self, class_id: int, holder: str) -> None:
+        self.both(lambda: self.twin.settle(now(), class_id, holder), "settle", class_id, holder)
 
     def _refund(self, holder: str, class_id: int) -> Callable[[], None]:
         return lambda: self.twin.refund(now(), holder, class_id)
@@ -151,11 +176,10 @@ class CreditMachine(RuleBasedStateMachine):
         self, sender: str, sku: int, price: int, each: int, life_s: int, capacity: int, posted: int, deal: str
     ) -> None:
         expiry = START_S + life_s
-        terms = (sender, deal, SKUS[sku], TOKENS, price, each, expiry)
+        terms = (sender, deal, SKUS[sku], 0, TOKENS, price, each, expiry, GRACE_S)
         class_id = self.credit.id_of(terms)
-        made = ClassTwin(sender, deal, price, each, expiry, capacity, posted)
-        args = (SKUS[sku], TOKENS, price, each, expiry, deal, capacity, posted)
-        self.both(lambda: self.twin.open(now(), class_id, made), "open", *args, sender=sender)
+        made = ClassTwin(sender, deal, price, each, expiry, capacity, posted, GRACE_S)
+        self.both(lambda: self.twin.open(now(), class_id, made), "open", terms, capacity, posted, sender=sender)
 
     @rule(stranger=strangers, place=picks, amount=st.integers(0, 120))
     def post(self, stranger: bool, place: int, amount: int) -> None:
@@ -235,6 +259,41 @@ class CreditMachine(RuleBasedStateMachine):
         twin = self.twin
         self.both(lambda: twin.redeem_signed(now(), sender, signer, receipt), "redeem_signed", *args, sender=sender)
 
+    @rule(holder=people, place=picks, amount=st.integers(0, 8))
+    def request(self, holder: str, place: int, amount: int) -> None:
+        class_id, twin = self.pick(place), self.twin
+        self.both(lambda: twin.request(now(), class_id, holder, amount), "request", class_id, amount, sender=holder)
+
+    @rule(holder=people, place=picks, root=st.sampled_from([WORK, WORK, bytes(32)]), stranger=strangers)
+    def deliver(self, holder: str, place: int, root: bytes, stranger: bool) -> None:
+        class_id, twin = self.asked_for(holder, place), self.twin
+        sender = self.provider(class_id, stranger)
+        call = (class_id, holder, root)
+        self.both(lambda: twin.deliver(now(), sender, *call), "deliver", *call, sender=sender)
+
+    @rule(holder=people, place=picks)
+    def settle(self, holder: str, place: int) -> None:
+        class_id, twin = self.asked_for(holder, place), self.twin
+        self.both(lambda: twin.settle(now(), class_id, holder), "settle", class_id, holder)
+
+    def asked_for(self, holder: str, place: int) -> int:
+        """Mostly a class of which the holder asked for something."""
+        found = [class_id for class_id, who in self.twin.requests if who == holder]
+        return found[place % len(found)] if found and place < 6 else self.pick(place)
+
+    @rule(place=picks, failures=st.sampled_from([-1, 0, 0, 2]), life_s=st.sampled_from([0, 50, 50]))
+    def judge(self, place: int, failures: int, life_s: int) -> None:
+        """What the attesters say of a class; the anchor's own machine tells how they come to say it."""
+        class_id, expiry = self.pick(place), now() + life_s
+        word = failures % 2**64 | 7 << 64 | now() << 192 | expiry << 224
+        send(self.judges, "judge", fault_subject(self.address, class_id), word, sender=RELAYER.address)
+        self.twin.verdicts[class_id] = (failures, expiry)
+
+    @rule(place=picks)
+    def slash(self, place: int) -> None:
+        class_id, twin = self.pick(place), self.twin
+        self.both(lambda: twin.slash(now(), class_id), "slash", class_id)
+
     @rule(holder=people, place=picks)
     def refund(self, holder: str, place: int) -> None:
         class_id = self.pick(place)
@@ -292,6 +351,11 @@ class CreditMachine(RuleBasedStateMachine):
             assert credit.stock_of(class_id) == (one.capacity, one.outstanding, one.collateral)
             held = credit.balanceOfBatch(HOLDERS, [class_id] * len(HOLDERS))
             assert held == [twin.balances[class_id, holder] for holder in HOLDERS]
+            assert credit.slashed(class_id) == one.closed
+            for holder in HOLDERS:
+                asked = twin.requests.get((class_id, holder), RequestTwin(0, 0))
+                root = asked.work_root or bytes(32)
+                assert credit.request_of(class_id, holder) == (asked.amount, asked.due, root)
         for holder in [*PEOPLE, *DEALS, self.address]:
             assert dollar.balanceOf(holder) == twin.dollar.balances[holder]
 
@@ -305,6 +369,8 @@ class CreditMachine(RuleBasedStateMachine):
             each = self.credit.terms_of(class_id).collateral_usdc_micro
             assert outstanding <= capacity
             assert outstanding * each <= collateral
+            for holder in HOLDERS:
+                assert self.twin.asked(class_id, holder) <= self.twin.balances[class_id, holder]
         assert self.dollar.balanceOf(self.address) == self.twin.liabilities()
 
 
