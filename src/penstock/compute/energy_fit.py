@@ -15,23 +15,25 @@ import numpy as np
 from scipy.optimize import nnls  # type: ignore[import-untyped]
 
 from penstock.compute.attribution import Rule
-from penstock.compute.batch_time import Cells, Floats, Work, cells_of, work_of
+from penstock.compute.batch_time import Cells, Floats, Ints, Work, cells_of, work_of
 from penstock.compute.idle import NJ_PER_MJ, idle_mj_down, observed_idle_mw
 from penstock.compute.pue import it_mj_down
 from penstock.errors import Invalid
 from penstock.journal.segment import Columns
 
 WEIGHTS: Final = ("prompt_nj", "pair_nj", "output_nj", "context_nj", "step_nj")
-SAMPLES_MIN: Final = 50
+BLOCKS_MIN: Final = 30
+BLOCK_US: Final = 2_000_000
+"""Weights are fitted to sums over two seconds: a step torn between two samples would pull its weight down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted rule, the share of the samples' variance it explains [1], and how many samples it saw."""
+    """A fitted rule, the share of variance it explains [1], and over how many blocks of `BLOCK_US` with somebody there."""
 
     rule: Rule
     explained: float
-    samples: int
+    blocks: int
 
 
 def fit(requests: Columns, samples: Columns, stated: Rule) -> Fit:
@@ -40,7 +42,7 @@ def fit(requests: Columns, samples: Columns, stated: Rule) -> Fit:
     ``stated`` gives PUE, how idle is borne, and the idle draw where no sample was empty. Columns as `share` takes them.
 
     Raises:
-        Invalid: as `share`; ``attribution.few_samples`` with less than 50 good samples in which somebody was there,
+        Invalid: as `share`; ``attribution.few_samples`` with less than 30 blocks in which somebody was there,
             ``attribution.unexplained`` where no work explains any energy.
     """
     cells = cells_of(samples)
@@ -51,9 +53,11 @@ def fit(requests: Columns, samples: Columns, stated: Rule) -> Fit:
     rule = stated if idle_mw is None else replace(stated, idle_mw=idle_mw)
     idle_mj = idle_mj_down(it_mj, long_us if rule.idle_always else work.empty_us, rule.idle_mw)
     rows = cells.good & (work.present_us > 0)
-    weights, explained = _least_squares(columns[:, rows], (it_mj - idle_mj)[rows].astype(np.float64))
+    blocks = (cells.edges_us[:-1][rows] - cells.edges_us[0]) // BLOCK_US
+    done, energy_mj = _summed(columns[:, rows], blocks), _summed((it_mj - idle_mj)[None, rows], blocks)[0]
+    weights, explained = _least_squares(done, energy_mj)
     figures = {name: round(weight * NJ_PER_MJ) for name, weight in zip(WEIGHTS, weights, strict=True)}
-    return Fit(replace(rule, **figures), explained, int(rows.sum()))
+    return Fit(replace(rule, **figures), explained, len(energy_mj))
 
 
 def _done(requests: Columns, cells: Cells) -> tuple[Work, Floats]:
@@ -62,9 +66,15 @@ def _done(requests: Columns, cells: Cells) -> tuple[Work, Floats]:
     return each[0], np.stack([*(work.mass / float(1 << work.shift) for work in each), each[0].steps])
 
 
+def _summed(columns: Floats | Ints, blocks: Ints) -> Floats:
+    """Columns (k, n) summed over samples of the same block."""
+    _, number = np.unique(blocks, return_inverse=True)
+    return np.stack([np.bincount(number, weights=column) for column in columns.astype(np.float64)])
+
+
 def _least_squares(columns: Floats, energy_mj: Floats) -> tuple[Floats, float]:
     """Weights not below 0 [mJ each], and the share of variance they explain."""
-    if len(energy_mj) < SAMPLES_MIN:
+    if len(energy_mj) < BLOCKS_MIN:
         hint = "State the weights, or fit over a longer time."
         raise Invalid(
             "attribution.few_samples", "Too few samples to fit weights to.", hint=hint, samples=len(energy_mj)

@@ -50,6 +50,9 @@ class Disclosure:
     answer: bytes | None
 
 
+NOTHING: Final = Disclosure(None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
     """What the statement says of a row: model, tokens, sha256 of request and answer."""

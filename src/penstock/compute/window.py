@@ -76,7 +76,8 @@ class Window:
     @property
     def unpaid_usdc_micro(self) -> int:
         """What of the price is still to come."""
-        return self.terms.price_usdc_micro - self.back_usdc_micro - self.paid_usdc_micro
+        came_usdc_micro = self.paid_usdc_micro - self.returned_usdc_micro
+        return self.terms.price_usdc_micro - self.back_usdc_micro - came_usdc_micro
 
     @property
     def escrow_usdc_micro(self) -> int:

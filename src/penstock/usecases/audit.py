@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.compute.capacity_laws import capacity_holds
 from penstock.errors import PenstockError
 from penstock.journal.finding import Finding, finding
 from penstock.journal.kinds import KINDS
@@ -58,7 +59,7 @@ def audit_workspace(path: Path) -> Audit:
             if not findings:
                 findings.append(finding(RECORD, error.code, error.message))
         else:
-            findings += breaches(world.books)
+            findings += [*breaches(world.books), *capacity_holds(world.capacity)]
         return Audit(tuple(findings), _checked(store, world), store.tree().root(), tuple(debts(world)))
 
 
