@@ -66,7 +66,7 @@ def serve_in_thread(app: FastAPI, port: int = 0) -> Running:
         hint = "Name another with --port."
         raise Unavailable("api.port_in_use", f"Port {port} cannot be opened: {taken}.", hint=hint) from taken
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, lifespan="off", limit_concurrency=_CONNECTIONS_MAX,
+        app, log_level="critical", access_log=False, lifespan="on", limit_concurrency=_CONNECTIONS_MAX,
         server_header=False, timeout_graceful_shutdown=2, http=ImpatientProtocol,
     )  # fmt: skip
     return Running(uvicorn.Server(config), opened).wait_until_up()

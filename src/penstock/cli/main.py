@@ -27,6 +27,7 @@ from penstock.cli import (
     demo_command,
     device,
     key,
+    mcp,
     meter,
     serve,
     store,
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo_command.demo)
 app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.command("attest")(attest.attest)
 app.add_typer(attest_change.app, name="attest change")
 app.add_typer(device.app, name="device")

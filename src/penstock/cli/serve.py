@@ -47,18 +47,21 @@ def serve(
     """Serve page, API and chain of a workspace on 127.0.0.1. It owns the workspace until it is stopped."""
     from penstock.api.app import make_app
     from penstock.api.running import serve_in_thread
+    from penstock.connect.spool import now_us
+    from penstock.mcp.door import PATH, http_door
     from penstock.usecases.trail import Trail
     from penstock.usecases.webhook import Webhooks
     from penstock.usecases.workers import Workers
     from penstock.usecases.workspace import Workspace as Opened
 
-    _check(workspace)
+    check_workspace(workspace)
     with ExitStack() as stack:
         opened = stack.enter_context(Opened(workspace))
         rpc = _chain(stack, workspace, rpc_port)
         workers = stack.enter_context(Workers())
         trail, hooks = Trail(opened), Webhooks(workspace, loopback=webhooks_to_loopback)
-        app = make_app(opened, workers=workers, trail=trail, hooks=hooks)
+        rooms = {PATH: http_door(opened, now_us)}
+        app = make_app(opened, workers=workers, trail=trail, hooks=hooks, rooms=rooms)
         running = stack.enter_context(serve_in_thread(app, port))
         failures = _deliver(stack, opened, trail, hooks)
         failures += [] if folder is None else _watch(stack, opened, workers, folder)
@@ -100,7 +103,7 @@ def _collect(stack: ExitStack, opened: Opened, workers: Workers, mqtt: str, auth
     return stack.enter_context(broker_of(opened, line, broker_at(mqtt, authority), "collector"))
 
 
-def _check(workspace: Path) -> None:
+def check_workspace(workspace: Path) -> None:
     """A path mistyped must not become a new, empty workspace."""
     from penstock.errors import NotFound
     from penstock.store.opening import is_workspace

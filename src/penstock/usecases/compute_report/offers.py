@@ -1,10 +1,11 @@
-"""Offers: what can be bought here now - classes of credits, with what is left of each and what a unit costs."""
+"""Offers: what can be bought here now - credits, with what is left of each class, and windows of accelerators."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from penstock.compute.credit import CreditBook
+from penstock.compute.window import Window
 from penstock.journal.words import Unit
 from penstock.period import iso
 from penstock.usecases.compute_report.work import energy_of, per_thousand
@@ -23,8 +24,8 @@ def offers(workspace: Workspace, now_us: int) -> list[Row]:
 
 def credit_row(world: World, book: CreditBook, now_us: int) -> Row:
     """One class: its price, its size, what is left of it. A thousand units' price is rounded up."""
-    terms = book.terms
-    left = terms.capacity_credits - book.sold
+    terms, backed = book.terms, world.capacity.credits.classes.get(book.terms.credit_class)
+    left = backed.left if backed else terms.capacity_credits - book.sold
     return {
         "credit_class": terms.credit_class,
         "provider": terms.provider,
@@ -42,6 +43,41 @@ def credit_row(world: World, book: CreditBook, now_us: int) -> Row:
         "expires": iso(terms.expires_us),
         "open": left > 0 and now_us < terms.expires_us,
         "energy_mj_per_1k_tokens": _energy(world, book),
+    }
+
+
+def windows(world: World, now_us: int) -> list[Row]:
+    """Every window offered, those that can be bought first, then the cheapest accelerator-hour."""
+    rows = [window_row(one, now_us) for one in world.capacity.windows.offers.values()]
+    return sorted(rows, key=lambda one: (not one["open"], one["price_usdc_micro_per_hour"], one["offer"]))
+
+
+def window_row(window: Window, now_us: int) -> Row:
+    """One window: what it is, what it costs, whether it can be had. An hour's price is rounded up."""
+    terms = window.terms
+    accelerator_hours = terms.accelerators * terms.hours
+    return {
+        "offer": terms.offer,
+        "window": terms.window,
+        "provider": terms.provider,
+        "sku": terms.sku,
+        "memory_mib": terms.memory_mib,
+        "interconnect": terms.interconnect,
+        "region": terms.region,
+        "accelerators": terms.accelerators,
+        "start": iso(terms.start_us),
+        "hours": terms.hours,
+        "firmness": terms.firmness.value,
+        "availability_bp": terms.availability_bp,
+        "pue_max_bp": terms.pue_max_bp,
+        "energy_claim": terms.energy_claim,
+        "price_usdc_micro": terms.price_usdc_micro,
+        "price_usdc_micro_per_hour": -(-terms.price_usdc_micro // accelerator_hours),
+        "deposit_bp": terms.deposit_bp,
+        "collateral_usdc_micro": terms.collateral_usdc_micro,
+        "expires": iso(terms.expires_us),
+        "holder": window.holder,
+        "open": window.sold < 0 and now_us < terms.expires_us,
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock.journal.kinds.compute import RackRegistered
 from penstock.usecases.compute_report.energy_mix import energy_mix
-from penstock.usecases.compute_report.offers import offers
+from penstock.usecases.compute_report.offers import offers, windows
 from penstock.usecases.compute_report.published import GPU_HOUR, curves, energy_in_price
 from penstock.usecases.compute_report.sales import sales
 from penstock.usecases.compute_report.work import hours, racks
@@ -24,6 +24,7 @@ def overview(workspace: Workspace, now_us: int) -> Row:
         "hours": workspace.read(lambda world: {one.rack: hours(world, one) for one in _racks(world)}),
         "energy_mix": workspace.read(lambda world: [energy_mix(world, one) for one in _racks(world)]),
         "offers": found,
+        "windows": workspace.read(lambda world: windows(world, now_us)),
         "sales": sales(workspace),
         "energy_in_price": [_share(one) for one in found if one["energy_mj_per_1k_tokens"] is not None],
         "accelerator_hour": GPU_HOUR,
