@@ -29,7 +29,7 @@ BLOCK_US: Final = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted rule, the share of variance it explains [1], and over how many blocks of `BLOCK_US` with somebody there."""
+    """A fitted rule, the share of variance it explains [1], and over how many blocks with somebody there."""
 
     rule: Rule
     explained: float

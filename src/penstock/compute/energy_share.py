@@ -1,8 +1,9 @@
 """Each answer's share of the energy its rack's meter counted, adding up exactly.
 
-Rule: in an hour the rack ran, its idle draw is a named loss; the rest of the metered
-energy is cut over the hour's answers at floors of their cumulative tokens, in order
-of arrival. Answers plus idle are the meter, to the millijoule, always.
+The rule of shares in its plainest form, for racks that say no more than how many tokens they answered and when: cells
+are hours, idle is set apart all the time, and an answer weighs its tokens. What an hour's meter counted above the idle
+draw, a named loss, is cut over its answers at floors of their cumulative tokens, in order of arrival. Answers plus
+idle are the meter, to the millijoule, always.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from penstock.compute.attribution import cut_cells
 from penstock.errors import Invalid
-from penstock.journal.cutting import cut_down
 from penstock.journal.segment import Column
 from penstock.period import HOUR_US
 from penstock.units import MJ_PER_WH
@@ -53,14 +54,6 @@ def share_metered(
         raise Invalid("energy_share.no_answers", "An hour's metered energy needs answers that bear it, above idle.")
     hour_start = start_mj + np.cumsum(energy_mj) - energy_mj
     work_start = hour_start + idle_mj_per_hour
-    cuts = [
-        work + cut_down(int(energy - idle_mj_per_hour), tokens[a:b])
-        for work, energy, a, b in zip(work_start, energy_mj, first, stop, strict=True)
-    ]
-    empty = np.empty(0, dtype=np.int64)
-    return EnergyShare(
-        answer_start=np.concatenate([cut[:-1] for cut in cuts]) if cuts else empty,
-        answer_stop=np.concatenate([cut[1:] for cut in cuts]) if cuts else empty,
-        idle_start=hour_start,
-        idle_stop=work_start,
-    )
+    start, end = cut_cells(energy_mj - idle_mj_per_hour, stop - first, tokens)
+    work = np.repeat(work_start, stop - first)
+    return EnergyShare(answer_start=work + start, answer_stop=work + end, idle_start=hour_start, idle_stop=work_start)
