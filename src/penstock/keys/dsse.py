@@ -172,6 +172,15 @@ def canonical(value: object) -> bytes:
         raise Invalid("statement.malformed", "The statement holds a value that JSON does not.") from error
 
 
+def read_json(raw: bytes | str) -> Any:
+    """JSON of others: no key twice, no NaN, at most `DEPTH_MAX` levels and `ENVELOPE_MAX` bytes.
+
+    Raises:
+        Invalid: ``statement.malformed``.
+    """
+    return _read(raw, "statement.malformed")
+
+
 def _read(raw: bytes | str, code: str) -> Any:
     """JSON as parsed: no key twice, no NaN, no deep nesting."""
     if len(raw) > ENVELOPE_MAX:
