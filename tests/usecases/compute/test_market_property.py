@@ -1,4 +1,4 @@
-"""Any sequence of acts on capacity: nothing is sold twice, every promise is backed, dollars in are dollars out or held."""
+"""Any sequence of acts on capacity: nothing is sold twice, every promise is backed, dollars in are dollars held."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ class Trading(RuleBasedStateMachine):
     def buy_credits(self, name: str, buyer: str, credits: int) -> None:
         self.act(sell_credits, BuyCredits(name, buyer, credits))
 
-    @rule(name=classes, source=buyers, target=buyers, credits=counts)
-    def pass_credits_on(self, name: str, source: str, target: str, credits: int) -> None:
-        self.act(pass_credits, PassCredits(name, source, target, credits))
+    @rule(name=classes, source=buyers, taker=buyers, credits=counts)
+    def pass_credits_on(self, name: str, source: str, taker: str, credits: int) -> None:
+        self.act(pass_credits, PassCredits(name, source, taker, credits))
 
     @rule(name=classes, holder=buyers, credits=counts)
     def ask_for_work(self, name: str, holder: str, credits: int) -> None:
