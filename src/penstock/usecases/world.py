@@ -11,6 +11,7 @@ from penstock.compute.capacity import Capacity
 from penstock.compute.capacity_fold import fold
 from penstock.compute.challenge_book import Challenges
 from penstock.compute.credit import Compute
+from penstock.compute.work_book import WorkBook
 from penstock.energy.carbon.book import Carbon
 from penstock.energy.checks.sky import Sky
 from penstock.energy.command import Commands
@@ -45,6 +46,7 @@ class World:
     reservations: Reservations = field(default_factory=Reservations)
     compute: Compute = field(default_factory=Compute)
     challenges: Challenges = field(default_factory=Challenges)
+    work: WorkBook = field(default_factory=WorkBook)
     capacity: Capacity = field(init=False)
     capital: DealBook = field(default_factory=DealBook)
 
@@ -91,6 +93,7 @@ class World:
         self.reservations.apply(recorded, columns)
         fold(self.capacity, recorded, columns)
         self.compute.apply(recorded, columns)
+        self.work.apply(recorded)
         self.challenges.apply(recorded)
         self.capital.apply(recorded, columns)
 
