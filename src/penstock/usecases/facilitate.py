@@ -177,9 +177,8 @@ class ChainPayout:
             raise Unavailable("payment.refund_pending", "The refund is on its way.", hint="Ask again in a moment.")
         data = _SEND + encode(["address", "uint256"], [payee, amount])
         if sent is None:
-            floor = self._chain.next_nonce()
             sign = lambda nonce: self._chain.sign(nonce, token, data, _GAS_TRANSFER)  # noqa: E731 (it is one line)
-            sent = self._book.send(reference, self._chain.address, floor, sign)
+            sent = self._book.send(reference, self._chain.address, self._chain.next_nonce, sign)
         self._chain.send(sent.raw)
         found = self._wait(sent.tx)
         if found is None:

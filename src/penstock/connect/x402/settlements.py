@@ -90,7 +90,7 @@ class Settlements:
             highest = self._sql.execute(
                 "SELECT coalesce(max(nonce), -1) FROM settlement WHERE state = 'sent' AND sender = ?", (sender,)
             ).fetchone()[0]
-            nonce = max(floor, highest + 1)
+            nonce = max(floor(), highest + 1)
             raw, tx = sign(nonce)
             self._sql.execute(
                 "UPDATE settlement SET state = 'sent', sender = ?, nonce = ?, raw = ?, tx = ? WHERE id = ?",

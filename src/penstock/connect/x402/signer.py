@@ -80,7 +80,7 @@ class SettlementSigner:
         data = _data(_function(abi, function_name), args) + bytes.fromhex((data_suffix or "").removeprefix("0x"))
         chain, to = self._chain, bytes.fromhex(address[2:])
         self.sent = self._settlements.send(
-            self._payment_id, chain.address, chain.next_nonce(), lambda nonce: chain.sign(nonce, to, data, GAS_MAX)
+            self._payment_id, chain.address, chain.next_nonce, lambda nonce: chain.sign(nonce, to, data, GAS_MAX)
         )
         chain.send(self.sent.raw)
         return "0x" + self.sent.tx.hex()
