@@ -14,7 +14,7 @@ from mcp_kit import NOW_US, clock, over_http, with_client
 from mcp import Client, StdioServerParameters
 from penstock.api.app import make_app
 from penstock.api.running import Running, serve_in_thread
-from penstock.mcp.door import PATH, http_door
+from penstock.mcp.door import PATH, http_door, mount
 from penstock.usecases.api_keys import OPERATE, READ, WRITE, create_key, revoke_key
 from penstock.usecases.workers import Workers
 
@@ -24,9 +24,9 @@ ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "appl
 
 @pytest.fixture
 def served(plant: Any) -> Iterator[Running]:
-    rooms = {PATH: http_door(plant.workspace, clock)}
     with Workers() as workers:
-        app = make_app(plant.workspace, workers=workers, rooms=rooms)
+        app = make_app(plant.workspace, workers=workers)
+        mount(app, http_door(plant.workspace, clock))
         with serve_in_thread(app) as running:
             yield running
 

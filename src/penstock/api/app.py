@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from penstock import __version__
 from penstock.api import (
@@ -74,18 +71,6 @@ LARGE: Final = frozenset({push.PATH, issuer.IMPORT, bulk.BULK, carbon.FACTORS})
 Next = Callable[[Request], Awaitable[Response]]
 
 
-class Room(Protocol):
-    """Another door's application, and what has to be open while it runs."""
-
-    @property
-    def app(self) -> ASGIApp:
-        """Answers at its own path."""
-
-    @property
-    def running(self) -> Callable[[], AbstractAsyncContextManager[None]]:
-        """Opened before the first request, closed after the last."""
-
-
 def make_app(
     workspace: Workspace,
     hosts: frozenset[str] = LOOPBACK_HOSTS,
@@ -93,19 +78,14 @@ def make_app(
     workers: Workers | None = None,
     trail: Trail | None = None,
     hooks: Webhooks | None = None,
-    rooms: Mapping[str, Room] | None = None,
 ) -> FastAPI:
     """The door to one workspace: reading committed state, and writing, with an API key, through its sequencer.
 
     ``hosts`` are the names by which it may be addressed. The caller keeps workspace and workers open while the app
     runs; without workers of its own the door checks signatures in this process. Who delivers webhooks hands in the
-    ``hooks`` and the ``trail`` it delivers from. ``rooms`` are other doors' applications, by the path at which they
-    answer behind the same guard.
+    ``hooks`` and the ``trail`` it delivers from.
     """
-    app = FastAPI(
-        title="Penstock", version=__version__, docs_url=None, redoc_url=None, responses=problem.ANYWHERE,
-        lifespan=_while_open(rooms or {}),
-    )  # fmt: skip
+    app = FastAPI(title="Penstock", version=__version__, docs_url=None, redoc_url=None, responses=problem.ANYWHERE)
     glimpse = Glimpse(workspace)
     for room in (record, state, deals, answers, fleet, page):
         app.include_router(room.routes(glimpse))
@@ -114,7 +94,6 @@ def make_app(
     app.include_router(commands.routes(workspace, gate))
     _add_registry(app, workspace, gate, trail or Trail(workspace), hooks or Webhooks(workspace.path))
     problem.install(app)
-    app.router.routes.extend(Route(path, room.app, include_in_schema=False) for path, room in (rooms or {}).items())
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Next) -> Response:
@@ -127,19 +106,6 @@ def make_app(
         return answer
 
     return app
-
-
-def _while_open(rooms: Mapping[str, Room]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """What has to be open while the application runs: what each room says."""
-
-    @asynccontextmanager
-    async def running(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for room in rooms.values():
-                await stack.enter_async_context(room.running())
-            yield
-
-    return running
 
 
 def _add_registry(app: FastAPI, workspace: Workspace, gate: Gate, trail: Trail, hooks: Webhooks) -> None:

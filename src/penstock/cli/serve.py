@@ -48,7 +48,7 @@ def serve(
     from penstock.api.app import make_app
     from penstock.api.running import serve_in_thread
     from penstock.connect.spool import now_us
-    from penstock.mcp.door import PATH, http_door
+    from penstock.mcp.door import http_door, mount
     from penstock.usecases.trail import Trail
     from penstock.usecases.webhook import Webhooks
     from penstock.usecases.workers import Workers
@@ -60,8 +60,8 @@ def serve(
         rpc = _chain(stack, workspace, rpc_port)
         workers = stack.enter_context(Workers())
         trail, hooks = Trail(opened), Webhooks(workspace, loopback=webhooks_to_loopback)
-        rooms = {PATH: http_door(opened, now_us)}
-        app = make_app(opened, workers=workers, trail=trail, hooks=hooks, rooms=rooms)
+        app = make_app(opened, workers=workers, trail=trail, hooks=hooks)
+        mount(app, http_door(opened, now_us))
         running = stack.enter_context(serve_in_thread(app, port))
         failures = _deliver(stack, opened, trail, hooks)
         failures += [] if folder is None else _watch(stack, opened, workers, folder)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp.server.mcpserver import MCPServer
+from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from penstock.mcp.server import make_server
@@ -22,7 +24,7 @@ BODY_BYTES_MAX: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class HttpDoor:
-    """An application to mount at ``/``, which answers at `PATH`, and what has to be open while it runs."""
+    """An application that answers at `PATH`, and what has to be open while it runs."""
 
     app: ASGIApp
     running: Callable[[], AbstractAsyncContextManager[None]]
@@ -40,3 +42,16 @@ def door_of(server: MCPServer[Any], body_bytes_max: int = BODY_BYTES_MAX) -> Htt
         streamable_http_path=PATH, json_response=True, stateless_http=True, max_request_body_size=body_bytes_max
     )
     return HttpDoor(app, server.session_manager.run)
+
+
+def mount(app: Starlette, door: HttpDoor) -> None:
+    """Answer at `PATH` of another application, behind its guards; the door is open while that application runs."""
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def both(running: Starlette) -> AsyncIterator[Mapping[str, Any]]:
+        async with inner(running) as state, door.running():
+            yield state or {}
+
+    app.router.lifespan_context = both
+    app.router.routes.append(Route(PATH, door.app))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict
 
 
@@ -152,11 +150,3 @@ class Done(Form):
     first_seq: int
     facts: int
     repeated: bool
-
-
-class Answered(Form):
-    """A provider's answer, as its HTTP door gave it."""
-
-    status: int
-    body: dict[str, Any]
-    payment_response: dict[str, Any] | None
