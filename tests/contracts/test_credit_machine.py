@@ -9,7 +9,7 @@ from typing import Any
 
 import boa
 import pytest
-from credit_twin import ClassTwin, CreditTwin, DollarTwin, RequestTwin
+from credit_twin import ClassTwin, CreditTwin, DollarTwin
 from eth_account.signers.local import LocalAccount
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -104,6 +104,7 @@ class CreditMachine(RuleBasedStateMachine):
         self.salts = 0
         for place, one in enumerate([BUYERS[0], BUYERS[1], BUYERS[0]]):
             self.buy(one.address, place, 8, "")
+            self.request(one.address, place, 4)
 
     def teardown(self) -> None:
         if not hasattr(self, "salts"):
@@ -264,22 +265,21 @@ class CreditMachine(RuleBasedStateMachine):
         class_id, twin = self.pick(place), self.twin
         self.both(lambda: twin.request(now(), class_id, holder, amount), "request", class_id, amount, sender=holder)
 
-    @rule(holder=people, place=picks, root=st.sampled_from([WORK, WORK, bytes(32)]), stranger=strangers)
+    @rule(holder=people, place=picks, root=st.sampled_from([WORK, WORK, WORK, bytes(32)]), stranger=strangers)
     def deliver(self, holder: str, place: int, root: bytes, stranger: bool) -> None:
-        class_id, twin = self.asked_for(holder, place), self.twin
-        sender = self.provider(class_id, stranger)
-        call = (class_id, holder, root)
+        class_id, whom = self.asked_for(holder, place)
+        sender, twin = self.provider(class_id, stranger), self.twin
+        call = (class_id, whom, root)
         self.both(lambda: twin.deliver(now(), sender, *call), "deliver", *call, sender=sender)
 
     @rule(holder=people, place=picks)
     def settle(self, holder: str, place: int) -> None:
-        class_id, twin = self.asked_for(holder, place), self.twin
-        self.both(lambda: twin.settle(now(), class_id, holder), "settle", class_id, holder)
+        self.settle_one(*self.asked_for(holder, place))
 
-    def asked_for(self, holder: str, place: int) -> int:
-        """Mostly a class of which the holder asked for something."""
-        found = [class_id for class_id, who in self.twin.requests if who == holder]
-        return found[place % len(found)] if found and place < 6 else self.pick(place)
+    def asked_for(self, holder: str, place: int) -> tuple[int, str]:
+        """Mostly a request that is open."""
+        found = list(self.twin.requests)
+        return found[place % len(found)] if found and place < 6 else (self.pick(place), holder)
 
     @rule(place=picks, failures=st.sampled_from([-1, 0, 0, 2]), life_s=st.sampled_from([0, 50, 50]))
     def judge(self, place: int, failures: int, life_s: int) -> None:
@@ -289,9 +289,11 @@ class CreditMachine(RuleBasedStateMachine):
         send(self.judges, "judge", fault_subject(self.address, class_id), word, sender=RELAYER.address)
         self.twin.verdicts[class_id] = (failures, expiry)
 
-    @rule(place=picks)
-    def slash(self, place: int) -> None:
+    @rule(place=picks, found=st.sampled_from([False] * 4 + [True]))
+    def slash(self, place: int, found: bool) -> None:
         class_id, twin = self.pick(place), self.twin
+        if found:
+            self.judge(place, 2, 50)
         self.both(lambda: twin.slash(now(), class_id), "slash", class_id)
 
     @rule(holder=people, place=picks)
@@ -336,7 +338,7 @@ class CreditMachine(RuleBasedStateMachine):
             sender=mover,
         )
 
-    @rule(seconds=st.sampled_from([1, 60, 60, LIFE_S]))
+    @rule(seconds=st.sampled_from([1, *[60] * 7, LIFE_S]))
     def wait(self, seconds: int) -> None:
         set_now(now() + seconds)
 
@@ -352,10 +354,9 @@ class CreditMachine(RuleBasedStateMachine):
             held = credit.balanceOfBatch(HOLDERS, [class_id] * len(HOLDERS))
             assert held == [twin.balances[class_id, holder] for holder in HOLDERS]
             assert credit.slashed(class_id) == one.closed
-            for holder in HOLDERS:
-                asked = twin.requests.get((class_id, holder), RequestTwin(0, 0))
-                root = asked.work_root or bytes(32)
-                assert credit.request_of(class_id, holder) == (asked.amount, asked.due, root)
+        for (class_id, holder), asked in twin.requests.items():
+            known = (asked.amount, asked.due, asked.work_root or bytes(32))
+            assert credit.request_of(class_id, holder) == known
         for holder in [*PEOPLE, *DEALS, self.address]:
             assert dollar.balanceOf(holder) == twin.dollar.balances[holder]
 
@@ -375,7 +376,7 @@ class CreditMachine(RuleBasedStateMachine):
 
 
 LONG = settings(max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck))
-QUICK = settings(LONG, max_examples=20, stateful_step_count=30, derandomize=True, phases=[Phase.generate])
+QUICK = settings(LONG, max_examples=30, stateful_step_count=40, derandomize=True, phases=[Phase.generate])
 
 
 def test_machine() -> None:
