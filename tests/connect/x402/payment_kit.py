@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from x402 import x402Client
 from x402.http.clients import x402AsyncTransport
+from x402.http.utils import decode_payment_required_header, encode_payment_signature_header
 from x402.mechanisms.evm.exact.client import ExactEvmScheme
 from x402.mechanisms.evm.upto.client import UptoEvmScheme
 from x402.schemas import PaymentPayload, PaymentRequirements, SettleResponse, SupportedResponse, VerifyResponse
@@ -43,7 +45,7 @@ from penstock.usecases.facilitate import ChainOfPayments, ChainPayout, ChainWitn
 
 ROOT = Path(__file__).resolve().parents[3]
 NETWORK = f"eip155:{CHAIN_ID}"
-URL = "http://provider.test/answer"
+BODY = b"embed this"
 PRICE = 370
 RICH = 10_000_000
 
@@ -220,7 +222,7 @@ def official(scene: Scene, payer: ChainKey = PAYER, schemes: tuple[str, ...] = (
         client.register(NETWORK, makers[name]())
     assets = [hexed(scene.dollar), "0x" + bytes(32).hex()]
     allowed = [{"network": NETWORK, "asset": one, "max_amount_per_payment": "50000"} for one in assets]
-    client.set_spend_controls({"allowed_assets": allowed})  # type: ignore[typeddict-item]
+    client.set_spend_controls({"allowed_assets": allowed})  # type: ignore[arg-type]
     return client
 
 
@@ -238,3 +240,38 @@ def make_gate(
     hands = Hands(facilitator, ChainWitness(scene.client) if witness else None, payout, None)
     terms = more.pop("terms", None) or scene.terms()
     return PaymentGate(terms, till, hands, more.pop("clock", now_us), **more)
+
+
+def told(answer: httpx.Response) -> dict[str, Any]:
+    """What the payment's confirmation says."""
+    found: dict[str, Any] = json.loads(base64.b64decode(answer.headers["PAYMENT-RESPONSE"]))
+    return found
+
+
+async def payment_header(door: Door, scheme: Any, place: int = 0, body: bytes = BODY) -> dict[str, str]:
+    """A payment for one way of the door's offers, as the official clients send it."""
+    async with door.plain() as client:
+        refused = await client.post("/answer", content=body)
+    asked: Any = decode_payment_required_header(refused.headers["PAYMENT-REQUIRED"]).accepts[place]
+    payload = PaymentPayload(payload=scheme.create_payment_payload(asked), accepted=asked)
+    return {"PAYMENT-SIGNATURE": encode_payment_signature_header(payload)}
+
+
+def exact(key: ChainKey = PAYER) -> ExactEvmScheme:
+    """The official scheme of a payer."""
+    return ExactEvmScheme(Account.from_key(key.secret))
+
+
+def upto() -> UptoEvmScheme:
+    """The official scheme of the payer."""
+    return UptoEvmScheme(Account.from_key(PAYER.secret))
+
+
+class Later:
+    """The real time, moved on by the test."""
+
+    def __init__(self) -> None:
+        self.ahead_us = 0
+
+    def __call__(self) -> int:
+        return now_us() + self.ahead_us

@@ -177,16 +177,6 @@ def test_two_facilitators_share_a_record_and_a_key(scene: Scene, tmp_path: Path)
     second.close()
 
 
-class Clock:
-    """The real time, moved on by the test."""
-
-    def __init__(self) -> None:
-        self.ahead_us = 0
-
-    def __call__(self) -> int:
-        return now_us() + self.ahead_us
-
-
 class Dies(ChainOfPayments):
     """A chain whose caller dies at a point."""
 
@@ -202,7 +192,7 @@ class Dies(ChainOfPayments):
 
 @pytest.mark.parametrize("point", ["before sending", "after sending"])
 def test_who_comes_after_a_crash_finishes_the_settlement(scene: Scene, tmp_path: Path, point: str) -> None:
-    store, clock, asked, before = tmp_path / "crash.sqlite", Clock(), scene.requirements(), scene.balance(PROVIDER)
+    store, clock, asked, before = tmp_path / "crash.sqlite", kit.Later(), scene.requirements(), scene.balance(PROVIDER)
     payload, dying = signed(asked), Dies(scene.client, FACILITATOR)
     dying.point = point
     with pytest.raises(KeyboardInterrupt):
@@ -217,7 +207,7 @@ def test_who_comes_after_a_crash_finishes_the_settlement(scene: Scene, tmp_path:
 
 def test_altered_terms_do_not_ride_on_a_sent_payment(scene: Scene, tmp_path: Path) -> None:
     scene.approve_permit2(PAYER)
-    store, clock, asked = tmp_path / "terms.sqlite", Clock(), scene.upto()
+    store, clock, asked = tmp_path / "terms.sqlite", kit.Later(), scene.upto()
     payload, dying = signed(asked), Dies(scene.client, FACILITATOR)
     dying.point = "after sending"
     with pytest.raises(KeyboardInterrupt):
@@ -244,7 +234,7 @@ def test_a_chain_that_is_away_leaves_a_payment_to_be_tried_again(scene: Scene, t
 
 
 def test_claims_in_order(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = kit.Later()
     with Settlements(tmp_path / "claims.sqlite", clock) as record:
         assert record.claim(b"1", b"terms") == (Claim.OURS, None)
         assert record.claim(b"1", b"terms")[0] is Claim.BUSY

@@ -77,10 +77,11 @@ class Settlements:
                 self._lease(payment_id, terms, claim, now)
         return claim, sent
 
-    def send(
-        self, payment_id: bytes, sender: bytes, floor: int, sign: Callable[[int], tuple[bytes, bytes]]
-    ) -> Outgoing:
-        """The payment's transaction: signed with the next free nonce and written down, or the one already there."""
+    def send(self, payment_id: bytes, sender: bytes, floor: Callable[[], int], sign: Sign) -> Outgoing:
+        """The payment's transaction: signed with the next free nonce and written down, or the one already there.
+
+        ``floor`` asks the chain for the sender's next nonce; it is asked while nobody else can take one.
+        """
         with self._transaction():
             row = self._sql.execute(
                 "SELECT nonce, raw, tx FROM settlement WHERE id = ? AND state = 'sent'", (payment_id,)
