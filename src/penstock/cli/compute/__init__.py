@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from penstock.cli.compute import facilitator
+from penstock.cli.compute import capacity, credit, facilitator, provider, window
 
 app = typer.Typer(
     help="Compute: capacity, windows, credits, work delivered and paid for.",
@@ -17,3 +17,7 @@ app = typer.Typer(
 )
 
 app.add_typer(facilitator.app, name="facilitator")
+app.add_typer(provider.app, name="provider")
+app.add_typer(capacity.app, name="capacity")
+app.add_typer(window.app, name="window")
+app.add_typer(credit.app, name="credit")

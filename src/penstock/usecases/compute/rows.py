@@ -38,7 +38,7 @@ def capacity(world: World, rack: str, start_us: int, stop_us: int) -> list[Row]:
     """
     book, calendar = world.capacity, world.capacity.calendar(rack)
     operator = world.books.accounts.id_of(book.rack(rack).operator)
-    rows = []
+    rows: list[Row] = []
     for one in book.opened.get(rack, []):
         first, last = max(one.start_us, start_us // HOUR_US * HOUR_US), min(one.stop_us, stop_us)
         for hour_us in range(first, last, HOUR_US)[: HOURS_SHOWN - len(rows)]:
@@ -73,6 +73,12 @@ def windows(world: World) -> list[Row]:
     return [_window(one) for one in world.capacity.windows.offers.values()]
 
 
+def windows_short(world: World) -> list[Row]:
+    """The same, as wide as a page."""
+    names = ("offer", "provider", "sku", "accelerators", "from", "hours", "price_usdc_micro", "state", "holder")
+    return [{name: row[name] for name in names} for row in windows(world)]
+
+
 def window(world: World, offer: str) -> Row:
     """One window; raises NotFound ``window.unknown``."""
     return _window(world.capacity.windows.named(offer))
@@ -93,6 +99,12 @@ def _window(one: Window) -> Row:
 def classes(world: World) -> list[Row]:
     """Every class of credits, with and without capacity behind it."""
     return [credit_class(world, name) for name in world.compute.credits]
+
+
+def classes_short(world: World) -> list[Row]:
+    """The same, as wide as a page."""
+    names = ("credit_class", "provider", "unit", "units_per_credit", "price_usdc_micro", "offered", "outstanding")
+    return [{name: row[name] for name in (*names, "backed", "expires")} for row in classes(world)]
 
 
 def credit_class(world: World, name: str) -> Row:
