@@ -143,12 +143,12 @@ class Workbook(AbstractContextManager["Workbook"]):
                 "update answer set paid_usdc_micro = 0 where payment = ? and number >= ?", (payment, self._told())
             )
 
-    def answers(self, first: int, stop: int) -> Columns:
-        """Answers ``[first, stop)`` by number, a column a field: whole numbers int64, bytes uint8[n, width]."""
+    def answers(self, first: int, before_us: int) -> Columns:
+        """Answers from number ``first`` on done before ``before_us``, a column a field: int64, or uint8[n, width]."""
         names = (*_WHOLE, *_BYTES)
-        asked = f"select {', '.join(names)} from answer where number >= ? and number < ? order by number"  # noqa: S608
+        asked = f"select {', '.join(names)} from answer where number >= ? and done_us < ? order by number"  # noqa: S608
         with self._lock:
-            rows = self._sql.execute(asked, (first, stop)).fetchall()
+            rows = self._sql.execute(asked, (first, before_us)).fetchall()
         fields = list(zip(*rows, strict=True)) or [()] * len(names)
         whole: Columns = {name: np.array(fields[place], dtype=np.int64) for place, name in enumerate(_WHOLE)}
         packed: Columns = {

@@ -162,7 +162,7 @@ class Desk(AbstractContextManager["Desk"]):
     ) -> tuple[int, bytes, Usage]:
         """Keep an answer as done now, by our clock, and never in an interval that was told of; its number."""
         with self._recording:
-            done_us = max(self.clock(), self.told_us, request.arrived_us)
+            done_us = max(self.clock(), self.told_us, self.last_done_us, request.arrived_us)
             first_us = min(max(used.first_us, request.arrived_us), done_us) if used.output_tokens else done_us
             usage = Usage(used.prompt_tokens, used.output_tokens, first_us, done_us, used.cpu_us)
             cost = self.price.cost_up(used.prompt_tokens + used.output_tokens)

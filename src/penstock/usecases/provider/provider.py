@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 from contextlib import AbstractContextManager, ExitStack
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -26,7 +27,7 @@ from penstock.keys.dsse import Envelope
 from penstock.period import HOUR_US, SECOND_US, Period
 from penstock.usecases.provider.desk import Clock, Desk, Limits
 from penstock.usecases.provider.offer import Load, Offer, sign_quote
-from penstock.usecases.provider.report import Keys, PowerWords, fitted, make_report, write_report
+from penstock.usecases.provider.report import Keys, PowerWords, fitted, make_report, samples_of, write_report
 
 TRIAL: Final = ("What one thousand tokens draw is tried before anything is quoted.",) * 16
 _LOOK_S: Final = 0.25
@@ -112,26 +113,28 @@ class Provider(AbstractContextManager["Provider"]):
         return receipt_of(report, number - told.first_number, self.keys.work, carbon).to_json()
 
     def close_interval(self) -> ReportRow | None:
-        """Report what was done since the last report, up to now; None where no time has passed."""
+        """Report what was done since the last report, up to now: a report for each hour begun, the newest returned;
+        None where nothing was drawn or answered."""
         with self._close_lock, self.desk.standing_still():
-            return self._close()
+            stop_us = self.meter.look(after_us=self.desk.last_done_us).at_us
+            self.meter.keep()
+            last, first = self.workbook.last_report(), self.workbook.first_sample()
+            start_us = last.stop_us if last else (first.at_us if first else stop_us)
+            samples = self.workbook.samples(start_us, stop_us)
+            made = [self._close(samples, Period(*piece)) for piece in hours_of(start_us, stop_us)]
+            self.desk.told_us = stop_us
+        return next((row for row in reversed(made) if row), None)
 
-    def _close(self) -> ReportRow | None:
+    def _close(self, samples: Columns, period: Period) -> ReportRow | None:
         last = self.workbook.last_report()
         told = last.first_number + last.answers if last else 0
-        stop_us = self.meter.look(after_us=self.desk.last_done_us).at_us
-        self.meter.keep()
-        first = self.workbook.first_sample()
-        start_us = last.stop_us if last else (first.at_us if first else stop_us)
-        if stop_us <= start_us:
+        answers = self.workbook.answers(told, period.stop_us)
+        inside = samples_of(samples, period)
+        if not len(answers["number"]) and inside["position_mj"][-1] == inside["position_mj"][0]:
             return None
-        self.desk.told_us = stop_us
-        answers = self.workbook.answers(told, self.workbook.count())
-        samples = self.workbook.samples(start_us, stop_us)
-        words = self._words(answers, samples)
-        report = make_report(self.offer, self.model, Period(start_us, stop_us), answers, samples, words)
+        report = make_report(self.offer, self.model, period, answers, inside, self._words(answers, inside))
         written = write_report(report, self.offer, self.keys, last.written if last else None)
-        row = ReportRow(last.number + 1 if last else 0, start_us, stop_us, told, len(report), written)
+        row = ReportRow(last.number + 1 if last else 0, period.start_us, period.stop_us, told, len(report), written)
         self.workbook.keep_report(row)
         self._load = load_of(report, self.offer, self._load)
         return row
@@ -178,6 +181,12 @@ class Provider(AbstractContextManager["Provider"]):
     def _due_us(self) -> int:
         now_us = self.clock()
         return min(now_us + self.offer.interval_s * SECOND_US, (now_us // HOUR_US + 1) * HOUR_US)
+
+
+def hours_of(start_us: int, stop_us: int) -> list[tuple[int, int]]:
+    """``[start_us, stop_us)`` cut at hours: certificates are by the hour."""
+    cuts = [start_us, *range((start_us // HOUR_US + 1) * HOUR_US, stop_us, HOUR_US), stop_us]
+    return [(begin, end) for begin, end in pairwise(cuts) if end > begin]
 
 
 def load_of(report: WorkReport, offer: Offer, before: Load) -> Load:

@@ -69,6 +69,21 @@ def make_report(
     return WorkReport(offer.provider, offer.rack, model, period, rows, sales, metered)
 
 
+def samples_of(samples: Columns, period: Period) -> Columns:
+    """The samples from a period's start to its stop; where one was not seen, on the line between its neighbours."""
+    ends = np.array([period.start_us, period.stop_us])
+    at_us, position = samples["at_us"], samples["position_mj"]
+    seen = np.interp(ends - at_us[0], at_us - at_us[0], position - position[0]).astype(np.int64) + position[0]
+    within = np.flatnonzero((at_us > ends[0]) & (at_us < ends[1]))
+    after = int(np.searchsorted(at_us, ends[1]))
+    good = np.concatenate([[True], samples["good"][within], [samples["good"][min(after, len(at_us) - 1)]]])
+    return {
+        "at_us": np.concatenate([ends[:1], at_us[within], ends[1:]]),
+        "position_mj": np.concatenate([seen[:1], position[within], seen[1:]]),
+        "good": good,
+    }
+
+
 def fitted(answers: Columns, samples: Columns, stated: Rule) -> Rule:
     """The rule whose weights best explain the interval's samples; as stated where there are too few of them."""
     try:
