@@ -1,0 +1,241 @@
+"""From a provider's signed report to facts, links and dollars: once, in order, and nothing that is not signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask, offer
+from small_plant import DAYS, START_US, ZONE, Plant
+
+from penstock.compute.work import open_report, seal_report
+from penstock.errors import Invalid, NotFound, PenstockError, Refused, Unverified
+from penstock.journal.kinds.capacity import ProviderRegistered
+from penstock.journal.kinds.compute import AnswersServed
+from penstock.journal.kinds.work import EnergySealed, SalesCollected, WorkStated
+from penstock.journal.words import LinkKind
+from penstock.keys.dsse import Envelope
+from penstock.period import HOUR_US, SECOND_US
+from penstock.usecases import enrol, originate
+from penstock.usecases.collect_reports import collect_report_on, read_report
+from penstock.usecases.compute.register_provider import register_provider
+from penstock.usecases.provider.provider import Provider
+from penstock.usecases.record_work import Payee, record_work
+
+NOON_US = START_US + 12 * HOUR_US
+AT_US = DAYS[1].stop_us
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[Provider]:
+    clock = HandClock(NOON_US + 60 * SECOND_US)
+    power = ClockPower(clock)
+    made = Provider(tmp_path / "provider", WordEngine(), offer(), clock, gate=PaidGate(), power=power, reports=False)
+    with made:
+        yield made
+
+
+@pytest.fixture
+def market(plant: Plant, provider: Provider) -> Plant:
+    """A plant with a day of certified energy, the provider's rack and the provider."""
+    plant.certified(0)
+    keys = provider.keys
+    rack = enrol.enrol_rack("rack-2", "provider-1", ZONE, keys.meter.public, 1, 2_000, START_US)
+    plant.do("rack-2", lambda _: rack, START_US)
+    fact = ProviderRegistered(
+        "provider-1", "http://127.0.0.1", keys.work.public, b"\x22" * 20, "provider-1/collateral", "provider-1/revenue"
+    )
+    plant.do("provider", lambda world: register_provider(world, fact), START_US)
+    return plant
+
+
+def busy(provider: Provider, answers: int = 5, seconds: int = 60) -> bytes:
+    """An interval with answers, and its report."""
+    clock = provider.clock
+    assert isinstance(clock, HandClock)
+    for place in range(answers):
+        clock.step_us = 20_000
+        ask(provider, f"text number {place}")
+        clock.step_us = 0
+        clock.now_us += seconds * SECOND_US // answers
+        provider.meter.look()
+    row = provider.close_interval()
+    assert row is not None
+    return row.written
+
+
+def collected(market: Plant, raw: bytes, payee: Payee | None = None, **how: bool) -> object:
+    taken = market.workspace.read(lambda world: read_report(world, "provider-1", raw))
+    return collect_report_on(market.workspace, taken, payee or Payee(), "provider-1", AT_US, **how)
+
+
+def last(market: Plant, kind: type) -> object:
+    return [row.recorded.fact for row in market.workspace.facts() if isinstance(row.recorded.fact, kind)][-1]
+
+
+def test_a_report_becomes_facts_and_links(market: Plant, provider: Provider) -> None:
+    collected(market, busy(provider))
+    stated, energy, sales = last(market, WorkStated), last(market, EnergySealed), last(market, SalesCollected)
+    assert isinstance(stated, WorkStated)
+    assert isinstance(energy, EnergySealed)
+    assert isinstance(sales, SalesCollected)
+    assert (stated.segment.rows, stated.first_number, energy.answers, sales.answers) == (5, 0, 5, 5)
+    assert energy.answers_mj + energy.idle_mj + energy.overhead_mj + energy.unattributed_mj == energy.meter_mj > 0
+    assert sales.paid_usdc_micro == 5 * 3  # three words at a thousandth of a dollar for a thousand
+    served = last(market, AnswersServed)
+    assert isinstance(served, AnswersServed)
+    assert served.energy_mj == energy.meter_mj
+    assert market.balance("provider-1/revenue") == 15
+    assert market.balance("x402") == -15
+
+
+def test_every_link_leads_from_energy_to_dollars(market: Plant, provider: Provider) -> None:
+    collected(market, busy(provider))
+    books, registers = market.world.books, market.world.books.registers
+    energy, billed = (registers.id_of(f"rack-2/{name}") for name in ("energy", "billed"))
+    back = books.links[LinkKind.BILL].backward(billed, 3, 6)  # what the second answer was billed
+    served = books.links[LinkKind.SERVE].backward(back.source, back.source_start, back.source_stop)
+    worked = books.links[LinkKind.WORK].backward(served.source, served.source_start, served.source_stop)
+    assert worked.source.tolist() == [energy]
+    mj = books.links[LinkKind.CONVERT].backward(worked.source, worked.source_start, worked.source_stop)
+    assert len(mj) == 1
+    spent = books.links[LinkKind.WORK].spent(energy)
+    sealed = last(market, EnergySealed)
+    assert isinstance(sealed, EnergySealed)
+    assert spent == sealed.meter_mj  # idle and the rest are in it
+    assert int(registers.read[energy]) - spent < 3_600_000  # never more than the Wh in progress is bought ahead
+
+
+def test_reports_follow_each_other_and_each_counts_once(market: Plant, provider: Provider) -> None:
+    first, second, third = (busy(provider) for _ in range(3))
+    collected(market, first)
+    facts = market.workspace.store.size()
+    assert collected(market, first).known  # type: ignore[attr-defined]
+    assert market.workspace.store.size() == facts
+    with pytest.raises(Refused, match=r"work\.gap"):
+        collected(market, third)
+    collected(market, second)
+    collected(market, third)
+    assert market.world.compute.answers_served["rack-2"] == 15
+    assert market.balance("provider-1/revenue") == 45
+
+
+def test_sales_reach_an_account_with_a_register(market: Plant, provider: Provider) -> None:
+    market.originated()
+    account = originate.account_of("first", "collect")
+    collected(market, busy(provider), Payee(account=account))
+    assert market.balance(account) == 15
+    assert market.read_wh(account) == 15
+    billed = market.world.books.registers.id_of("rack-2/billed")
+    pay = market.world.books.links[LinkKind.PAY].forward(billed, 0, 15)
+    assert pay.target.tolist() == [market.world.books.registers.id_of(account)]
+
+
+def test_energy_that_nobody_bought(market: Plant, provider: Provider) -> None:
+    clock = provider.clock
+    assert isinstance(clock, HandClock)
+    provider.close_interval()
+    clock.now_us = START_US + 26 * HOUR_US  # at night, and nothing is certified
+    busy(provider)
+    night = [row.written for row in provider.reports(-1)]
+    assert len(night) > 13  # an hour each
+    for raw in night:
+        if json.loads(raw) == json.loads(night[-1]):
+            break
+        collected(market, raw, unmatched=True)
+    with pytest.raises(Refused, match=r"allocate\.short"):
+        collected(market, raw)
+    collected(market, raw, unmatched=True)
+    books = market.world.books
+    assert books.links[LinkKind.WORK].spent(books.registers.id_of("rack-2/energy")) == 0
+    assert market.balance("provider-1/revenue") == 15
+
+
+def test_a_restart_goes_on_from_where_it_stood(market: Plant, provider: Provider, tmp_path: Path) -> None:
+    collected(market, busy(provider))
+    clock = provider.clock
+    assert isinstance(clock, HandClock)
+    stood_mj = provider.meter.position_mj
+    provider.__exit__(None, None, None)
+    clock.now_us += 60 * SECOND_US
+    again = Provider(
+        tmp_path / "provider",
+        WordEngine(),
+        offer(),
+        clock,
+        gate=PaidGate(taken=50),
+        power=ClockPower(clock),
+        reports=False,
+    )
+    with again:
+        raw = busy(again)
+        report = open_report(Envelope.from_json(json.dumps(json.loads(raw)["work"])), again.keys.work.public)
+        assert report.first_number == 5
+        assert report.metered.start_mj <= stood_mj + 1
+        assert report.metered.parts_mj[2] == 0  # what nobody saw is in no register, hence nobody's
+        collected(market, raw)
+    assert market.world.compute.answers_served["rack-2"] == 10
+
+
+def test_nothing_but_what_the_provider_signed(market: Plant, provider: Provider) -> None:
+    raw, other = busy(provider), busy(provider)
+    said, another = json.loads(raw), json.loads(other)
+    wrong: dict[str, tuple[type[PenstockError], object]] = {
+        r"dsse\.signature": (Unverified, said | {"work": said["work"] | {"signatures": another["work"]["signatures"]}}),
+        r"work\.bill": (Unverified, said | {"bill": another["bill"]}),
+        r"work\.malformed": (Invalid, said | {"packet": "zz"}),
+        r"dsse\.malformed": (Invalid, said | {"work": {}}),
+    }
+    for code, (kind, altered) in wrong.items():
+        with pytest.raises(kind, match=code):
+            collected(market, json.dumps(altered).encode())
+    with pytest.raises(NotFound, match=r"provider\.unknown"):
+        market.workspace.read(lambda world: read_report(world, "provider-9", raw))
+
+
+def test_a_report_that_does_not_hold_together_is_not_even_signed(provider: Provider) -> None:
+    raw = busy(provider)
+    report = open_report(Envelope.from_json(json.dumps(json.loads(raw)["work"])), provider.keys.work.public)
+    key = provider.keys.work
+    rows = report.rows
+    more = {"energy_mj": rows["energy_mj"] + 1}
+    with pytest.raises(Unverified, match=r"work\.energy"):
+        seal_report(replace(report, rows={**rows, **more}), key)
+    bad = {
+        "payment": np.repeat(rows["payment"][:1], len(report), axis=0),
+        "number": rows["number"][::-1],
+        "done_us": rows["done_us"] + HOUR_US,
+        "arrived_us": rows["done_us"] + 1,
+        "prompt_tokens": -rows["prompt_tokens"],
+    }
+    for name, column in bad.items():
+        with pytest.raises(Invalid, match=r"work\.rows"):
+            seal_report(replace(report, rows={**rows, name: column}), key)
+    for name, value in {"scheme": 7, "paid_usdc_micro": -1}.items():
+        with pytest.raises(Invalid, match=r"work\.rows"):
+            seal_report(replace(report, sales={**report.sales, name: np.full(len(report), value)}), key)
+
+
+def test_more_time_than_the_rack_has(market: Plant, provider: Provider) -> None:
+    raw = busy(provider)
+    taken = market.workspace.read(lambda world: read_report(world, "provider-1", raw))
+    report = taken.sealed.report
+    slow = replace(report, rows={**report.rows, "time_ms": report.rows["time_ms"] + 60_000})
+    with pytest.raises(Refused, match=r"work\.time"):
+        market.workspace.read(lambda world: record_work(world, replace(taken.sealed, report=slow), Payee()))
+
+
+def test_the_same_report_for_another_payee_moves_nothing_again(market: Plant, provider: Provider) -> None:
+    raw = busy(provider)
+    collected(market, raw)
+    market.originated()
+    collected(market, raw, Payee(account=originate.account_of("first", "collect")))
+    assert market.balance("provider-1/revenue") == 15
+
+
+def test_models_answer_under_their_name(provider: Provider) -> None:
+    assert provider.model == MODEL
