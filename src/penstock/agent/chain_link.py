@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,9 +15,11 @@ from eth_utils.crypto import keccak
 
 from penstock.errors import Refused, Unavailable
 from penstock.keys import ChainKey
+from penstock.keys.nesting import deeper_than
 
 TRIES: Final = 60
 WAIT_S: Final = 0.25
+DEPTH_MAX: Final = 32
 GAS_MARGIN: Final = (3, 2)
 """A transaction is given so much of the gas it was estimated to take."""
 
@@ -74,9 +77,14 @@ class ChainLink:
         """
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         try:
-            answer = self.http.post(self.rpc_url, json=body).json()
+            heard = self.http.post(self.rpc_url, json=body).text
+            if deeper_than(heard, DEPTH_MAX):
+                raise ValueError("too deep")
+            answer = json.loads(heard)
         except (httpx.HTTPError, ValueError) as error:
             raise Unavailable("chain.silent", f"The chain does not answer ({type(error).__name__}).") from None
+        if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
+            raise Unavailable("chain.silent", "What answers is no chain.")
         if "error" in answer:
             said = str(answer["error"].get("message", "no reason"))[:200]
             raise Refused("chain.reverted", f"The chain says no: {said}.", hint="See the contract's word.")

@@ -9,6 +9,7 @@ signed, and the agent's own wallet to sign it.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -22,8 +23,12 @@ from penstock.agent.quotes import Quote
 from penstock.agent.spending import ANY, Book, Payment, Purpose
 from penstock.agent.wallet import Permission, Wallet
 from penstock.errors import Invalid, PenstockError, Refused, Unavailable, Unverified
+from penstock.keys.nesting import deeper_than
 
 ANSWER_BYTES_MAX: Final = 64 * 2**20
+DEPTH_MAX: Final = 32
+"""No answer nests deeper: a parser that follows without end dies with the process."""
+HEADER_CHARS_MAX: Final = 65_536
 TRIES: Final = 4
 """How often one payment is sent before its answer is waited for later."""
 WAITS_S: Final = (0.2, 0.5, 1.0)
@@ -167,6 +172,8 @@ def choose(required: str, quote: Quote, mandate: Mandate, tokens: int) -> Any:
     from x402.http.utils import decode_payment_required_header
 
     try:
+        if len(required) > HEADER_CHARS_MAX or deeper_than(b64decode(required).decode(), DEPTH_MAX):
+            raise ValueError(len(required))
         offers: Any = decode_payment_required_header(required).accepts
         amounts = [int(offer.get_amount()) for offer in offers]
     except Exception as error:  # the package raises whatever its parser does
@@ -228,7 +235,10 @@ def _settled(heard: httpx.Response, quote: Quote, amount: int) -> tuple[int, str
     if heard.status_code != httpx.codes.OK:
         raise Unavailable("provider.failed", f"{quote.url} answered {heard.status_code}.", provider=quote.url)
     try:
-        said = decode_payment_response_header(heard.headers[RESPONSE])
+        header = heard.headers[RESPONSE]
+        if len(header) > HEADER_CHARS_MAX or deeper_than(b64decode(header).decode(), DEPTH_MAX):
+            raise ValueError(len(header))
+        said = decode_payment_response_header(header)
     except Exception:  # missing, or whatever the parser raises: count all of it
         return amount, ""
     if not said.success:
@@ -240,9 +250,11 @@ def _settled(heard: httpx.Response, quote: Quote, amount: int) -> tuple[int, str
 def _body(heard: httpx.Response, url: str) -> dict[str, Any]:
     if heard.status_code != httpx.codes.OK:
         raise Unavailable("provider.failed", f"{url} answered {heard.status_code}.", provider=url)
+    body = None
     try:
-        body = json.loads(heard.content) if len(heard.content) <= ANSWER_BYTES_MAX else None
-    except (ValueError, RecursionError):
+        if len(heard.content) <= ANSWER_BYTES_MAX and not deeper_than(text := heard.content.decode(), DEPTH_MAX):
+            body = json.loads(text)
+    except ValueError:  # neither UTF-8 nor JSON
         body = None
     if not isinstance(body, dict):
         raise Invalid("provider.answer", "The answer is no JSON object, or too long.", provider=url)

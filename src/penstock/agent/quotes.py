@@ -21,7 +21,7 @@ from penstock.period import SECOND_US, iso
 AHEAD_MAX_US: Final = 5 * SECOND_US
 """A clock may run ahead of ours by so much [us]."""
 QUOTE_BYTES_MAX: Final = 64 * 1024
-FIGURE_MAX: Final = 10**15
+FIGURE_MAX: Final = 10**18
 
 
 @dataclass(frozen=True, slots=True)

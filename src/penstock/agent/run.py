@@ -32,10 +32,14 @@ LOOK_US: Final = 30 * SECOND_US
 """The market is looked at again after this [us], or when a quote is over."""
 LOOKS_MAX: Final = 5
 """So often in a row nobody may have answered before the run ends."""
-STOPPING: Final = {"mandate.total": "budget", "goal.budget": "budget", "mandate.per_hour": "hour", "mandate.expired": "expired",
-                   "agent.stopped": "stopped", "mandate.approval": "approval"}  # fmt: skip
-
-
+STOPPING: Final = {
+    "mandate.total": "budget",
+    "goal.budget": "budget",
+    "mandate.per_hour": "hour",
+    "mandate.expired": "expired",
+    "mandate.approval": "approval",
+    "agent.stopped": "stopped",
+}
 THEIRS: Final = ("answer", "payment", "provider")
 """Areas of errors that are the provider's doing."""
 

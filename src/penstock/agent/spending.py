@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS payment (
   number INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, url TEXT NOT NULL, request_sha256 TEXT NOT NULL,
   network TEXT NOT NULL, asset TEXT NOT NULL, scheme TEXT NOT NULL, pay_to TEXT NOT NULL,
   counted_usdc_micro INTEGER NOT NULL, tokens INTEGER NOT NULL, kind TEXT NOT NULL, purpose TEXT NOT NULL,
-  state TEXT NOT NULL,  valid_before_us INTEGER NOT NULL DEFAULT 0, nonce TEXT NOT NULL DEFAULT '', header TEXT NOT NULL DEFAULT '',
-  tx TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '');
+  state TEXT NOT NULL, valid_before_us INTEGER NOT NULL DEFAULT 0, nonce TEXT NOT NULL DEFAULT '',
+  header TEXT NOT NULL DEFAULT '', tx TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS payment_at ON payment (at_us);
 CREATE INDEX IF NOT EXISTS payment_request ON payment (request_sha256);
 CREATE TABLE IF NOT EXISTS approval (
@@ -72,7 +72,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a payment is for, and the most that may be spent on it over all its payments; None: what the mandate says."""
+    """What a payment is for, and the most that may be spent on it in all; None: what the mandate says."""
 
     name: str = ""
     limit_usdc_micro: int | None = None

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from penstock.cli import (
+    agent,
     attest,
     attest_change,
     audit,
@@ -79,6 +80,7 @@ certificate.app.add_typer(exchange.app, name="exchange")
 certificate.app.add_typer(forward.app, name="forward")
 certificate.app.command("prove")(prove.prove)
 app.add_typer(deal.app, name="deal")
+app.add_typer(agent.app, name="agent")
 app.add_typer(compute.app, name="compute")
 app.add_typer(chain.app, name="chain")
 app.add_typer(trace.app, name="trace")
