@@ -236,6 +236,7 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
                 "modelled": True,
             },
         },
+        "days": {"days": 1, "attesters": {f"attester-{n}": 7_000_000 + n for n in (1, 2, 3)}, "quorum": 2},
         "pay": {
             "periods": periods(),
             "attesters": {f"attester-{n}": 7_000_000 + n for n in (1, 2, 3)},
@@ -255,6 +256,7 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
                 "A": sorted(range(1_000_000, 151_000_000, 1_000_000)),
                 "E": [20_000_000, 400_000_001],
             },
+            "servicers_paid": {"servicer": 40_000_000, "backup-servicer": 41_000_000},
             "roofs_paid": 2,
             "tariff_usdc_micro": 110_000_000,
             "largest_tariff": ("roof-001", 80_000_000),

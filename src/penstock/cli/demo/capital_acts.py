@@ -7,13 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.api.app import make_app
-from penstock.api.running import serve_in_thread
 from penstock.capital.deal import Deal
 from penstock.capital.program import Program
-from penstock.chain.rpc import serve as serve_rpc
 from penstock.cli.demo import pool_acts
-from penstock.cli.demo.attesters import Attesters, attesters, wait_until
+from penstock.cli.demo.attesters import wait_until
 from penstock.cli.demo.play import BUYER, CREDITS, DEAL, ORIGIN, TERMS, Stagehand
 from penstock.cli.demo.waterfall import floors_of
 from penstock.compute.credit import whole_credits
@@ -21,7 +18,7 @@ from penstock.journal.cutting import cut_down
 from penstock.journal.fact import Entry
 from penstock.journal.kinds.compute import AnswersServed
 from penstock.keys import derive_seed
-from penstock.period import SECOND_US
+from penstock.period import SECOND_US, Period
 from penstock.usecases.anchor import anchor_checkpoint, sign_checkpoint
 from penstock.usecases.checkout import CreditClass, buy, open_class, redeem_by_receipt
 from penstock.usecases.close import pay_tariffs
@@ -34,7 +31,6 @@ from penstock.usecases.originate import account_of, originate, recompile
 from penstock.usecases.pay_period import DealPeriod, accepted_report, close_on_chain, pull_income, record_report
 from penstock.usecases.sell import redeem, sell
 from penstock.usecases.withdraw import tranche_account
-from penstock.usecases.workspace import KEYS_FOLDER
 
 COLLATERAL_USDC_MICRO: Final = 200
 STOCK_CREDITS: Final = 2_000_000
@@ -116,35 +112,40 @@ def shares_of(hand: Stagehand, tranche: str) -> dict[str, int]:
     return dict(zip((holder.name for holder in hand.holders), np.diff(cuts).tolist(), strict=False))
 
 
-def periods(hand: Stagehand) -> dict[str, Any]:
-    """Each day: credits bought and redeemed, the head anchored, three attesters vote, the waterfall runs."""
-    deal, program = deal_of(hand)
-    of = open_class(hand.desk, TERMS, hand.desk.contract(DEAL).address, COLLATERAL_USDC_MICRO)
-    with (
-        hand.bar("closing periods", len(hand.days)) as step,
-        serve_rpc(hand.node) as rpc,
-        serve_in_thread(make_app(hand.workspace)) as operator,
-        attesters(operator.url, rpc, DEAL, hand.settings.workspace / KEYS_FOLDER, len(hand.days)) as running,
-    ):
-        for number in range(len(hand.days)):
-            period = DealPeriod(DEAL, program, number, hand.days[number].stop_us)
-            pool_acts.bill_day(hand, number)
-            _sell_day(hand, of, number)
-            pool_acts.collect_day(hand, number)
-            pool_acts.tell_day(hand, number)
-            _attest_day(hand, period, running)
-            _close_day(hand, deal, period)
-            step(1)
-        pids = running.pids
+def first_days(hand: Stagehand) -> dict[str, Any]:
+    """Every day but the last: credits bought and redeemed, the head anchored, attesters vote, the waterfall runs."""
+    _pay_days(hand, hand.days[:-1])
+    return {"days": len(hand.days) - 1, "attesters": hand.running.pids, "quorum": QUORUM}
+
+
+def last_day(hand: Stagehand) -> dict[str, Any]:
+    """The last day the same way, under whom the holders voted for; and the week as a whole."""
+    _pay_days(hand, hand.days[-1:])
+    deal, _ = deal_of(hand)
     return {
         "periods": _told_periods(hand),
-        "attesters": pids,
+        "attesters": hand.running.pids,
         "quorum": QUORUM,
         "collect": deal.accounts[0].name,
         "senior": deal.tranches[0].name,
         "floors": floors_of(deal),
         "collected": pool_acts.collected(hand),
     }
+
+
+def _pay_days(hand: Stagehand, days: list[Period]) -> None:
+    deal, program = deal_of(hand)
+    of = open_class(hand.desk, TERMS, hand.desk.contract(DEAL).address, COLLATERAL_USDC_MICRO)
+    with hand.bar("closing periods", len(days)) as step:
+        for day in days:
+            number = hand.days.index(day)
+            pool_acts.bill_day(hand, number)
+            _sell_day(hand, of, number)
+            pool_acts.collect_day(hand, number)
+            pool_acts.tell_day(hand, number)
+            _attest_day(hand, DealPeriod(DEAL, program, number, day.stop_us))
+            _close_day(hand, deal, DealPeriod(DEAL, program, number, day.stop_us))
+            step(1)
 
 
 def _told_periods(hand: Stagehand) -> list[dict[str, Any]]:
@@ -194,14 +195,14 @@ def _work_root(hand: Stagehand, number: int) -> bytes:
     return next(fact.segment.root for fact in facts if isinstance(fact, AnswersServed))
 
 
-def _attest_day(hand: Stagehand, period: DealPeriod, running: Attesters) -> None:
+def _attest_day(hand: Stagehand, period: DealPeriod) -> None:
     """Anchor the head, wait for the quorum, record what it said."""
     if hand.recorded(period.key("report")):
         return
     key, at_us = f"checkpoint:{period.number}", period.at_us
     checkpoint = sign_checkpoint(hand.workspace, key, ORIGIN, hand.cast.log_key, at_us)
     anchor_checkpoint(hand.workspace, hand.desk, checkpoint, at_us)
-    wait_until(_accepted(hand, at_us // SECOND_US, period.program.pages), running)
+    wait_until(_accepted(hand, at_us // SECOND_US, period.program.pages), hand.running)
     record_report(hand.workspace, hand.desk, period, checkpoint)
 
 

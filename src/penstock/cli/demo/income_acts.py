@@ -1,33 +1,41 @@
-"""The stage where money reaches people: holders withdraw, the servicer is paid, tariffs go back to the roofs."""
+"""The stage where money reaches people: holders withdraw, servicers are paid, tariffs go back to the roofs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from penstock.capital.exact import unpaid
 from penstock.capital.program import Program
 from penstock.chain.artefact import call_data
 from penstock.cli.demo.capital_acts import ROOFS_PAYEE, TARIFFS, deal_of, shares_of
-from penstock.cli.demo.cast import Holder
+from penstock.cli.demo.cast import SERVICERS, Holder
 from penstock.cli.demo.play import DEAL, HOLDERS_OF, SERVICER, Stagehand
+from penstock.cli.demo.pool_acts import servicer
 from penstock.cli.demo.together import send_together
+from penstock.journal.kinds.capital import IncomePulled
+from penstock.usecases.ballot import know_contracts
+from penstock.usecases.chain_desk import ChainDesk
 from penstock.usecases.close import pull
+from penstock.usecases.follow import follow
 from penstock.usecases.launch import tranche_contract
-from penstock.usecases.withdraw import WALLETS, record_withdrawals, taken_by, tranche_account
+from penstock.usecases.take_fees import take_fees
+from penstock.usecases.withdraw import record_withdrawals, taken_by, tranche_account
 
 
 def income(hand: Stagehand) -> dict[str, Any]:
-    """Every holder takes its income; the servicer and the roofs are paid."""
+    """Every holder takes its income; servicers and roofs are paid."""
     _, program = deal_of(hand)
     tranches = [name for name in HOLDERS_OF if name in program.payee_lanes]
     taken = {tranche: _withdraw_tranche(hand, tranche) for tranche in tranches}
-    _pay_servicer(hand, program)
     roofs = _pay_roofs(hand, program)
+    fees = _pay_servicers(hand, program.payee_lanes[SERVICER])
     return {
         "holders": {tranche: sum(1 for amount in amounts.values() if amount) for tranche, amounts in taken.items()},
         "withdrawn_usdc_micro": {tranche: sum(amounts.values()) for tranche, amounts in taken.items()},
         "coupons_usdc_micro": {tranche: sorted(amounts.values()) for tranche, amounts in taken.items()},
+        "servicers_paid": fees,
         "roofs_paid": len(roofs),
         "tariff_usdc_micro": sum(roofs.values()),
         "largest_tariff": max(roofs.items(), key=lambda item: item[1], default=("", 0)),
@@ -58,20 +66,25 @@ def _send_withdrawals(hand: Stagehand, name: str, holders: Sequence[Holder]) -> 
     send_together(hand, f"withdrawing {name}", holders, contract.address, call_data(contract.artefact, "withdraw"))
 
 
-def _pay_servicer(hand: Stagehand, program: Program) -> None:
-    """The servicer pulls its fees itself."""
-    lane, key = program.payee_lanes[SERVICER], "pull:servicer"
-    if hand.recorded(key):
-        return
-    amount = hand.workspace.read(lambda world: unpaid(world.capital.deal(DEAL).state, lane))
-    if hand.desk.view(DEAL, "unpaid", lane):
-        contract = hand.desk.contract(DEAL)
-        data = call_data(contract.artefact, "withdraw", lane)
-        hand.desk.client.transact(hand.cast.chain_key(SERVICER), contract.address, data)
-    last = len(hand.days) - 1
-    hand.workspace.submit(
-        key, b"", hand.week.stop_us, lambda world: pull(world, DEAL, SERVICER, program, last, WALLETS, amount, 1)
-    )
+def _pay_servicers(hand: Stagehand, lane: int) -> dict[str, int]:
+    """Who served the deal takes its fees under its own key: one until it was replaced, the other since."""
+    at_us = hand.week.stop_us
+    follow(hand.workspace, hand.desk, DEAL, at_us)
+    for name in SERVICERS:
+        desk = ChainDesk(hand.workspace, hand.desk.client, hand.cast.chain_key(name))
+        hand.workspace.read(partial(know_contracts, desk=desk, name=DEAL))
+        if _is_owed(desk, lane):
+            take_fees(hand.workspace, desk, DEAL, at_us)
+    facts = [row.recorded.fact for row in hand.workspace.facts()]
+    taken = [fact for fact in facts if isinstance(fact, IncomePulled) and fact.payee == SERVICER]
+    return {
+        servicer(hand) if fact.lane else SERVICER: sum(moved.usdc_micro for moved in fact.transfers) for fact in taken
+    }
+
+
+def _is_owed(desk: ChainDesk, lane: int) -> bool:
+    own = bytes.fromhex(desk.view(DEAL, "payee", lane).removeprefix("0x")) == desk.address
+    return bool(desk.view(DEAL, "owed_former", desk.address) or (own and desk.view(DEAL, "unpaid", lane)))
 
 
 def _pay_roofs(hand: Stagehand, program: Program) -> dict[str, int]:

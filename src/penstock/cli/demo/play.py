@@ -10,10 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from penstock.api.app import make_app
+from penstock.api.running import serve_in_thread
 from penstock.chain.client import ChainClient
 from penstock.chain.node import Node
 from penstock.chain.provider import NodeProvider
+from penstock.chain.rpc import serve as serve_rpc
 from penstock.cli.demo import demand
+from penstock.cli.demo.attesters import Attesters, attesters
 from penstock.cli.demo.cast import HOLDERS, Cast, Holder
 from penstock.cli.demo.clock import LateClock
 from penstock.cli.demo.fleet import ROOFS, Cloud, Roof, counted_wh, roofs
@@ -88,8 +92,11 @@ class Stage:
 class Stagehand:
     """What all stages share: the open workspace, the chain, the cast and the fleet."""
 
-    def __init__(self, settings: Settings, workspace: Workspace, node: Node, clock: LateClock) -> None:
+    def __init__(
+        self, settings: Settings, workspace: Workspace, node: Node, clock: LateClock, stack: ExitStack
+    ) -> None:
         self.settings, self.workspace, self.node, self.clock = settings, workspace, node, clock
+        self._stack = stack
         self.cast = Cast(settings.seed)
         self.desk = ChainDesk(workspace, ChainClient(NodeProvider(node)), self.cast.chain_key(OPERATOR))
 
@@ -157,6 +164,18 @@ class Stagehand:
         """Whether a command was recorded before."""
         return self.workspace.store.receipt(key) is not None
 
+    @cached_property
+    def rpc(self) -> str:
+        """Where the chain answers, from when somebody first asks until the play is over."""
+        return self._stack.enter_context(serve_rpc(self.node))
+
+    @cached_property
+    def running(self) -> Attesters:
+        """Three attesters at work, from when somebody first asks until the play is over."""
+        source = self._stack.enter_context(serve_in_thread(make_app(self.workspace)))
+        keys, periods = self.settings.workspace / KEYS_FOLDER, len(self.days)
+        return self._stack.enter_context(attesters(source.url, self.rpc, DEAL, keys, periods))
+
     @contextmanager
     def bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
         """A progress bar, unless the play is quiet."""
@@ -182,7 +201,7 @@ def stagehand(settings: Settings) -> Iterator[Stagehand]:
             clock = LateClock()
             node = stack.enter_context(found_chain(settings.workspace, cast.funded(holders), clock))
             cast.save(settings.workspace / KEYS_FOLDER)
-        yield Stagehand(settings, workspace, node, clock)
+        yield Stagehand(settings, workspace, node, clock, stack)
 
 
 def _check_chain(workspace: Workspace) -> None:

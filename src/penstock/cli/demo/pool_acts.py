@@ -138,7 +138,8 @@ def bill_day(hand: Stagehand, number: int) -> None:
     """The day's bills: the month's loan payments that fall due, and the rack's standing by."""
     day = hand.days[number]
     bills = [_loan_bill(roof, day) for roof in due_roofs(hand, number)] + [_standby_bill(hand, number)]
-    hand.workspace.submit(f"bills:{number}", b"", day.start_us, lambda world: bill(world, DEAL, bills, SERVICER))
+    by = servicer(hand)
+    hand.workspace.submit(f"bills:{number}", b"", day.start_us, lambda world: bill(world, DEAL, bills, by))
 
 
 def due_roofs(hand: Stagehand, number: int) -> list[Roof]:
@@ -149,6 +150,11 @@ def due_roofs(hand: Stagehand, number: int) -> list[Roof]:
 def interest(roof: Roof) -> int:
     """A month's interest on a roof's loan, rounded down [micro-dollars]."""
     return owed(roof) * LOAN_PERCENT // 1_200
+
+
+def servicer(hand: Stagehand) -> str:
+    """Who services the deal by now."""
+    return hand.workspace.read(lambda world: world.capital.servicing.of(DEAL).roles[DealRole.SERVICER][0])
 
 
 def _reference(contract: str, day: Period) -> str:
@@ -174,9 +180,9 @@ def collect_day(hand: Stagehand, number: int) -> None:
     payments = list(_payments(hand, number))
     total = sum(one.usdc_micro for one in payments)
     hand.desk.act(key, "Dollar", "transfer", hand.desk.contract(DEAL).address, total)
-    reference = _reference("lockbox", day)
+    reference, by = _reference("lockbox", day), servicer(hand)
     hand.workspace.submit(
-        key, b"", day.stop_us, lambda world: collect(world, DEAL, reference, payments, day.stop_us, SERVICER)
+        key, b"", day.stop_us, lambda world: collect(world, DEAL, reference, payments, day.stop_us, by)
     )
 
 
@@ -194,10 +200,10 @@ def _payments(hand: Stagehand, number: int) -> Iterator[Payment]:
 def tell_day(hand: Stagehand, number: int) -> None:
     """The day's mark of accelerators, and the servicer's tape: all assets as their collections lead to, on time."""
     day, submit = hand.days[number], hand.workspace.submit
-    value_e8 = rents.mark_e8(hand.settings.rents, number)
+    value_e8, by = rents.mark_e8(hand.settings.rents, number), servicer(hand)
     said = MarkSet(rents.MARK, value_e8, rents.SOURCE, day.stop_us, rents.SPEAKS_S)
     submit(f"mark:{number}", b"", day.stop_us, lambda world: mark(world, said, day.stop_us))
-    submit(f"tape:{number}", b"", day.stop_us, lambda world: report(world, DEAL, number, {}, day.stop_us, SERVICER))
+    submit(f"tape:{number}", b"", day.stop_us, lambda world: report(world, DEAL, number, {}, day.stop_us, by))
 
 
 def pooled(hand: Stagehand) -> dict[str, Any]:

@@ -229,6 +229,7 @@ _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "report": _report,
     "serve": _serve,
     "launch": spoken_deal.launch,
+    "days": spoken_deal.days,
     "pay": spoken_deal.pay,
     "income": spoken_deal.income,
     "vote": spoken_deal.vote,

@@ -37,10 +37,15 @@ def launch(figures: dict[str, Any]) -> None:
     line(f"program's hash {figures['program_hash']} ({figures['program_bytes']} bytes)")
 
 
+def days(figures: dict[str, Any]) -> None:
+    """Who attests the days, and how many are paid by now."""
+    pids = ", ".join(f"{name} (process {pid})" for name, pid in figures["attesters"].items())
+    line(f"{len(figures['attesters'])} attesters recompute each day; {figures['quorum']} signatures suffice: {pids}")
+    line(f"days paid, all but the last: {figures['days']}; then comes a table of them all")
+
+
 def pay(figures: dict[str, Any]) -> None:
     """Each day's dollars by payee; what was matched, marked and tripped."""
-    pids = ", ".join(f"{name} (process {pid})" for name, pid in figures["attesters"].items())
-    line(f"{len(figures['attesters'])} attesters recomputed each day; {figures['quorum']} signatures suffice: {pids}")
     days = days_of(figures)
     names = payees(days)
     tests = [_HEADS.get(name, name) for name in figures["floors"]]
@@ -89,6 +94,8 @@ def income(figures: dict[str, Any]) -> None:
     rows.append(("roofs", f"{figures['roofs_paid']:,}", "", "", "", _dollars(figures["tariff_usdc_micro"])))
     table(("who", "how many", "least", "median", "most", "dollars"), rows, right=range(1, 6))
     roof, most = figures["largest_tariff"]
+    fees = ", ".join(f"{name} {usdc(micro)}" for name, micro in figures["servicers_paid"].items())
+    line(f"fees, each under its own key: {fees}")
     line(f"each holder by its own transaction; {roof} earned most of the roofs, {usdc(most)}")
 
 

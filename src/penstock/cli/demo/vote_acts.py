@@ -12,7 +12,7 @@ from penstock.cli.demo.play import DEAL, OPERATOR, SERVICER, Stagehand
 from penstock.cli.demo.pool_acts import BACKUP
 from penstock.cli.demo.together import send_together
 from penstock.journal.kinds.servicing import DealRole, PayeeReplaced
-from penstock.period import DAY_US
+from penstock.period import SECOND_US
 from penstock.usecases.ballot import DELAY_S, WHOLE_BP, ballot_contract
 from penstock.usecases.consent import Replacement
 from penstock.usecases.servicing.appoint import appoint
@@ -32,14 +32,13 @@ def vote(hand: Stagehand) -> dict[str, Any]:
     change = Replacement(SERVICER, hand.cast.chain_key(BACKUP).address)
     number = _FIRST
     if not hand.recorded(f"proposed:{DEAL}:{number}"):
-        number = propose(hand.workspace, hand.desk, DEAL, change, NOTE, hand.week.stop_us)
+        number = propose(hand.workspace, hand.desk, DEAL, change, NOTE, hand.days[-1].start_us - DELAY_S * SECOND_US)
     share_bp = -(-rule.share.numerator * WHOLE_BP // rule.share.denominator)
     voters = _voters(hand, share_bp)
     if not hand.recorded(_key(number)):
         _cast(hand, number, deal.tranches.index(next(one for one in deal.tranches if one.name == CLASS)), voters)
         hand.clock.catch_up()
-        at_us = hand.week.stop_us + 2 * DAY_US
-        carry_out(hand.workspace, hand.desk, DEAL, number, change, NOTE, at_us)
+        carry_out(hand.workspace, hand.desk, DEAL, number, change, NOTE, hand.days[-1].start_us)
     _hand_over(hand)
     return _figures(hand, number, share_bp, len(voters))
 
@@ -71,11 +70,10 @@ def _cast(hand: Stagehand, number: int, at: int, voters: Sequence[Holder]) -> No
 
 
 def _hand_over(hand: Stagehand) -> None:
-    at_us = hand.week.stop_us + 2 * DAY_US
     hand.workspace.submit(
         "appoint:successor",
         b"",
-        at_us,
+        hand.days[-1].start_us,
         lambda world: appoint(world, DEAL, DealRole.SERVICER, BACKUP, NOTE, by=OPERATOR),
     )
 
