@@ -210,8 +210,7 @@ def _check_guarded(capacity: Capacity, fact: FactBody, rows: Columns) -> None:
         touched = ("register",)
     elif isinstance(fact, SpansLinked) and fact.link is LinkKind.DELIVER:
         touched = ("target",)
-    guarded = list(capacity.guarded_registers)
-    if guarded and any(np.isin(rows[name], guarded).any() for name in touched):
+    if any(np.isin(rows[name], list(capacity.guarded_registers)).any() for name in touched):
         raise Refused("compute.guarded", "Windows and credits move by their own acts alone.")
     if any(one.source in capacity.guarded_accounts for one in getattr(fact, "transfers", ())):
         raise Refused("compute.guarded", "Collateral and escrow pay out by their own acts alone.")
