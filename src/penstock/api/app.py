@@ -19,6 +19,7 @@ from penstock.api import (
     carbon,
     certificates,
     commands,
+    compute,
     deals,
     fleet,
     forwards,
@@ -43,6 +44,7 @@ from penstock.api.energytag import participants as energytag_participants
 from penstock.api.energytag import storage as energytag_storage
 from penstock.api.gate import Gate, Limits
 from penstock.api.glimpse import Glimpse
+from penstock.connect.spool import now_us
 from penstock.errors import Invalid, PenstockError, Refused
 from penstock.journal.nesting import deeper_than
 from penstock.usecases.api_keys import KeyRing
@@ -89,6 +91,7 @@ def make_app(
     glimpse = Glimpse(workspace)
     for room in (record, state, deals, answers, fleet, page):
         app.include_router(room.routes(glimpse))
+    app.include_router(compute.routes(glimpse, now_us))
     gate = Gate(KeyRing(workspace.path), limits, SignIn(workspace.path))
     app.include_router(push.routes(workspace, gate, workers or Workers()))
     app.include_router(commands.routes(workspace, gate))

@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast
 from penstock.journal.laws import breaches
 from penstock.journal.words import TITLE_STATES
 from penstock.usecases import inspect
+from penstock.usecases.compute_report.sales import sales
+from penstock.usecases.compute_report.work import racks
 from penstock.usecases.fleet import fleet
 from penstock.usecases.publish import Publication
 from penstock.usecases.registry.certificate_rows import find
@@ -67,6 +69,14 @@ class Glimpse:
     def balances(self, deal: str) -> dict[str, int]:
         """As `inspect.balances`."""
         return self._once(f"balances {deal}", lambda: inspect.balances(self.workspace, deal))
+
+    def compute_racks(self) -> list[Row]:
+        """As `work.racks`."""
+        return self._once("compute racks", lambda: racks(self.workspace))
+
+    def sales(self) -> Row:
+        """As `sales.sales`."""
+        return self._once("sales", lambda: sales(self.workspace))
 
     def breaches(self) -> int:
         """How many findings the five laws have on the books."""

@@ -78,7 +78,7 @@ def test_offers_say_what_is_left_and_close_when_they_expire(lived: Plant) -> Non
 
 
 def test_nothing_served_yet_is_no_figure_and_no_fault(plant: Plant) -> None:
-    found = overview(plant.workspace, 0)
+    found = overview(plant.workspace, 0, racks(plant.workspace), sales(plant.workspace))
     (rack,) = found["racks"]
     assert rack["energy_mj_per_1k_tokens"] is None
     assert found["hours"] == {"rack-1": []}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from penstock.cli.compute import capacity, credit, facilitator, provider, window
+from penstock.cli.compute import capacity, credit, facilitator, provider, show, window
 
 app = typer.Typer(
     help="Compute: capacity, windows, credits, work delivered and paid for.",
@@ -21,3 +21,5 @@ app.add_typer(provider.app, name="provider")
 app.add_typer(capacity.app, name="capacity")
 app.add_typer(window.app, name="window")
 app.add_typer(credit.app, name="credit")
+app.command("status")(show.status)
+app.command("sales")(show.sales)

@@ -8,24 +8,23 @@ from penstock.journal.kinds.compute import RackRegistered
 from penstock.usecases.compute_report.energy_mix import energy_mix
 from penstock.usecases.compute_report.offers import offers, windows
 from penstock.usecases.compute_report.published import GPU_HOUR, curves, energy_in_price
-from penstock.usecases.compute_report.sales import sales
-from penstock.usecases.compute_report.work import hours, racks
+from penstock.usecases.compute_report.work import hours
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 Row = dict[str, Any]
 
 
-def overview(workspace: Workspace, now_us: int) -> Row:
-    """Everything the compute page shows."""
+def overview(workspace: Workspace, now_us: int, work: list[Row], sold: Row) -> Row:
+    """Everything the compute page shows; ``work`` and ``sold`` as `racks` and `sales` find them."""
     found = offers(workspace, now_us)
     return {
-        "racks": racks(workspace),
+        "racks": work,
         "hours": workspace.read(lambda world: {one.rack: hours(world, one) for one in _racks(world)}),
         "energy_mix": workspace.read(lambda world: [energy_mix(world, one) for one in _racks(world)]),
         "offers": found,
         "windows": workspace.read(lambda world: windows(world, now_us)),
-        "sales": sales(workspace),
+        "sales": sold,
         "energy_in_price": [_share(one) for one in found if one["energy_mj_per_1k_tokens"] is not None],
         "accelerator_hour": GPU_HOUR,
         "curves": curves(),

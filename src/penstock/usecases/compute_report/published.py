@@ -56,7 +56,7 @@ class Tariff:
 
 
 ASSUMED: Final = Tariff()
-GPU_HOUR: Final = {
+GPU_HOUR: Final[Row] = {
     "board_w": 688,
     "pue_bp": 12_000,
     "energy_usdc_micro_per_mwh": 80_000_000,
