@@ -111,6 +111,7 @@ class Court:
     workspace: Workspace
     judge: Engine
     now_us: int = START_US
+    address: bytes = bytes([9]) * 20
 
     def founded(self, accelerators: int = 2) -> Court:
         """The provider and its rack are registered."""
@@ -118,7 +119,7 @@ class Court:
             provider="provider",
             url="http://127.0.0.1:1",
             work_key=WORK_KEY.public,
-            address=bytes([9]) * 20,
+            address=self.address,
             collateral_account="provider/collateral",
             revenue_account="provider/revenue",
         )

@@ -163,6 +163,17 @@ class AnchorChain:
         (epoch,) = self._view(anchor, "epoch()", ["uint64"])
         return int(epoch)
 
+    def credit(self, credit: bytes, class_id: int) -> tuple[bytes, bytes, bytes]:
+        """Of a class of credits: the anchor it reads, its provider's address, its fault subject.
+
+        Raises:
+            Unverified: ``attest.no_contract``.
+        """
+        (anchor,) = self._view(credit, "anchor()", ["address"])
+        (provider,) = self._view(credit, "provider_of(uint256)", ["address"], class_id)
+        (subject,) = self._view(credit, "fault_subject(uint256)", ["address"], class_id)
+        return bytes.fromhex(anchor[2:]), bytes.fromhex(provider[2:]), bytes.fromhex(subject[2:])
+
     def report(self, anchor: bytes, subject: bytes) -> int:
         """The accepted word about a deal; 0 before the first."""
         (word,) = self._view(anchor, "report(address)", ["uint256"], subject)
