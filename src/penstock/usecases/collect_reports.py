@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +53,10 @@ class Collected:
     paid_usdc_micro: int
     energy_mj: int
     known: bool
+
+    def to_json(self) -> dict[str, str | int | bool]:
+        """Field by field."""
+        return asdict(self)
 
 
 def read_report(world: World, provider: str, raw: bytes) -> Taken:
@@ -104,6 +108,24 @@ def collect_report_on(
         report.metered.meter_mj,
         known,
     )
+
+
+def collect_all(
+    workspace: Workspace,
+    provider: str,
+    source: Iterator[tuple[int, bytes]],
+    payee: Payee,
+    at_us: int,
+    *,
+    unmatched: bool = False,
+) -> list[Collected]:
+    """Record every report that ``source`` has, in order. Raises as `read_report`, `collect_report_on`: what came before
+    stands."""
+    found = []
+    for _, raw in source:
+        taken = workspace.read(lambda world, raw=raw: read_report(world, provider, raw))  # type: ignore[misc]
+        found.append(collect_report_on(workspace, taken, payee, provider, at_us, unmatched=unmatched))
+    return found
 
 
 def _match(world: World, taken: Taken, beneficiary: str) -> Any:
