@@ -9,19 +9,21 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from penstock import __version__
-from penstock.api.inference.forms import EmbeddingsAnswer, read_embeddings
+from penstock.api.inference.forms import EmbeddingsAnswer, read_chat, read_embeddings
 from penstock.api.inference.refusal import fault, refusal
 from penstock.connect.inference.gate import TurnedAway
 from penstock.errors import Invalid, NotFound, PenstockError, Refused
+from penstock.usecases.provider import chat
 from penstock.usecases.provider.desk import Answered, Desk
 from penstock.usecases.provider.desk import Request as Asking
 
 BODY_BYTES_MAX: Final = 4 * 2**20
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 BODY_S: Final = 30.0
+EVENTS: Final = "text/event-stream"
 PAYMENT_HEADER: Final = "Penstock-Payment"
 NUMBER_HEADER: Final = "Penstock-Answer"
 Next = Callable[[Request], Awaitable[Response]]
@@ -53,6 +55,13 @@ def make_app(desk: Desk, hosts: frozenset[str] = LOOPBACK_HOSTS) -> FastAPI:
         if form.dimensions is not None:
             raise Invalid("request.dimensions", "This model's vectors come in one width.", param="dimensions")
         return to_response(await desk.embed(asking, form.model, form.texts, write))
+
+    @app.post("/v1/chat/completions")
+    async def chat_completions(request: Request) -> Response:
+        """A chat, whole or as it comes."""
+        asking = await read_request(request, desk)
+        form = read_chat(asking.body)
+        return to_response(await (chat.stream if form.stream else chat.chat)(desk, asking, form.talk()))
 
     @app.get("/health")
     def health() -> dict[str, object]:
@@ -93,13 +102,17 @@ def _too_large() -> Invalid:
     return Invalid("request.too_large", f"A request has at most {BODY_BYTES_MAX:,} bytes.", hint="Send it in parts.")
 
 
-def to_response(found: Answered | TurnedAway) -> Response:
+def to_response(found: Answered | chat.Streamed | TurnedAway) -> Response:
     """What the desk found, as HTTP."""
+    if isinstance(found, chat.Streamed):
+        filed = {PAYMENT_HEADER: found.payment_id.hex()}
+        return StreamingResponse(found.parts, 200, {**found.headers, **filed}, EVENTS)
     if isinstance(found, TurnedAway):
         return Response(found.body, found.status, dict(found.headers), found.media_type)
     filed = {PAYMENT_HEADER: found.payment_id.hex()}
     number = {NUMBER_HEADER: str(found.number)} if found.number >= 0 else {}
-    return Response(found.body, 200, {**found.headers, **filed, **number}, "application/json")
+    kind = EVENTS if found.body.startswith(b"data:") else "application/json"
+    return Response(found.body, 200, {**found.headers, **filed, **number}, kind)
 
 
 def _install(app: FastAPI, hosts: frozenset[str]) -> None:

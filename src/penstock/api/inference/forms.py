@@ -1,6 +1,6 @@
 """What requests hold, read once: bytes to values, and vectors to an answer's bytes.
 
-Source: the OpenAI API reference, "Create embeddings".
+Source: the OpenAI API reference, "Create embeddings", "Create chat completion".
 """
 
 from __future__ import annotations
@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from penstock.connect.inference.engine import Usage, Vectors
 from penstock.errors import Invalid
 from penstock.keys.nesting import deeper_than
+from penstock.usecases.provider.chat import Talk
 
-NESTING_MAX: Final = 8
+NESTING_MAX: Final = 32
+ANSWER_TOKENS: Final = 1_024
+"""How long an answer may be where its request does not say."""
+Form = TypeVar("Form", bound=BaseModel)
 MODEL_CHARS_MAX: Final = 256
 
 
@@ -49,13 +53,56 @@ def read_json(body: bytes) -> Any:
 
 def read_embeddings(body: bytes) -> EmbeddingsForm:
     """The form in a body. Raises Invalid ``request.malformed`` naming the first field that is."""
+    return _validated(EmbeddingsForm, body)
+
+
+def _validated(kind: type[Form], body: bytes) -> Form:
     raw = read_json(body)
     try:
-        return EmbeddingsForm.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         place = str(first["loc"][0]) if first["loc"] else "body"
         raise Invalid("request.malformed", f"{place}: {first['msg']}.", param=place) from error
+
+
+class Message(BaseModel):
+    """One message of a chat; what else it holds is passed on."""
+
+    model_config = ConfigDict(extra="allow")
+    role: str = Field(max_length=64)
+    content: str | list[dict[str, Any]] | None = None
+
+    @property
+    def text(self) -> str:
+        """What of it is text."""
+        if isinstance(self.content, list):
+            return "\n".join(str(part.get("text", "")) for part in self.content)
+        return self.content or ""
+
+
+class ChatForm(BaseModel):
+    """The body of ``POST /v1/chat/completions``; fields not named here are passed on."""
+
+    model_config = ConfigDict(extra="allow")
+    model: str = Field(max_length=MODEL_CHARS_MAX)
+    messages: list[Message] = Field(min_length=1, max_length=1_024)
+    max_tokens: int | None = Field(None, ge=1, le=1_000_000)
+    max_completion_tokens: int | None = Field(None, ge=1, le=1_000_000)
+    n: int = Field(1, ge=1, le=1)
+    stream: bool = False
+
+    def talk(self) -> Talk:
+        """What is passed on, with the answer's length bounded whether or not the request bounds it."""
+        most = self.max_completion_tokens or self.max_tokens or ANSWER_TOKENS
+        body = self.model_dump(exclude_unset=True, exclude={"stream", "stream_options", "max_completion_tokens"})
+        texts = tuple(message.text for message in self.messages)
+        return Talk(self.model, body | {"max_tokens": most}, texts, most)
+
+
+def read_chat(body: bytes) -> ChatForm:
+    """The form in a body. Raises Invalid ``request.malformed`` naming the first field that is."""
+    return _validated(ChatForm, body)
 
 
 @dataclass(frozen=True, slots=True)

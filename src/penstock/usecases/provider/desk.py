@@ -109,7 +109,8 @@ class Desk(AbstractContextManager["Desk"]):
         self.told_us = -1  # answers done from here on are in no report yet
         self.last_done_us = -1
         self._recording = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        parallel = getattr(engine, "parallel", 1)  # calls of a model in this process come one at a time
+        self._thread = ThreadPoolExecutor(parallel, thread_name_prefix="engine")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -123,8 +124,8 @@ class Desk(AbstractContextManager["Desk"]):
             NotFound: ``model.unknown``. Invalid: ``engine.no_text``, ``engine.too_long``, ``request.too_many_texts``,
             ``request.too_many_tokens``. Unavailable: ``provider.busy``.
         """
-        self._check_model(model)
-        with self._place():
+        self.check_model(model)
+        with self.place():
             tokens = await self._count(texts)
             asked = Asked(request.url, request.headers, request.digest, model, tokens, self.price.cost_up(tokens))
             admitted = await self.gate.admit(asked)
@@ -139,11 +140,15 @@ class Desk(AbstractContextManager["Desk"]):
     ) -> Answered:
         """Work that is paid for: whatever breaks, the payment is answered or goes back."""
         try:
-            number, body, usage = await self._in_thread(lambda: self._worked(request, model, texts, write, admitted))
+            number, body, usage = await self.in_thread(lambda: self._worked(request, model, texts, write, admitted))
         except Exception as error:
             self.figures.failed += 1
             await asyncio.shield(self.gate.failed(admitted, type(error).__name__))
             raise
+        return await self.answered(request, admitted, body, usage, number)
+
+    async def answered(self, request: Request, admitted: Admitted, body: bytes, usage: Usage, number: int) -> Answered:
+        """An answer that is recorded, told to the gate."""
         self.figures.count(usage, request.arrived_us)
         cost = self.price.cost_up(usage.prompt_tokens + usage.output_tokens)
         more = await asyncio.shield(self.gate.answered(admitted, body, usage, cost))
@@ -182,7 +187,7 @@ class Desk(AbstractContextManager["Desk"]):
             raise Invalid("request.too_many_texts", f"A request has at most {self.limits.texts} texts.")
         if not texts:
             raise Invalid("engine.no_text", "There is no text to embed.")
-        counts = await self._in_thread(lambda: self.engine.count(texts))
+        counts = await self.in_thread(lambda: self.engine.count(texts))
         longest = max(counts)
         if longest > self.engine.context_tokens:
             sentence = f"Text {counts.index(longest)} has {longest} tokens; {self.engine.context_tokens} fit."
@@ -191,13 +196,15 @@ class Desk(AbstractContextManager["Desk"]):
             raise Invalid("request.too_many_tokens", f"A request has at most {self.limits.tokens} tokens.")
         return sum(counts)
 
-    def _check_model(self, model: str) -> None:
+    def check_model(self, model: str) -> None:
+        """Raises NotFound ``model.unknown``."""
         if model not in self.engine.models():
             hint = f"Ask for one of: {', '.join(self.engine.models())}."
             raise NotFound("model.unknown", f"There is no model {model[:100]!r} here.", hint=hint)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def place(self) -> Iterator[None]:
+        """One more request in work. Raises Unavailable ``provider.busy`` where there are too many."""
         if self.figures.running >= self.limits.waiting:
             raise Unavailable("provider.busy", "Too many requests are waiting.", hint="Try again in a second.")
         self.figures.running += 1
@@ -206,7 +213,8 @@ class Desk(AbstractContextManager["Desk"]):
         finally:
             self.figures.running -= 1
 
-    async def _in_thread(self, act: Callable[[], T]) -> T:
+    async def in_thread(self, act: Callable[[], T]) -> T:
+        """Do something in the engine's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)
 
 

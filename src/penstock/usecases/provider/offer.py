@@ -37,6 +37,8 @@ class Offer:
     schemes: tuple[str, ...] = ("exact",)
     pay_to: str = "0x" + "0" * 40
     asset: str = "0x" + "0" * 40
+    asset_name: str = "Dollar"
+    asset_version: str = "1"
     network: str = ""
     technology: str = "unknown"
     matched_bp: int = 0
