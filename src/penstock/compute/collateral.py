@@ -69,7 +69,7 @@ class Providers:
         self.named(provider)
         lacking = self.needed[provider] + more_usdc_micro - self.posted[provider]
         if lacking > 0:
-            hint = f"Post it: penstock compute capacity collateral {provider} {lacking}."
+            hint = f"Post it: penstock compute provider post {provider} {lacking}."
             sentence = f"{provider}'s collateral lacks {lacking} micro-dollars for what it would sell."
             raise Refused("collateral.short", sentence, hint=hint, provider=provider)
 

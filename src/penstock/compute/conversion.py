@@ -46,7 +46,9 @@ class Tables:
             raise Invalid("sku.terms", "An accelerator has a name, memory, interconnect, a kernel's time and a source.")
         if not 0 <= fact.tolerance_bp <= 10_000:
             raise Invalid("sku.terms", "A kernel's tolerance is 0 to 10,000 basis points.", sku=fact.sku)
-        _check_version("sku", fact.sku, fact.version, self.skus.get(fact.sku))
+        due = _due(self.skus.get(fact.sku))
+        if fact.version != due:
+            raise Conflict("sku.version", f"The next version of {fact.sku} is {due}.", version=fact.version)
 
     def check_conversion(self, fact: ConversionPublished) -> None:
         """That a conversion may be published so.
@@ -59,7 +61,10 @@ class Tables:
             hint = "Name the model, precision, service level and source; units are tokens, ms or requests, above 0."
             raise Invalid("conversion.terms", "A conversion says what an accelerator-hour yields.", hint=hint)
         self.sku(fact.sku)
-        _check_version("conversion", fact.conversion, fact.version, self.conversions.get(fact.conversion))
+        due = _due(self.conversions.get(fact.conversion))
+        if fact.version != due:
+            sentence = f"The next version of {fact.conversion} is {due}."
+            raise Conflict("conversion.version", sentence, version=fact.version)
 
 
 def accelerator_hours_up(table: ConversionPublished, units: int) -> int:
@@ -76,7 +81,5 @@ def _named(*texts: str) -> bool:
     return all(text.strip() and text.isprintable() for text in texts)
 
 
-def _check_version(what: str, name: str, version: int, known: SkuPublished | ConversionPublished | None) -> None:
-    due = known.version + 1 if known else 1
-    if version != due:
-        raise Conflict(f"{what}.version", f"The next version of {name} is {due}.", version=version)
+def _due(known: SkuPublished | ConversionPublished | None) -> int:
+    return known.version + 1 if known else 1
