@@ -5,7 +5,9 @@ Messages and interfaces are those that the x402 package publishes, which knows n
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from x402.mechanisms.evm import constants as x402
 
 from penstock.chain.well_known import PLACES, well_known_code
 
+PINNED = json.loads((Path(__file__).parent / "gas_payments.json").read_text())
 FAR_S = 2**40 - 1
 CAP = 20_000
 TRANSFER = "TransferWithAuthorization"
@@ -328,6 +331,23 @@ def test_many_reads_in_one(scene: Scene) -> None:
     assert b"roles.not_holder" in found[1][1]
     assert calls(False, []).call() == []
     assert scene.chain.refused(calls(True, [(dollar.address, bad)]), scene.one("payer")) == "calls.failed"
+
+
+def test_gas(scene: Scene) -> None:
+    """Whole receipts, equal on both nodes."""
+    chain, relayer, facilitator = scene.chain, scene.one("relayer"), scene.one("facilitator")
+    terms = (scene.one("payer").address, scene.one("payee").address, 9, 0, FAR_S, NONCE)
+    signature = packed(*sign(scene.dollar, "Test Dollar", "2", scene.one("payer"), TRANSFER, *terms))
+    found = {"exact, EIP-3009 with bytes": chain.gas(transfer_by_bytes(scene, terms, signature), relayer)}
+    found["exact, Permit2, first"] = chain.gas(scene.fixed(), relayer)
+    found["exact, Permit2, later"] = chain.gas(scene.fixed(nonce=10), relayer)
+    found["upto, first"] = chain.gas(scene.metered(370, nonce=300), facilitator)
+    found["upto, later"] = chain.gas(scene.metered(370, nonce=301), facilitator)
+    assert found == PINNED["payments"]
+
+
+def transfer_by_bytes(scene: Scene, terms: tuple[Any, ...], signature: bytes) -> Any:
+    return second_form(scene).functions.transferWithAuthorization(*terms, signature)
 
 
 # ------------------------------------------------------------ calls that no ABI of ours names

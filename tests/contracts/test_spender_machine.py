@@ -23,7 +23,7 @@ FACILITATOR = account("facilitator").address
 PAYEES = [account(f"payee {n}").address for n in range(2)]
 START_S = 1_790_000_000 // 600 * 600
 FUNDS = 10_000
-FIRST = Mandate(100, 250, 800, 60, START_S + 40_000)
+FIRST = Mandate(100, 250, 300, 60, START_S + 40_000)
 REACHED: Counter[Any] = Counter()
 MUST_REACH = (
     ("authorize", ""),
@@ -85,23 +85,23 @@ class SpenderMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ the owner
 
-    @rule(who=owners, per_call=st.sampled_from([0, 100, 300]), per_hour=st.sampled_from([250, 400]), more=st.booleans())
-    def set_mandate(self, who: Any, per_call: int, per_hour: int, more: bool) -> None:
-        mandate = Mandate(per_call, per_hour, 2_000 if more else 800, 60, START_S + 40_000)
-        self.both(lambda: self.twin.set_mandate(who.address, mandate), "set_mandate", mandate, sender=who.address)
-
-    @rule(who=owners, payee=st.sampled_from([*PAYEES, *PAYEES, ZERO_ADDRESS]), allowed=st.booleans())
-    def allow_payee(self, who: Any, payee: str, allowed: bool) -> None:
-        call = (payee, allowed)
-        self.both(lambda: self.twin.allow_payee(who.address, *call), "allow_payee", *call, sender=who.address)
-
-    @rule(who=owners, agent=st.sampled_from([AGENT, AGENT, AGENT, HEIR, HEIR, OWNER, None]))
-    def set_agent(self, who: Any, agent: Any) -> None:
-        named = agent.address if agent else ZERO_ADDRESS
-        if agent:
-            self.both(lambda: self.twin.set_agent(who.address, named), "set_agent", named, sender=who.address)
+    @rule(who=owners, which=st.integers(0, 11), per_call=st.sampled_from([0, 100, 300]), yes=st.booleans())
+    def owner_acts(self, who: Any, which: int, per_call: int, yes: bool) -> None:
+        """Rarely: bounds, payees, another agent or none; by the owner or somebody who is not."""
+        twin, sender = self.twin, who.address
+        mandate = Mandate(per_call, 400 if yes else 250, 2_000 if yes else 300, 60, START_S + 40_000)
+        payee = [*PAYEES, ZERO_ADDRESS][per_call % 3]
+        agent = [AGENT, HEIR, OWNER][per_call % 7 % 3].address if yes else ZERO_ADDRESS
+        if which == 0:
+            self.both(lambda: twin.set_mandate(sender, mandate), "set_mandate", mandate, sender=sender)
+        elif which == 1:
+            self.both(lambda: twin.allow_payee(sender, payee, yes), "allow_payee", payee, yes, sender=sender)
+        elif which == 2 and yes:
+            self.both(lambda: twin.set_agent(sender, agent), "set_agent", agent, sender=sender)
+        elif which == 2:
+            self.both(lambda: twin.set_agent(sender, ZERO_ADDRESS), "revoke", sender=sender)
         else:
-            self.both(lambda: self.twin.set_agent(who.address, named), "revoke", sender=who.address)
+            self.authorize(yes, 50, which % 6, 600, "", 0)
 
     # ------------------------------------------------------------ the agent
 
@@ -110,7 +110,9 @@ class SpenderMachine(RuleBasedStateMachine):
         amount=st.sampled_from([10, 50, 50, 90, 90, 100]),
         nonce=st.integers(0, 5),
         life_s=st.sampled_from([600, 600, LIFE_MAX_S]),
-        slip=st.sampled_from([*[""] * 8, "caller", "kind", "payee", "self", "large", "life", "approver", "approval"]),
+        slip=st.sampled_from(
+            [*[""] * 8, "caller", "kind", "payee", "self", "large", "life", *["approver"] * 2, "approval"]
+        ),
         pick=st.integers(0, 5),
     )
     def authorize(self, metered: bool, amount: int, nonce: int, life_s: int, slip: str, pick: int) -> None:
@@ -119,6 +121,7 @@ class SpenderMachine(RuleBasedStateMachine):
         facilitator = FACILITATOR if metered else ZERO_ADDRESS
         whom = {"payee": [*PAYEES[1:], ZERO_ADDRESS][pick % 2], "self": self.address}.get(slip, PAYEES[0])
         amount = [0, 101, 301][pick % 3] if slip == "large" else amount
+        amount = 90 if slip in ("approver", "approval") else amount
         life_s = [0, LIFE_MAX_S + 1][pick % 2] if slip == "life" else life_s
         caller = [OWNER, ATTACKER, HEIR, AGENT][pick % 4] if slip == "caller" else self.in_office()
         approver = {"approver": AGENT, "approval": None}.get(slip, OWNER)
@@ -214,7 +217,7 @@ class SpenderMachine(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

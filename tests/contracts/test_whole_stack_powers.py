@@ -284,7 +284,7 @@ def test_a_refund_reaches_the_holder_whoever_asks(stack: Stack) -> None:
     before = stack.dollars(stack.at("buyer"))
     stack.chain.advance(LIFE_S)
     stack.do(stack.credit.functions.refund(stack.at("buyer"), stack.class_id), "stranger")
-    assert stack.dollars(stack.at("buyer")) - before == 20 * (8 + 2)
+    assert stack.dollars(stack.at("buyer")) - before == 20 * 8
     assert stack.dollars(stack.at("stranger")) == 0
 
 
@@ -309,12 +309,13 @@ def test_no_key_moves_a_deals_dollars(stack: Stack) -> None:
 
 
 def test_a_provider_that_lost_its_key_keeps_nobody_from_their_dollars(stack: Stack) -> None:
-    """No one stands in for it: holders redeem by themselves, or are refunded; its spare collateral stays."""
+    """No one stands in for it: holders redeem by themselves, or are refunded, with its collateral where they asked."""
     stack.do(stack.purchase("buyer", 20, bytes(32)), "stranger")
     stack.do(stack.credit.functions.redeem(stack.class_id, 5, WORK_ROOT), "buyer")
+    stack.do(stack.credit.functions.request(stack.class_id, 10), "buyer")
     stack.chain.advance(LIFE_S)
     stack.do(stack.credit.functions.refund(stack.at("buyer"), stack.class_id), "stranger")
-    assert stack.dollars(stack.at("buyer")) == 1000 - 20 * 8 + 15 * (8 + 2)
-    assert stack.dollars(stack.credit.address) == 100 * 2 - 15 * 2
+    assert stack.dollars(stack.at("buyer")) == 1000 - 20 * 8 + 15 * 8 + 10 * 2
+    assert stack.dollars(stack.credit.address) == 100 * 2 - 10 * 2
     for role in ("operator", "minter", "sponsor", "buyer"):
         assert stack.refused(stack.credit.functions.reclaim(stack.class_id, 1), role) == "credit.not_provider"
