@@ -96,23 +96,23 @@ def test_an_answer_in_another_models_name_fails() -> None:
 
 
 def test_the_same_work_agrees_and_a_little_noise_does() -> None:
-    assert held(stated(), asked(), [4, 5], VECTORS) is Finding.AGREES
+    assert held(stated(), asked(), 9, VECTORS) is Finding.AGREES
     noise = np.float32(VECTOR_TOLERANCE / 3)
-    assert held(stated(), asked(), [4, 5], VECTORS + noise) is Finding.AGREES
-    assert held(stated(), asked(), [4, 5], VECTORS + 9 * noise) is Finding.VECTOR_DIFFERS
+    assert held(stated(), asked(), 9, VECTORS + noise) is Finding.AGREES
+    assert held(stated(), asked(), 9, VECTORS + 9 * noise) is Finding.VECTOR_DIFFERS
 
 
 def test_one_text_of_many_is_enough_to_differ() -> None:
     again = VECTORS.copy()
     again[1] = [0.0, 1.0]
-    assert held(stated(), asked(), [4, 5], again) is Finding.VECTOR_DIFFERS
+    assert held(stated(), asked(), 9, again) is Finding.VECTOR_DIFFERS
     assert distance(VECTORS, again) == pytest.approx(np.sqrt(2))
 
 
 def test_tokens_charged_are_tokens_there_are() -> None:
-    assert held(stated(), asked(), [4, 4], VECTORS) is Finding.TOKENS_DIFFER
-    assert held(replace(stated(), prompt_tokens=8), asked(), [4, 4], VECTORS) is Finding.TOKENS_DIFFER
-    assert held(replace(stated(), output_tokens=1), asked(), [4, 5], VECTORS) is Finding.TOKENS_DIFFER
+    assert held(stated(), asked(), 8, VECTORS) is Finding.TOKENS_DIFFER
+    assert held(replace(stated(), prompt_tokens=8), asked(), 8, VECTORS) is Finding.TOKENS_DIFFER
+    assert held(replace(stated(), output_tokens=1), asked(), 9, VECTORS) is Finding.TOKENS_DIFFER
 
 
 def test_what_is_no_number_is_far_from_every_vector() -> None:

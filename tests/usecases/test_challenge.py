@@ -219,7 +219,7 @@ def test_an_engine_without_the_model_judges_nothing(court: Court, model: MiniLm)
         def models(self) -> tuple[str, ...]:
             return ("another",)
 
-        count, embed = model.count, model.embed
+        embed = model.embed
 
     shop = Shop(model)
     work = draw_on(court.workspace, "provider", stated(court, shop), [SECRET], 4, court.now_us + 1)

@@ -99,9 +99,9 @@ def scene(tmp_path: Path, model: MiniLm) -> Iterator[Scene]:
     ):
         client = ChainClient(NodeProvider(node))
         desks = [ChainDesk(place, client, KEYS[role]) for place, role in ((own, "operator"), (theirs, "provider"))]
-        of = opened(*desks, now_s)
+        of = opened(desks[0], desks[1], now_s)
         court = Court(record, model, address=KEYS["provider"].address).founded()
-        yield Scene(court, *desks, url, tmp_path, now_s, of)
+        yield Scene(court, desks[0], desks[1], url, tmp_path, now_s, of)
 
 
 def opened(operator: ChainDesk, provider: ChainDesk, now_s: int) -> CreditClass:

@@ -88,12 +88,9 @@ def opened(stated: Stated, shown: Disclosure) -> Asked | Finding:
     return asked if asked.model == stated.model else Finding.MODEL_DIFFERS
 
 
-def held(
-    stated: Stated, asked: Asked, tokens: Sequence[int], again: Vectors, tolerance: float = VECTOR_TOLERANCE
-) -> Finding:
-    """What the work done again shows: ``tokens`` of each text and its vectors ``again``, (n, d)."""
-    counted = (sum(tokens), 0)
-    if (stated.prompt_tokens, stated.output_tokens) != counted or asked.prompt_tokens != counted[0]:
+def held(stated: Stated, asked: Asked, tokens: int, again: Vectors, tolerance: float = VECTOR_TOLERANCE) -> Finding:
+    """What the work done again shows: ``tokens`` of all texts and a vector ``again`` for each, (n, d)."""
+    if (stated.prompt_tokens, stated.output_tokens) != (tokens, 0) or asked.prompt_tokens != tokens:
         return Finding.TOKENS_DIFFER
     return Finding.AGREES if distance(asked.vectors, again) <= tolerance else Finding.VECTOR_DIFFERS
 

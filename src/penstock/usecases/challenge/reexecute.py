@@ -21,16 +21,21 @@ from penstock.usecases.challenge.draw import DrawnRow, DrawnWork
 from penstock.usecases.challenge.evidence import Evidence, Found
 
 
+class Used(Protocol):
+    """What an engine used."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of all texts together."""
+
+
 class Engine(Protocol):
     """What does work again: a model in this process, or a server elsewhere that has the same."""
 
     def models(self) -> tuple[str, ...]:
         """Names under which it answers."""
 
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text."""
-
-    def embed(self, texts: Sequence[str]) -> tuple[Vectors, object]:
+    def embed(self, texts: Sequence[str]) -> tuple[Vectors, Used]:
         """One unit vector a text, and what it used."""
 
 
@@ -67,5 +72,5 @@ def finding_of(row: DrawnRow, shown: Disclosure, engine: Engine, tolerance: floa
 
 
 def _held(row: DrawnRow, asked: Asked, engine: Engine, tolerance: float) -> Finding:
-    again, _ = engine.embed(asked.texts)
-    return held(row.stated, asked, engine.count(asked.texts), again, tolerance)
+    again, used = engine.embed(asked.texts)
+    return held(row.stated, asked, used.prompt_tokens, again, tolerance)
