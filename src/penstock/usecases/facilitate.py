@@ -117,7 +117,12 @@ class ChainWitness:
         """Whether transaction ``tx`` paid at least ``amount`` to the payee by this payment."""
         try:
             found = mined_of(self._client, tx)
-            return found is not None and found.succeeded and received(payment, found) >= amount and self._used(payment)
+            if found is None or not found.succeeded or received(payment, found) < amount:
+                return False
+            if payment.method is Method.EIP3009:
+                used = (payment.token, (USED_TOPIC, bytes(12) + payment.payer, payment.nonce))
+                return any((at, topics) == used for at, topics, _ in found.logs)
+            return self._names(payment, tx)
         except PenstockError:
             return False
 
@@ -146,12 +151,12 @@ class ChainWitness:
             "fromBlock": hex(max(0, head - _LOOK_BACK_BLOCKS)), "toBlock": hex(head),
             "address": "0x" + payment.token.hex(), "topics": ["0x" + topic.hex() for topic in topics],
         }  # fmt: skip
-        logs = [log for log in self._client.ask("eth_getLogs", terms) if exact or self._names(payment, log)]
-        return [_raw(log["transactionHash"]) for log in reversed(logs)]
+        found = [_raw(log["transactionHash"]) for log in reversed(self._client.ask("eth_getLogs", terms))]
+        return [tx for tx in found if exact or self._names(payment, tx)]
 
-    def _names(self, payment: Payment, log: dict[str, Any]) -> bool:
-        """Whether the transaction behind an event carries the payment's signature."""
-        sent = self._client.ask("eth_getTransactionByHash", log["transactionHash"])
+    def _names(self, payment: Payment, tx: bytes) -> bool:
+        """Whether a transaction carries the payment's signature."""
+        sent = self._client.ask("eth_getTransactionByHash", "0x" + tx.hex())
         return sent is not None and payment.signature.hex() in str(sent["input"])
 
 

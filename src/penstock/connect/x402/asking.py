@@ -6,14 +6,15 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from eth_utils.address import to_checksum_address
 from x402.http.constants import PAYMENT_REQUIRED_HEADER, PAYMENT_RESPONSE_HEADER, PAYMENT_SIGNATURE_HEADER
 from x402.schemas import PaymentPayload, PaymentRequired, PaymentRequirements, ResourceInfo, SettleResponse
 
 from penstock.connect.inference.gate import Asked, TurnedAway
 from penstock.connect.x402 import offers, spend
+from penstock.connect.x402.payment import written
 from penstock.connect.x402.till_rows import DOLLARS
 from penstock.errors import PenstockError, Refused
 
@@ -36,9 +37,9 @@ class CreditClass:
     worth_usdc_micro: int
     per_units: int = 1
 
-    def units(self, asked: Asked) -> int:
-        """What an answer costs."""
-        return 1 if self.per_request else max(1, asked.tokens)
+    def units(self, tokens: int) -> int:
+        """What an answer of so many tokens costs."""
+        return 1 if self.per_request else max(1, tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,11 @@ class Way:
 
 def ways(terms: Terms, asked: Asked) -> list[Way]:
     """All ways to pay for an answer, dollars first."""
-    price = asked.price_usdc_micro
+    return list(_ways(terms, asked.price_usdc_micro, asked.tokens, asked.model))
+
+
+@lru_cache(maxsize=1_024)
+def _ways(terms: Terms, price: int, tokens: int, model: str) -> tuple[Way, ...]:
     found = []
     if "exact" in terms.schemes:
         extra = {"name": terms.asset_name, "version": terms.asset_version, "paymentFlow": "upfront"}
@@ -85,13 +90,13 @@ def ways(terms: Terms, asked: Asked) -> list[Way]:
     if "upto" in terms.schemes and terms.facilitator:
         extra = {
             "name": terms.asset_name, "version": terms.asset_version, "assetTransferMethod": "permit2",
-            "facilitatorAddress": to_checksum_address(terms.facilitator),
+            "facilitatorAddress": written(terms.facilitator),
         }  # fmt: skip
         found.append(Way(_dollars(terms, "upto", max(price, terms.upto_usdc_micro), extra), price, price))
     if "credit" in terms.schemes:
-        found += [_credits(terms, one, asked) for one in terms.credits if asked.model in one.models]
+        found += [_credits(terms, one, tokens) for one in terms.credits if model in one.models]
         found.append(Way(_spend(terms, DOLLARS, price, "usdc_micro"), price, price))
-    return found
+    return tuple(found)
 
 
 def chosen(offered: Sequence[Way], payload: PaymentPayload) -> Way:
@@ -155,11 +160,11 @@ def _core(one: PaymentRequirements) -> tuple[str, str, str, str, str]:
 
 
 def _dollars(terms: Terms, scheme: str, amount: int, extra: dict[str, Any]) -> PaymentRequirements:
-    return _requirements(terms, scheme, to_checksum_address(terms.asset), amount, extra)
+    return _requirements(terms, scheme, written(terms.asset), amount, extra)
 
 
-def _credits(terms: Terms, one: CreditClass, asked: Asked) -> Way:
-    units = one.units(asked)
+def _credits(terms: Terms, one: CreditClass, tokens: int) -> Way:
+    units = one.units(tokens)
     unit = "requests" if one.per_request else "tokens"
     return Way(_spend(terms, one.id, units, unit), units, units * one.worth_usdc_micro // one.per_units)
 
@@ -172,5 +177,5 @@ def _spend(terms: Terms, class_id: bytes, units: int, unit: str) -> PaymentRequi
 def _requirements(terms: Terms, scheme: str, asset: str, amount: int, extra: dict[str, Any]) -> PaymentRequirements:
     return PaymentRequirements(
         scheme=scheme, network=f"eip155:{terms.chain_id}", asset=asset, amount=str(amount),
-        pay_to=to_checksum_address(terms.pay_to), max_timeout_seconds=terms.timeout_s, extra=extra,
+        pay_to=written(terms.pay_to), max_timeout_seconds=terms.timeout_s, extra=extra,
     )  # fmt: skip

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from eth_utils.address import to_checksum_address
 from x402.mechanisms.evm.constants import (
     ERR_FAILED_TO_VERIFY_SIGNATURE,
     ERR_NETWORK_MISMATCH,
@@ -30,7 +29,7 @@ from x402.schemas import (
     VerifyResponse,
 )
 
-from penstock.connect.x402.payment import Payment, read_payment, terms_digest
+from penstock.connect.x402.payment import Payment, read_payment, terms_digest, written
 from penstock.connect.x402.ports import PaymentChain
 from penstock.connect.x402.settlements import Claim, Settlements
 from penstock.connect.x402.signer import SettlementSigner
@@ -64,7 +63,7 @@ class ChainFacilitator:
 
     def get_supported(self) -> SupportedResponse:
         """Schemes, networks and the account that pays gas."""
-        signer = to_checksum_address(self._chain.address)
+        signer = written(self._chain.address)
         kinds = [
             SupportedKind(x402_version=2, scheme="exact", network=self._network),
             SupportedKind(x402_version=2, scheme="upto", network=self._network, extra={"facilitatorAddress": signer}),
@@ -77,7 +76,7 @@ class ChainFacilitator:
             payment = read_payment(payload)
         except Invalid as malformed:
             return _invalid(MALFORMED, None, malformed.message)
-        payer = to_checksum_address(payment.payer)
+        payer = written(payment.payer)
         if reason := self._not_served(payment, requirements):
             return _invalid(reason, payer)
         try:
@@ -152,7 +151,7 @@ class ChainFacilitator:
             success=False,
             error_reason=reason,
             error_message=message,
-            payer=to_checksum_address(payment.payer) if payment else None,
+            payer=written(payment.payer) if payment else None,
             transaction="0x" + tx.hex() if tx else "",
             network=self._network,
         )

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from eth_utils.address import to_checksum_address
 from x402.mechanisms.evm.constants import ERR_SETTLEMENT_PENDING
 from x402.schemas import PaymentPayload, SettleResponse
 
@@ -32,7 +31,7 @@ from penstock.connect.x402.asking import (
     unpaid,
     ways,
 )
-from penstock.connect.x402.payment import Method, Payment, read_header, read_payment
+from penstock.connect.x402.payment import Method, Payment, read_header, read_payment, written
 from penstock.connect.x402.ports import Facilitator, Fate, Found, Payout, Witness
 from penstock.connect.x402.till import Till
 from penstock.connect.x402.till_rows import Request, Row, State
@@ -216,7 +215,6 @@ class PaymentGate:
         Raises:
             Refused: ``payment.refused`` with the facilitator's reason. Unavailable: ``payment.pending``.
         """
-        await self.till.settling(row.id)
         answer = await self._asked_to_settle(payload, way)
         if answer and answer.success and await self._confirmed(answer, payment, way):
             return await self.till.paid(row.id, bytes.fromhex(answer.transaction[2:]), way.price)
@@ -277,7 +275,7 @@ class PaymentGate:
         network = f"eip155:{row.payment.chain_id}"
         signed = offers.receipt(sign, row.url, network, row.payment.payer, row.tx, now_s) if sign else None
         settled = SettleResponse(
-            success=True, payer=to_checksum_address(row.payment.payer), network=network, amount=str(row.charged),
+            success=True, payer=written(row.payment.payer), network=network, amount=str(row.charged),
             transaction="0x" + row.tx.hex() if row.tx else "",
             extensions=offers.receipt_extension(signed) if signed else None,
         )  # fmt: skip

@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from coincurve import PrivateKey, PublicKey
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from x402.schemas import PaymentRequirements
 
-from penstock.connect.x402.payment import chain_id_of
+from penstock.connect.x402.payment import chain_id_of, written
 from penstock.connect.x402.typed_hash import digest, domain_separator
 from penstock.errors import Unverified
 from penstock.keys import ChainKey, KeyKind, Scheme, SigningKey, verify_by
@@ -82,7 +81,7 @@ def receipt(sign: Sign, url: str, network: str, payer: bytes, tx: bytes, issued_
     fields = {
         "network": network,
         "resourceUrl": url,
-        "payer": to_checksum_address(payer),
+        "payer": written(payer),
         "issuedAt": issued_at_s,
         "transaction": "0x" + tx.hex() if tx else "",
     }

@@ -13,9 +13,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, cast
 
+from eth_utils.address import to_checksum_address
 from pydantic import ValidationError
 from x402.schemas import PaymentPayload, PaymentRequirements
 
@@ -131,6 +133,12 @@ def address(text: object, name: str) -> bytes:
     if not isinstance(text, str) or not _ADDRESS.fullmatch(text):
         raise _malformed(f"{name} is no address")
     return bytes.fromhex(text[2:])
+
+
+@lru_cache(maxsize=4_096)
+def written(account: bytes) -> str:
+    """An address as wallets write it (ERC-55)."""
+    return str(to_checksum_address(account))
 
 
 def terms_digest(payment: Payment, requirements: PaymentRequirements) -> bytes:

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from coincurve import PrivateKey, PublicKey
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from x402.schemas import PaymentRequirements
 
-from penstock.connect.x402.payment import Method, Payment, address, chain_id_of, spend_id
+from penstock.connect.x402.payment import Method, Payment, address, chain_id_of, spend_id, written
 from penstock.connect.x402.typed_hash import Fields, digest, domain_separator
 from penstock.errors import Refused, Unverified
 from penstock.keys import ChainKey
@@ -84,7 +83,7 @@ class CreditScheme:
         )  # fmt: skip
         raw = self._secret.sign_recoverable(spend_digest(payment), hasher=None)
         spend = {
-            "classId": requirements.asset, "holder": to_checksum_address(holder), "units": requirements.amount,
+            "classId": requirements.asset, "holder": written(holder), "units": requirements.amount,
             "salt": "0x" + salt.hex(), "validBefore": str(until),
         }  # fmt: skip
         return {"spend": spend, "signature": "0x" + (raw[:64] + bytes([27 + raw[64]])).hex()}

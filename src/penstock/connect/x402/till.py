@@ -1,7 +1,7 @@
 """The till: one row a payment, from the moment it is taken to its answer or its way back. Nothing is charged twice.
 
 One process has a till open. Every change is one step in SQLite (write-ahead log, FULL); steps that come together share
-one wait for the disk. A row's state: reserved, settling, paid, answered; or refunding, refunded; or failed.
+one wait for the disk. A row's state: settling, paid, answered; or refunding, refunded; or failed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Till:
     # a payment's way
 
     async def take(self, payment: Payment, request: Request) -> tuple[Row, bool]:
-        """The payment's row, and whether it is new.
+        """The payment's row, and whether it is new. Unless the money is here already, it counts as being settled.
 
         Raises:
             Conflict: ``payment.replayed`` where it pays for another request.
@@ -65,18 +65,14 @@ class Till:
         """
         return await self.do(lambda sql: till_rows.spend(sql, payment, request, self._clock(), self._unsettled_max))
 
-    async def settling(self, payment_id: bytes) -> None:
-        """Somebody is asked to settle it now."""
-        await self._move(payment_id, (State.RESERVED, State.SETTLING, State.FAILED), State.SETTLING)
-
     async def paid(self, payment_id: bytes, tx: bytes, charged: int) -> Row:
         """The money is here."""
-        came = (State.RESERVED, State.SETTLING, State.FAILED)
+        came = (State.SETTLING, State.FAILED)
         return await self._move(payment_id, came, State.PAID, tx=tx, charged=charged, paid_us=self._clock())
 
     async def failed(self, payment_id: bytes, why: str) -> Row:
         """No money came."""
-        open_ = (State.RESERVED, State.SETTLING, State.FAILED)
+        open_ = (State.SETTLING, State.FAILED)
         return await self._move(payment_id, open_, State.FAILED, why=why)
 
     async def answered(self, payment_id: bytes, body: bytes, headers: str, spent: int) -> Row:
@@ -85,7 +81,7 @@ class Till:
 
     async def lost(self, payment_id: bytes, why: str) -> Row:
         """No money came, and none can come by it any more."""
-        open_ = (State.RESERVED, State.SETTLING, State.FAILED)
+        open_ = (State.SETTLING, State.FAILED)
         return await self._move(payment_id, open_, State.FAILED, why=why, closed_us=self._clock())
 
     async def refunding(self, payment_id: bytes, why: str) -> Row:

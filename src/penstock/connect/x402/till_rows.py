@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS payment (
   closed_us INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS payment_open ON payment (taken_us)
   WHERE state NOT IN ('answered', 'refunded') AND closed_us = 0;
-CREATE INDEX IF NOT EXISTS payment_payer ON payment (payer) WHERE state IN ('reserved', 'settling');
+CREATE INDEX IF NOT EXISTS payment_payer ON payment (payer) WHERE state = 'settling';
 CREATE TABLE IF NOT EXISTS balance (
   holder BLOB NOT NULL, class BLOB NOT NULL, units INTEGER NOT NULL CHECK (units >= 0),
   PRIMARY KEY (holder, class)) WITHOUT ROWID;
@@ -37,8 +37,7 @@ DOLLARS: Final = bytes(32)
 class State(StrEnum):
     """How far a payment is."""
 
-    RESERVED = "reserved"  # taken, nothing sent
-    SETTLING = "settling"  # somebody was asked to settle it
+    SETTLING = "settling"  # taken, and somebody is asked to settle it
     PAID = "paid"  # the money is here, the answer is not
     ANSWERED = "answered"
     REFUNDING = "refunding"  # the money is to go back
@@ -94,9 +93,10 @@ _COLUMNS: Final = (
 def take(sql: sqlite3.Connection, payment: Payment, request: Request, now: int, most: int) -> tuple[Row, bool]:
     found = row_of(sql, payment.id)
     if found is not None:
-        return _same(found, payment, request), False
+        _same(found, payment, request)
+        return (move(sql, payment.id, (State.FAILED,), State.SETTLING, {}) if _again(found) else found), False
     under_way = sql.execute(
-        "SELECT count(*) FROM payment WHERE payer = ? AND state IN ('reserved', 'settling')", (payment.payer,)
+        "SELECT count(*) FROM payment WHERE payer = ? AND state = 'settling'", (payment.payer,)
     ).fetchone()[0]
     if under_way >= most:
         hint = "Wait until some are settled, or buy credits ahead."
@@ -106,7 +106,7 @@ def take(sql: sqlite3.Connection, payment: Payment, request: Request, now: int, 
     sql.execute(
         "INSERT INTO payment (id, state, scheme, method, chain_id, token, payer, payee, signed_amount, nonce,"
         " valid_before_s, signature, price, request, url, model, taken_us)"
-        " VALUES (?, 'reserved', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, 'settling', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             payment.id, payment.scheme, payment.method, payment.chain_id, payment.token, payment.payer, payment.payee,
             str(payment.amount), payment.nonce, min(payment.valid_before_s, 2**62), payment.signature, request.price,
@@ -114,6 +114,11 @@ def take(sql: sqlite3.Connection, payment: Payment, request: Request, now: int, 
         ),
     )  # fmt: skip
     return _known(sql, payment.id), True
+
+
+def _again(found: Row) -> bool:
+    """Whether a failed payment may be tried again."""
+    return found.state is State.FAILED and found.closed_us == 0
 
 
 def _same(found: Row, payment: Payment, request: Request) -> Row:
@@ -128,7 +133,7 @@ def _same(found: Row, payment: Payment, request: Request) -> Row:
 
 def spend(sql: sqlite3.Connection, payment: Payment, request: Request, now: int, most: int) -> tuple[Row, bool]:
     row, new = take(sql, payment, request, now, most)
-    if row.state not in (State.RESERVED, State.FAILED):
+    if row.state is not State.SETTLING:
         return row, new
     held = balance(sql, payment.payer, payment.token)
     if held < request.price:
@@ -136,7 +141,7 @@ def spend(sql: sqlite3.Connection, payment: Payment, request: Request, now: int,
         raise Refused("payment.no_balance", "The balance here is too small.", hint=hint, held=held, price=request.price)
     _add(sql, payment.payer, payment.token, -request.price)
     values = {"charged": request.price, "paid_us": now}
-    return move(sql, payment.id, (State.RESERVED, State.FAILED), State.PAID, values), new
+    return move(sql, payment.id, (State.SETTLING,), State.PAID, values), new
 
 
 def answered(sql: sqlite3.Connection, payment_id: bytes, body: bytes, headers: str, spent: int, now: int) -> Row:
