@@ -41,7 +41,7 @@ def routes(glimpse: Glimpse, clock: Callable[[], int]) -> APIRouter:
     @router.get("/hours")
     def by_hour(rack: Name = "") -> list[Row]:
         """A rack's last 168 hours of work: load [basis points], answers, tokens, energy [mJ]."""
-        return workspace.read(lambda world: hours(world, find_rack(world, rack)))
+        return hours(workspace, rack)
 
     @router.get("/energy-mix")
     def mix(rack: Name = "") -> Row:

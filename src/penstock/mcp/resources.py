@@ -47,7 +47,7 @@ def add_resources(server: MCPServer[Any], door: Door) -> None:
     @server.resource("penstock://racks/{rack}/hours", mime_type=JSON)
     def rack_hours(rack: str) -> str:
         """A rack's last hours of work: load [basis points], tokens, energy [mJ], energy of a thousand tokens."""
-        return read(lambda: workspace.read(lambda world: hours(world, find_rack(world, rack))))
+        return read(lambda: hours(workspace, rack))
 
     @server.resource("penstock://racks/{rack}/energy-mix", mime_type=JSON)
     def rack_mix(rack: str) -> str:

@@ -31,17 +31,17 @@ def test_a_racks_energy_is_shared_out_without_rest(lived: Plant) -> None:
 
 def test_hours_add_up_to_the_rack(lived: Plant) -> None:
     (rack,) = racks(lived.workspace)
-    rows = lived.workspace.read(lambda world: hours(world, find_rack(world, "")))
+    rows = hours(lived.workspace)
     for name, of_rack in (("tokens", "tokens"), ("answers", "answers"), ("energy_mj", "answers_mj")):
         assert sum(row[name] for row in rows) == rack[of_rack]
     assert all(0 < row["load_bp"] <= 10_000 for row in rows)
     assert [row["hour"] for row in rows] == sorted(row["hour"] for row in rows)
-    last = lived.workspace.read(lambda world: hours(world, find_rack(world, ""), most=2))
+    last = hours(lived.workspace, most=2)
     assert last == rows[-2:]
 
 
 def test_an_hour_on_the_page_is_the_hour_in_which_it_was_asked(lived: Plant) -> None:
-    rows = lived.workspace.read(lambda world: hours(world, find_rack(world, "")))
+    rows = hours(lived.workspace)
     asked: Counter[str] = Counter()
     for row in lived.workspace.facts():
         if isinstance(row.recorded.fact, AnswersServed):

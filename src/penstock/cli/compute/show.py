@@ -10,7 +10,6 @@ from penstock.cli.show import HERE, AsJson, Workspace, console, emit, table, usd
 
 if TYPE_CHECKING:
     from penstock.usecases.workspace import Workspace as Opened
-    from penstock.usecases.world import World
 
 Hours = Annotated[int, typer.Option(min=0, max=168, help="How many of the last hours with work to list.")]
 
@@ -44,11 +43,8 @@ def _whole(opened: Opened, rack: dict[str, Any], most: int) -> dict[str, Any]:
     from penstock.usecases.compute_report.energy_mix import energy_mix
     from penstock.usecases.compute_report.work import find_rack, hours
 
-    def look(world: World) -> dict[str, Any]:
-        found = find_rack(world, rack["rack"])
-        return {"energy_mix": energy_mix(world, found), "hours": hours(world, found, most)}
-
-    return rack | opened.read(look)
+    mix = opened.read(lambda world: energy_mix(world, find_rack(world, rack["rack"])))
+    return {**rack, "energy_mix": mix, "hours": hours(opened, rack["rack"], most)}
 
 
 def _draw_racks(racks: list[dict[str, Any]]) -> None:

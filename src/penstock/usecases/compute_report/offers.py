@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.compute.credit import CreditBook
 from penstock.compute.window import Window
 from penstock.journal.words import Unit
 from penstock.period import iso
-from penstock.usecases.compute_report.work import energy_of, per_thousand
+from penstock.usecases.compute_report.work import racks
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
@@ -18,8 +19,16 @@ PER_THOUSAND = 1_000
 
 def offers(workspace: Workspace, now_us: int) -> list[Row]:
     """Every class of credits, those that can be bought first, then the cheapest for a thousand units."""
-    rows = workspace.read(lambda world: [credit_row(world, book, now_us) for book in world.compute.credits.values()])
+    energy = {one["rack"]: one["energy_mj_per_1k_tokens"] for one in racks(workspace)}
+    rows = workspace.read(lambda world: [_whole(world, one, now_us, energy) for one in world.compute.credits.values()])
     return sorted(rows, key=lambda one: (not one["open"], one["price_usdc_micro_per_1k_units"], one["credit_class"]))
+
+
+def _whole(world: World, book: CreditBook, now_us: int, energy: Mapping[str, int | None]) -> Row:
+    """A class with what a thousand tokens of the backing rack, or of the only one, drew so far [mJ]."""
+    rack = book.terms.backing_rack or (next(iter(energy)) if len(energy) == 1 else "")
+    drawn = energy.get(rack) if book.terms.unit is Unit.TOKENS else None
+    return {**credit_row(world, book, now_us), "energy_mj_per_1k_tokens": drawn}
 
 
 def credit_row(world: World, book: CreditBook, now_us: int) -> Row:
@@ -42,7 +51,6 @@ def credit_row(world: World, book: CreditBook, now_us: int) -> Row:
         "collateral_usdc_micro": terms.collateral_usdc_micro,
         "expires": iso(terms.expires_us),
         "open": left > 0 and now_us < terms.expires_us,
-        "energy_mj_per_1k_tokens": _energy(world, book),
     }
 
 
@@ -79,13 +87,3 @@ def window_row(window: Window, now_us: int) -> Row:
         "holder": window.holder,
         "open": window.sold < 0 and now_us < terms.expires_us,
     }
-
-
-def _energy(world: World, book: CreditBook) -> int | None:
-    """What the backing rack, or the only one, drew for a thousand tokens of its answers so far [mJ], rounded down."""
-    racks = world.compute.racks
-    rack = racks.get(book.terms.backing_rack) or (next(iter(racks.values())) if len(racks) == 1 else None)
-    if rack is None or book.terms.unit is not Unit.TOKENS:
-        return None
-    tokens = world.compute.tokens_served.get(rack.rack, 0)
-    return per_thousand(energy_of(world, rack)["answers_mj"], tokens)

@@ -20,7 +20,7 @@ def overview(workspace: Workspace, now_us: int, work: list[Row], sold: Row) -> R
     found = offers(workspace, now_us)
     return {
         "racks": work,
-        "hours": workspace.read(lambda world: {one.rack: hours(world, one) for one in _racks(world)}),
+        "hours": {one["rack"]: hours(workspace, one["rack"]) for one in work},
         "energy_mix": workspace.read(lambda world: [energy_mix(world, one) for one in _racks(world)]),
         "offers": found,
         "windows": workspace.read(lambda world: windows(world, now_us)),

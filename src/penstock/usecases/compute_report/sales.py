@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from penstock.journal.kinds.compute import CreditsRedeemed
 from penstock.journal.kinds.ledger import Transfer
+from penstock.journal.kinds.servicing import CollectionsMatched
 from penstock.journal.kinds.work import SalesCollected
 from penstock.journal.segment import Columns
 from penstock.period import HOUR_US, iso
 from penstock.usecases.compute_report.work import HOURS_MAX, site_of
 from penstock.usecases.fleet import segment_of
+from penstock.usecases.servicing import collect
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
@@ -23,6 +25,7 @@ Row = dict[str, Any]
 SCHEMES: Final = ("exact", "upto", "credit")
 """By the code in ``sale/1``."""
 REDEEMED: Final = "credit"
+COLLECTED: Final = collect.PURPOSE
 
 
 def sales(workspace: Workspace) -> Row:
@@ -43,7 +46,7 @@ def sales(workspace: Workspace) -> Row:
         "by_site": _by(told, lambda one: sites.get(one["rack"], "")),
         "by_scheme": _schemes(collected, told),
         "by_hour": _hours(collected),
-        "paid_to": paid_to(workspace, _transfers(collected, redeemed)),
+        "paid_to": paid_to(workspace, _transfers(workspace)),
         "sales": told[-HOURS_MAX:],
     }
 
@@ -161,9 +164,11 @@ def paid_to(workspace: Workspace, transfers: Iterable[tuple[Transfer, ...]]) -> 
     """Which accounts the dollars of sales reached, most first; ``deal`` where the account is a deal's."""
     sums = Counter[str]()
     for one in (one for several in transfers for one in several):
-        sums[one.target] += one.usdc_micro
-        if one.source in sums:  # passed on within the same sale
-            sums[one.source] -= one.usdc_micro
+        if one.purpose != COLLECTED:
+            sums[one.target] += one.usdc_micro
+        elif passed := min(sums[one.source], one.usdc_micro):  # from where sales came in, on to a deal
+            sums[one.source] -= passed
+            sums[one.target] += passed
     deals = workspace.read(lambda world: tuple(world.capital.deals))
     return [
         {"account": name, "deal": _deal_of(name, deals), "paid_usdc_micro": amount}
@@ -177,5 +182,8 @@ def _deal_of(account: str, deals: tuple[str, ...]) -> str:
     return name if slash and name in deals else ""
 
 
-def _transfers(collected: list[Collected], redeemed: list[Redeemed]) -> list[tuple[Transfer, ...]]:
-    return [one.fact.transfers for one in collected] + [one.fact.transfers for one in redeemed]
+def _transfers(workspace: Workspace) -> Iterator[tuple[Transfer, ...]]:
+    """The transfers of sales, and those by which a deal collected what its assets sold; in order."""
+    for row in workspace.facts():
+        if isinstance(row.recorded.fact, SalesCollected | CreditsRedeemed | CollectionsMatched):
+            yield row.recorded.fact.transfers

@@ -6,6 +6,7 @@ how many tokens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from penstock.usecases.world import World
 Row = dict[str, Any]
 HOURS_MAX: Final = 168
 BASIS_POINTS: Final = 10_000
+PARTS: Final = ("answers_mj", "idle_mj", "overhead_mj", "unattributed_mj")
 
 
 def racks(workspace: Workspace) -> list[Row]:
@@ -35,7 +37,7 @@ def rack_row(world: World, rack: RackRegistered, facts: list[Any]) -> Row:
     """One rack. ``energy_mj_per_1k_tokens`` is of the answers alone, ``all_`` of everything it drew; rounded down."""
     served = [fact for fact in facts if isinstance(fact, AnswersServed) and fact.rack == rack.rack]
     sealed = [fact for fact in facts if isinstance(fact, EnergySealed) and fact.rack == rack.rack]
-    tokens, shared = sum(one.tokens for one in served), energy_of(world, rack)
+    tokens, shared = sum(one.tokens for one in served), energy_of(world, rack, sealed)
     return {
         "rack": rack.rack,
         "operator": rack.operator,
@@ -60,20 +62,21 @@ def per_thousand(energy_mj: int, tokens: int) -> int | None:
     return energy_mj * 1_000 // tokens if tokens else None
 
 
-def energy_of(world: World, rack: RackRegistered) -> Row:
-    """Where a rack's metered energy went [mJ]: answers, idle, overhead, unattributed; they add up to ``metered_mj``."""
+def energy_of(world: World, rack: RackRegistered, sealed: Sequence[EnergySealed] = ()) -> Row:
+    """Where a rack's metered energy went [mJ]: answers, idle, overhead, unattributed; they add up to ``metered_mj``.
+
+    By its ``sealed`` intervals where it has any; else by the links from its energy register.
+    """
+    if sealed:
+        found = {name: sum(getattr(one, name) for one in sealed) for name in PARTS}
+        return {**found, "metered_mj": sum(one.meter_mj for one in sealed)}
     work = world.books.links[LinkKind.WORK].columns()
     mine = work["source"] == _register(world, rack.energy_register)
     energy_mj = work["source_stop"] - work["source_start"]
-    parts = {
-        "answers_mj": rack.calendar_register,
-        "idle_mj": rack.idle_register,
-        "overhead_mj": rack.overhead_register,
-        "unattributed_mj": rack.unattributed_register,
-    }
+    ends = (rack.calendar_register, rack.idle_register, rack.overhead_register, rack.unattributed_register)
     found = {
         name: int(energy_mj[mine & (work["target"] == _register(world, register))].sum()) if register else 0
-        for name, register in parts.items()
+        for name, register in zip(PARTS, ends, strict=True)
     }
     return {**found, "metered_mj": int(energy_mj[mine].sum())}
 
@@ -93,42 +96,66 @@ def find_rack(world: World, named: str) -> RackRegistered:
     raise NotFound("compute.which_rack", "No rack has this name here, or several could be meant.", hint=hint)
 
 
-def hours(world: World, rack: RackRegistered, most: int = HOURS_MAX) -> list[Row]:
-    """The last ``most`` hours with work, oldest first: load [basis points], answers, tokens, energy [mJ]."""
+def hours(workspace: Workspace, named: str = "", most: int = HOURS_MAX) -> list[Row]:
+    """The last ``most`` hours in which a rack, or the only one, worked, oldest first.
+
+    Load [basis points], answers, tokens, energy of the answers [mJ]: of the links, and of sealed intervals by when they
+    start where nobody bought certificates for them. Raises NotFound ``compute.which_rack``.
+    """
+    rack = workspace.read(lambda world: find_rack(world, named))
+    sealed = [fact for fact in (row.recorded.fact for row in workspace.facts()) if isinstance(fact, EnergySealed)]
+    return workspace.read(lambda world: _hours(world, rack, [one for one in sealed if one.rack == rack.rack], most))
+
+
+def _hours(world: World, rack: RackRegistered, sealed: list[EnergySealed], most: int) -> list[Row]:
     work, serve = (world.books.links[kind].columns() for kind in (LinkKind.WORK, LinkKind.SERVE))
-    calendar = _register(world, rack.calendar_register)
+    calendar, of_hour = _register(world, rack.calendar_register), rack.accelerators * MS_PER_HOUR
     worked, served = work["target"] == calendar, serve["source"] == calendar
-    of_hour = rack.accelerators * MS_PER_HOUR
-    number, slot = np.unique(work["target_start"][worked] // of_hour, return_inverse=True)
-    time_ms = _summed(slot, (work["target_stop"] - work["target_start"])[worked], len(number))
-    energy_mj = _summed(slot, (work["source_stop"] - work["source_start"])[worked], len(number))
-    at = np.searchsorted(number, serve["source_start"][served] // of_hour)
-    tokens = _summed(at, (serve["target_stop"] - serve["target_start"])[served], len(number) + 1)
-    answers = _summed(at, np.ones(len(at), dtype=np.int64), len(number) + 1)
-    origin = _first_hour_us(world, rack)
+    first_us = _first_hour_us(world, rack)
+    of_seal = (np.array([one.start_us for one in sealed], dtype=np.int64) - first_us) // HOUR_US
+    of_work, of_serve = work["target_start"][worked] // of_hour, serve["source_start"][served] // of_hour
+    number = np.unique(np.concatenate([of_serve, of_work]))
+    linked_mj = _by_hour(number, of_work, (work["source_stop"] - work["source_start"])[worked])
+    sealed_mj = _by_hour(number, of_seal, np.array([one.answers_mj for one in sealed], dtype=np.int64))
+    columns = {
+        "time_ms": _by_hour(number, of_serve, (serve["source_stop"] - serve["source_start"])[served]),
+        "answers": _by_hour(number, of_serve, np.ones(len(of_serve), dtype=np.int64)),
+        "tokens": _by_hour(number, of_serve, (serve["target_stop"] - serve["target_start"])[served]),
+        "energy_mj": np.maximum(linked_mj, sealed_mj),
+    }
+    shown = range(max(len(number) - most, 0), len(number))
     return [
-        {
-            "hour": iso(origin + int(number[row]) * HOUR_US),
-            "load_bp": int(time_ms[row]) * BASIS_POINTS // of_hour,
-            "answers": int(answers[row]),
-            "tokens": int(tokens[row]),
-            "energy_mj": int(energy_mj[row]),
-            "energy_mj_per_1k_tokens": per_thousand(int(energy_mj[row]), int(tokens[row])),
-        }
-        for row in range(max(len(number) - most, 0), len(number))
+        _hour(
+            first_us + int(number[row]) * HOUR_US, {name: int(column[row]) for name, column in columns.items()}, of_hour
+        )
+        for row in shown
     ]
+
+
+def _hour(at_us: int, sums: dict[str, int], of_hour: int) -> Row:
+    energy_mj = sums["energy_mj"] or None
+    return {
+        "hour": iso(at_us),
+        "load_bp": sums.pop("time_ms") * BASIS_POINTS // of_hour,
+        **sums,
+        "energy_mj_per_1k_tokens": energy_mj and per_thousand(energy_mj, sums["tokens"]),
+    }
+
+
+def _by_hour(number: Column, hour: Column, values: Column) -> Column:
+    """Values summed into the hours ``number``, which is in order; those of other hours are left out."""
+    found = np.zeros(len(number), dtype=np.int64)
+    if len(number):
+        at = np.minimum(np.searchsorted(number, hour), len(number) - 1)
+        mine = number[at] == hour
+        np.add.at(found, at[mine], values[mine])
+    return found
 
 
 def _first_hour_us(world: World, rack: RackRegistered) -> int:
     """The hour at position 0 of a rack's calendar: the first whole one since its commissioning."""
     commissioned_us = int(world.energy.commissioned_us[world.books.device_id(rack.rack)])
     return -(-commissioned_us // HOUR_US) * HOUR_US
-
-
-def _summed(slot: Column, values: Column, size: int) -> Column:
-    found = np.zeros(size, dtype=np.int64)
-    np.add.at(found, slot, values)
-    return found
 
 
 def _register(world: World, urn: str) -> int:
