@@ -18,8 +18,6 @@ from penstock.keys.nesting import deeper_than
 from penstock.usecases.provider.chat import Talk
 
 NESTING_MAX: Final = 32
-ANSWER_TOKENS: Final = 1_024
-"""How long an answer may be where its request does not say."""
 Form = TypeVar("Form", bound=BaseModel)
 MODEL_CHARS_MAX: Final = 256
 
@@ -93,11 +91,11 @@ class ChatForm(BaseModel):
     stream: bool = False
 
     def talk(self) -> Talk:
-        """What is passed on, with the answer's length bounded whether or not the request bounds it."""
-        most = self.max_completion_tokens or self.max_tokens or ANSWER_TOKENS
+        """What is passed on."""
+        most = self.max_completion_tokens or self.max_tokens or 0
         body = self.model_dump(exclude_unset=True, exclude={"stream", "stream_options", "max_completion_tokens"})
         texts = tuple(message.text for message in self.messages)
-        return Talk(self.model, body | {"max_tokens": most}, texts, most)
+        return Talk(self.model, body, texts, most)
 
 
 def read_chat(body: bytes) -> ChatForm:

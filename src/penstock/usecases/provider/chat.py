@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, cast
 
 from penstock.connect.inference.engine import Usage
@@ -17,6 +17,8 @@ from penstock.usecases.provider.desk import Answered, Desk, Request
 
 TEMPLATE_TOKENS: Final = 16
 """What a chat template adds to a message at most, as assumed for the price."""
+ANSWER_TOKENS: Final = 1_024
+"""How long an answer may be where its request does not say."""
 _END: Final = b""
 _DATA: Final = b"data: "
 
@@ -33,7 +35,7 @@ class Chats(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A chat request: the body to pass on, its texts, and the most tokens that the answer may have."""
+    """A chat request: the body to pass on, its texts, and the most tokens that its answer may have, 0 where unsaid."""
 
     model: str
     body: dict[str, Any]
@@ -58,7 +60,8 @@ async def chat(desk: Desk, request: Request, talk: Talk) -> Answered | TurnedAwa
     """
     engine = _chats(desk, talk)
     with desk.place():
-        admitted = await _admitted(desk, request, talk)
+        talk, most = await _bounded(desk, talk)
+        admitted = await _admitted(desk, request, talk.model, most)
         if isinstance(admitted, TurnedAway):
             return admitted
         if admitted.stored is not None:
@@ -77,7 +80,8 @@ async def stream(desk: Desk, request: Request, talk: Talk) -> Streamed | Answere
     """An answer as it comes; the whole one where this payment was answered before. Raises as `chat`."""
     engine = _chats(desk, talk)
     with desk.place():
-        admitted = await _admitted(desk, request, talk)
+        talk, most = await _bounded(desk, talk)
+        admitted = await _admitted(desk, request, talk.model, most)
     if isinstance(admitted, TurnedAway):
         return admitted
     if admitted.stored is not None:
@@ -128,14 +132,20 @@ def _chats(desk: Desk, talk: Talk) -> Chats:
     return cast(Chats, desk.engine)
 
 
-async def _admitted(desk: Desk, request: Request, talk: Talk) -> Admitted | TurnedAway:
+async def _bounded(desk: Desk, talk: Talk) -> tuple[Talk, int]:
+    """The request with its answer's length bounded, whether or not it bounds it, and the most tokens of both."""
     prompt = sum(await desk.in_thread(lambda: desk.engine.count(talk.texts)))
-    most = prompt + TEMPLATE_TOKENS * (len(talk.texts) + 1) + talk.most_tokens
-    if most > min(desk.limits.tokens, desk.engine.context_tokens):
+    prompt += TEMPLATE_TOKENS * (len(talk.texts) + 1)
+    room = min(desk.limits.tokens, desk.engine.context_tokens) - prompt
+    most = talk.most_tokens or min(ANSWER_TOKENS, room)
+    if most < 1 or most > room:
         raise Invalid("request.too_many_tokens", "Prompt and answer together are longer than the model takes.")
+    return replace(talk, body={**talk.body, "max_tokens": most}, most_tokens=most), prompt + most
+
+
+async def _admitted(desk: Desk, request: Request, model: str, most: int) -> Admitted | TurnedAway:
     price = desk.price.cost_up(most)
-    asked = Asked(request.url, request.headers, request.digest, talk.model, most, price, capped=True)
-    return await desk.gate.admit(asked)
+    return await desk.gate.admit(Asked(request.url, request.headers, request.digest, model, most, price, capped=True))
 
 
 async def _kept(
