@@ -82,7 +82,18 @@ def test_all_mistakes_come_at_once() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "- a", "a: [", "x" * 70_000, "a: 1\na: 2", "a: &b {c: 1}\nd: *b", "penstock: mandate/2", "!!python/none x", "[" * 60_000],
+    [
+        "",
+        "- a",
+        "a: [",
+        "x" * 70_000,
+        "a: 1\na: 2",
+        "a: &b {c: 1}\nd: *b",
+        "penstock: mandate/2",
+        "!!python/none x",
+        "[" * 30_000,
+        "- " * 15_000,
+    ],
 )
 def test_what_is_no_mandate_is_told(text: str) -> None:
     with pytest.raises(Invalid) as caught:

@@ -18,10 +18,12 @@ from typing import IO, Any, Final
 
 from penstock.errors import Invalid, Unverified
 from penstock.keys.dsse import canonical
+from penstock.keys.nesting import deeper_than
 
 FIRST: Final = "0" * 64
 """What the first line names as the one before it."""
 TAIL_BYTES: Final = 65_536
+DEPTH_MAX: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ def _last(file: IO[bytes]) -> Decision | None:
 
 def _read(line: bytes, number: int | None = None) -> Decision:
     try:
-        read = json.loads(line)
+        if deeper_than(text := line.decode(), DEPTH_MAX):
+            raise ValueError("too deep")
+        read = json.loads(text)
         body, digest = read["body"], read["digest"]
         place = body["number"] if number is None else number
         if sha256(canonical(body)).hexdigest() != digest or body["number"] != place or line != canonical(read):

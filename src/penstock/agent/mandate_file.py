@@ -24,11 +24,13 @@ from penstock.agent.mandate import (
     contradictions,
 )
 from penstock.errors import Invalid, PenstockError
+from penstock.keys.nesting import deeper_than
 from penstock.period import SECOND_US, parse_iso
 
 FORM: Final = "mandate/1"
-BYTES_MAX: Final = 64 * 1024
+BYTES_MAX: Final = 32 * 1024
 """No mandate is longer."""
+DEPTH_MAX: Final = 8
 AMOUNT_MAX: Final = 10**12
 QUOTE_AGE_MAX_S: Final = 300
 QUOTE_RATIO_MAX: Final = 10
@@ -105,6 +107,8 @@ class _Once(yaml.BaseLoader):
 def _parsed(text: str) -> Mapping[str, Any]:
     if len(text.encode("utf-8", "replace")) > BYTES_MAX:
         raise BadMandate([f"it is longer than {BYTES_MAX:,} bytes."])
+    if deeper_than(text, DEPTH_MAX) or re.search(r"(?:[-?:]\s+){9}", text):  # the parser takes minutes over such
+        raise BadMandate([f"it nests deeper than {DEPTH_MAX} levels."])
     try:
         found = yaml.load(text, Loader=_Once)  # noqa: S506 (derived from BaseLoader, which makes text alone)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:

@@ -82,26 +82,24 @@ class Shop:
 
     def barred(self, quote: Quote, now_us: int) -> list[Breach]:
         """Rules of the mandate, other than those on money, that nothing bought at this quote would keep."""
-        found: list[Breach] = []
-        for scheme in quote.schemes:
-            asked = Ask(
-                url=quote.url,
-                pay_to=quote.pay_to.lower(),
-                network=quote.network,
-                asset=quote.asset.lower(),
-                scheme=scheme,
-                amount_usdc_micro=quote.charge_up(self.call_tokens),
-                tokens=self.call_tokens,
-                carbon_mg_per_kwh=quote.carbon_mg_per_kwh,
-                technology=quote.technology,
-                matched_bp=quote.matched_bp,
-                energy_mj_per_1k_tokens=quote.energy_mj_per_1k_tokens,
-            )
-            broken = breaches(self.mandate, asked, Spent(0, 0), now_us, approved=True)
-            found = [breach for breach in broken if breach.code not in ROOM]
-            if not found:
-                return []
-        return found
+        return min((self._barred_by(quote, scheme, now_us) for scheme in quote.schemes), key=len, default=[])
+
+    def _barred_by(self, quote: Quote, scheme: str, now_us: int) -> list[Breach]:
+        asked = Ask(
+            url=quote.url,
+            pay_to=quote.pay_to.lower(),
+            network=quote.network,
+            asset=quote.asset.lower(),
+            scheme=scheme,
+            amount_usdc_micro=quote.charge_up(self.call_tokens),
+            tokens=self.call_tokens,
+            carbon_mg_per_kwh=quote.carbon_mg_per_kwh,
+            technology=quote.technology,
+            matched_bp=quote.matched_bp,
+            energy_mj_per_1k_tokens=quote.energy_mj_per_1k_tokens,
+        )
+        found = breaches(self.mandate, asked, Spent(0, 0), now_us, approved=True)
+        return [breach for breach in found if breach.code not in ROOM]
 
 
 def _said(one: UnitPrice) -> dict[str, Any]:
