@@ -125,19 +125,24 @@ class Backed:
         which = [np.flatnonzero(mine & (rows["state"] == code)) for code in codes]
         return picked(rows, np.concatenate(which))
 
+    def count(self, books: Books, holder: str, *states: TitleState) -> int:
+        """A holder's credits in these states; raises NotFound ``account.unknown``."""
+        parts = self.parts(books, books.accounts.id_of(holder), *states)
+        return int((parts["stop"] - parts["start"]).sum()) // self.terms.units_per_credit
+
     def first(self, books: Books, holder: str, credits: int, *states: TitleState) -> dict[str, Column]:
         """A holder's first so many credits in these states.
 
         Raises:
             NotFound: ``account.unknown``. Refused: ``credit.quantity``, ``credit.not_held``.
         """
-        parts = self.parts(books, books.accounts.id_of(holder), *states)
-        held = int((parts["stop"] - parts["start"]).sum()) // self.terms.units_per_credit
+        held = self.count(books, holder, *states)
         if credits < 1:
             raise Refused("credit.quantity", "Credits are counted from one.", credits=credits)
         if credits > held:
             sentence = f"{holder} has {held} credits for this, not {credits}."
             raise Refused("credit.not_held", sentence, credit_class=self.terms.credit_class, holder=holder)
+        parts = self.parts(books, books.accounts.id_of(holder), *states)
         return first_units(parts, credits * self.terms.units_per_credit)
 
     def newest(self, books: Books, credits: int) -> dict[str, Column]:

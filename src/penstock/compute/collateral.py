@@ -12,6 +12,7 @@ from penstock.errors import Conflict, Invalid, NotFound, Refused
 from penstock.journal.kinds.capacity import CollateralCause, CollateralMoved, ProviderRegistered
 from penstock.journal.kinds.ledger import Transfer
 from penstock.keys import KeyKind, is_public_key
+from penstock.money import share_down
 
 ADDRESS_BYTES = 20
 
@@ -64,9 +65,11 @@ class Providers:
         """That a provider's collateral covers so much more.
 
         Raises:
-            NotFound: ``provider.unknown``. Refused: ``collateral.short``.
+            NotFound: ``provider.unknown``. Refused: ``collateral.short``; ``provider.false`` where its work was false.
         """
         self.named(provider)
+        if provider in self.proven_false:
+            raise Refused("provider.false", f"{provider}'s work was shown to be false: it sells no more.")
         lacking = self.needed[provider] + more_usdc_micro - self.posted[provider]
         if lacking > 0:
             hint = f"Post it: penstock compute provider post {provider} {lacking}."
@@ -78,8 +81,13 @@ class Providers:
         self.needed[provider] += usdc_micro
 
     def payable(self, provider: str, usdc_micro: int, spent_usdc_micro: int = 0) -> int:
-        """What the collateral pays of a sum owed: all, or what is left when so much of it was spent before."""
-        return min(usdc_micro, self.posted[provider] - spent_usdc_micro)
+        """What the collateral pays of a sum owed: all; where it is short its share of all that may be owed, down.
+
+        ``spent_usdc_micro`` of it the same act pays to others.
+        """
+        posted, needed = self.posted[provider], self.needed[provider]
+        due = usdc_micro if posted >= needed else share_down(posted, usdc_micro, needed)
+        return min(due, posted - spent_usdc_micro)
 
     def reckon(self, provider: str, cause: CollateralCause, usdc_micro: int, reason: str) -> CollateralMoved:
         """The fact of collateral posted by its provider, or released to it.

@@ -153,22 +153,27 @@ class Credits:
     def reckon_end(self, credit_class: str, holder: str, end: CreditEnd, at_us: int) -> Act:
         """All of a holder's credits that are overdue are refunded, or all that are left after their time expire.
 
+        Once a provider's work was shown to be false, all credits are refunded, asked for or not.
+
         Raises:
             NotFound: ``credit.unknown_class``, ``account.unknown``. Refused: ``credit.not_over``, ``credit.not_held``.
         """
         one = self.named(credit_class)
-        if end is CreditEnd.REFUNDED:
-            count, state = one.overdue(holder, at_us), TitleState.RESERVED
-            if not count:
-                sentence = "No work that this holder asked for is overdue."
-                raise Refused("credit.not_over", sentence, credit_class=credit_class, holder=holder)
-        else:
+        states: tuple[TitleState, ...] = (TitleState.HELD,)
+        if end is CreditEnd.EXPIRED:
             if at_us < one.last_us:
                 sentence = "Credits expire when the last work may no longer be due."
                 raise Refused("credit.not_over", sentence, credit_class=credit_class, until_us=one.last_us)
-            parts = one.parts(self.books, self.books.accounts.id_of(holder), TitleState.HELD)
-            count, state = int((parts["stop"] - parts["start"]).sum()) // one.terms.units_per_credit, TitleState.HELD
-        fact, moves = self.ended(one, holder, one.first(self.books, holder, max(count, 1), state), end)
+            count = one.count(self.books, holder, *states)
+        elif one.terms.provider in self.providers.proven_false:
+            states = (TitleState.RESERVED, TitleState.HELD)
+            count = one.count(self.books, holder, *states)
+        else:
+            states, count = (TitleState.RESERVED,), one.overdue(holder, at_us)
+            if not count:
+                sentence = "No work that this holder asked for is overdue."
+                raise Refused("credit.not_over", sentence, credit_class=credit_class, holder=holder)
+        fact, moves = self.ended(one, holder, one.first(self.books, holder, max(count, 1), *states), end)
         return Act(fact, (moves,))
 
     def ended(

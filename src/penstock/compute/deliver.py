@@ -21,7 +21,10 @@ def fill(source: int, spans: Columns, target: int, promised: Columns) -> dict[st
     reached = [np.cumsum(length) for length in lengths]
     stops = np.union1d(*reached)
     starts = np.r_[0, stops[:-1]]
-    begin = [_at(one["start"], *sums, starts) for one, *sums in zip((spans, promised), lengths, reached, strict=True)]
+    begin = [
+        _at(one["start"], length, ends, starts)
+        for one, length, ends in zip((spans, promised), lengths, reached, strict=True)
+    ]
     count, length = len(stops), stops - starts
     return {
         "source": np.full(count, source, dtype=np.int32),
@@ -36,7 +39,8 @@ def fill(source: int, spans: Columns, target: int, promised: Columns) -> dict[st
 def _at(start: Column, length: Column, reached: Column, offset: Column) -> Column:
     """Where the unit so many units into all spans lies."""
     row = np.searchsorted(reached, offset, side="right")
-    return start[row] + offset - (reached - length)[row]
+    begin: Column = start[row] + offset - (reached - length)[row]
+    return begin
 
 
 def next_worked(work: LinkBook, deliver: LinkBook, calendar: int, units: int) -> dict[str, Column]:

@@ -138,17 +138,29 @@ def test_lost_capacity_refunds_the_newest_credits(market: Market) -> None:
     assert market.refused(sell_credits, BuyCredits("tokens", "agent", 1)) == "credit.oversold"
 
 
-def test_collateral_that_is_short_pays_what_there_is() -> None:
+def test_collateral_that_is_short_pays_everybody_the_same_share() -> None:
     market = Market().posted(90 * PENALTY).classed(terms())
     market.do(sell_credits, BuyCredits("tokens", "agent", 60))
     market.do(sell_credits, BuyCredits("tokens", "trader", 30))
     for world in (market.world, market.replica):  # as if most of it had been lost for false work
         world.capacity.providers.posted["provider"] = 10 * PENALTY
     market.do(lose_capacity, Lose("rack", at(10), 18, 8, "a bus bar"))
-    assert market.dollars("trader") == -2 * PRICE + 10 * PENALTY
+    assert market.dollars("trader") == -2 * PRICE + 10 * PENALTY * 28 // 90
     market.do(ask_work, AskWork("tokens", "agent", 1))
     market.do(end_credits, EndCredits("tokens", "agent", CreditEnd.REFUNDED), 1)
-    assert market.dollars("agent") == -59 * PRICE
+    left = 10 * PENALTY - 10 * PENALTY * 28 // 90
+    assert market.dollars("agent") == -59 * PRICE + left // 62
+
+
+def test_a_provider_whose_work_is_false_refunds_all_and_sells_no_more(market: Market) -> None:
+    market.do(sell_credits, BuyCredits("tokens", "agent", 10))
+    market.do(ask_work, AskWork("tokens", "agent", 4))
+    for world in (market.world, market.replica):
+        world.capacity.providers.proven_false.add("provider")
+    assert market.refused(sell_credits, BuyCredits("tokens", "trader", 1)) == "provider.false"
+    market.do(end_credits, EndCredits("tokens", "agent", CreditEnd.REFUNDED))
+    assert market.dollars("agent") == 10 * PENALTY
+    assert market.titles("tokens/promised") == {("agent", "withdrawn"): 10 * MILLION}
 
 
 def test_inference_seconds_need_time_that_was_worked(market: Market) -> None:
