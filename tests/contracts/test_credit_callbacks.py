@@ -118,7 +118,7 @@ def test_only_the_right_answer_is_taken(credit: Any, act: str, right: str, wrong
         receiver = inline(RECEIVER).deploy(bytes.fromhex(answer), False)
         assert reason(credit, act, HOLDER, receiver.address, *what, b"", sender=HOLDER) == why
         assert credit.balanceOf(receiver.address, class_id) == (0 if why else 4)
-    deaf = source("Dollar").deploy(MINTER)
+    deaf = source("Calls").deploy()
     assert reason(credit, act, HOLDER, deaf.address, *what, b"", sender=HOLDER) == "bare revert"
     assert credit.balanceOf(HOLDER, class_id) == 6
 
