@@ -13,7 +13,9 @@ from bench.result import Result, is_small, seconds
 from penstock.agent.plan import Problem, costed, make_plan, shortcomings
 from penstock.units import MJ_PER_WH
 
-PROVIDERS: Final, HOURS, ZONES = 100, 168, 8
+PROVIDERS: Final = 100
+HOURS: Final = 168
+ZONES: Final = 8
 ROUNDS: Final = 5
 GOAL_S: Final = 1.0
 LOT: Final = 1_000
