@@ -36,7 +36,8 @@ def verify(
     except ValueError:
         raise Invalid("receipt.key_form", "A public key is written in hexadecimal digits.") from None
     try:
-        found = check(file.read_bytes(), public, work and work.read_bytes(), answer and answer.read_bytes())
+        beside = [None if path is None else path.read_bytes() for path in (work, answer)]
+        found = check(file.read_bytes(), public, *beside)
     except VerificationError as error:
         raise Unverified(error.code, error.message, hint="docs/receipts.md explains the codes.") from error
     lines = printable(found.lines)
