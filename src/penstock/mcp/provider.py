@@ -20,7 +20,7 @@ from penstock import __version__
 from penstock.connect.inference.engine import Usage, Vectors
 from penstock.connect.inference.gate import TurnedAway
 from penstock.connect.x402.tool_call import PAYMENT_RESPONSE, payment_of
-from penstock.errors import Invalid, PenstockError
+from penstock.errors import PenstockError, Refused
 from penstock.mcp.answer import answer, as_refusals, told
 from penstock.mcp.door import HttpDoor, door_of
 from penstock.usecases.provider.desk import Answered, Request
@@ -94,7 +94,7 @@ def _demand(away: TurnedAway) -> CallToolResult:
     try:
         said = json.loads(away.body)
     except ValueError:
-        said = Invalid("payment.not_taken", "The payment was not taken.").to_json()
+        said = Refused("payment.not_taken", "The payment was not taken.").to_json()
     return told(said, is_error=True)
 
 
