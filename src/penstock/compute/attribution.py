@@ -26,7 +26,7 @@ from penstock.compute.batch_time import Cells, Work, cells_of, work_of
 from penstock.compute.idle import idle_mj_down
 from penstock.compute.pue import PUE_ONE_BP, check_pue, it_mj_down
 from penstock.errors import Invalid
-from penstock.journal.cutting import positions_of, ratio_down
+from penstock.journal.cutting import cut_down, positions_of, ratio_down
 from penstock.journal.segment import Column, Columns
 
 METHOD: Final = "batch-share/1"
@@ -124,7 +124,7 @@ def share(requests: Columns, samples: Columns, rule: Rule) -> Shares:
     weights = work.shares(np.where(shared, left_mj, 0), rule.step_nj, cells.edges_us)
     borne = bool(weights.any())
     return Shares(
-        request_mj=_borne(answers_mj if borne else 0, weights),
+        request_mj=np.diff(cut_down(answers_mj if borne else 0, weights)),
         idle_mj=int(idle_mj.sum()),
         overhead_mj=int((cells.meter_mj - it_mj).sum()),
         unattributed_mj=int(left_mj[~shared].sum()) + (0 if borne else answers_mj),
@@ -142,13 +142,10 @@ def cut_cells(total_mj: Column, counts: Column, weights: Column) -> tuple[Column
     if ((whole == 0) & (total_mj > 0)).any():
         raise Invalid("cut.no_weight", "Energy cannot be shared over weights that sum to 0.")
     cell = np.repeat(np.arange(len(counts)), counts)
-    cut = [ratio_down(side - base[cell], total_mj[cell], np.maximum(whole, 1)[cell]) for side in (at[:-1], at[1:])]
-    return cut[0], cut[1]
-
-
-def _borne(answers_mj: int, weights: Column) -> Column:
-    start, stop = cut_cells(np.array([answers_mj]), np.array([len(weights)]), weights)
-    return stop - start
+    stop = ratio_down(at[1:] - base[cell], total_mj[cell], np.maximum(whole, 1)[cell])
+    start = np.concatenate([np.zeros(1, np.int64), stop])[:-1]
+    start[first[counts > 0]] = 0
+    return start, stop
 
 
 def _it_mj(cells: Cells, pue_bp: int) -> Column:
