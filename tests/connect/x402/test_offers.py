@@ -116,7 +116,7 @@ def test_a_spending_is_for_one_till_one_class_one_amount() -> None:
         {"signature": good.signature[:64]},
     ):  # fmt: skip
         with pytest.raises(Unverified, match=r"payment\.signature"):
-            check_spend(replace(good, **change), 0)  # type: ignore[arg-type]
+            check_spend(replace(good, **change), 0)
     with pytest.raises(Refused, match=r"payment\.expired"):
         check_spend(good, good.valid_before_s * 1_000_000)
 

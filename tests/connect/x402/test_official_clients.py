@@ -86,7 +86,7 @@ def test_the_official_resource_server_settles_over_ours(scene: Scene, facilitato
     price = AssetAmount(amount=str(PRICE), asset=hexed(scene.dollar), extra={"name": "Test Dollar", "version": "2"})
     option = PaymentOption(scheme="exact", network=NETWORK, price=price, pay_to=hexed(PROVIDER.address))
     server = x402ResourceServer(facilitator)
-    server.register(NETWORK, ExactServer())
+    server.register(NETWORK, ExactServer())  # type: ignore[arg-type, no-untyped-call]
     app.add_middleware(PaymentMiddlewareASGI, routes={"POST /answer": RouteConfig(accepts=[option])}, server=server)
 
     async def ask() -> httpx.Response:

@@ -45,7 +45,7 @@ def served(gate: Gate, works: list[str], *, broken: bool = False) -> MCPServer[A
     return server
 
 
-def _payment(refused: CallToolResult) -> dict[str, Any]:
+def _payment(refused: CallToolResult) -> Any:
     """What the refusal asks for, signed."""
     asked = PaymentRequired.model_validate(refused.structured_content).accepts[0]
     payload = PaymentPayload(payload=exact().create_payment_payload(asked), accepted=asked)
