@@ -20,7 +20,7 @@ from penstock.compute.price import Price
 from penstock.connect.inference.workbook import Workbook
 from penstock.usecases.provider.desk import Desk, Limits
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "usecases"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "usecases"))
 from provider_kit import MODEL, HandClock, WordEngine
 
 

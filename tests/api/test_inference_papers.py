@@ -20,7 +20,7 @@ from penstock.errors import Invalid
 from penstock.keys.dsse import ENERGY_RECEIPT, Envelope, open_sealed, read_statement
 from penstock.usecases.provider.provider import Provider
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "usecases"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "usecases"))
 from provider_kit import MODEL, ClockPower, HandClock, WordEngine, offer
 
 

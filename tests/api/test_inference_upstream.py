@@ -26,7 +26,7 @@ from penstock.connect.inference.workbook import Workbook
 from penstock.errors import Invalid, Refused, Unavailable
 from penstock.usecases.provider.desk import Desk
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "usecases"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "usecases"))
 from provider_kit import HandClock, PaidGate, WordEngine
 
 MODEL = "large"

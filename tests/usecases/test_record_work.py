@@ -24,7 +24,9 @@ from penstock.usecases import enrol, originate
 from penstock.usecases.collect_reports import collect_report_on, read_report
 from penstock.usecases.compute.register_provider import register_provider
 from penstock.usecases.provider.provider import Provider
+from penstock.usecases.recheck import Recheck
 from penstock.usecases.record_work import Payee, record_work
+from penstock.usecases.world import World
 
 NOON_US = START_US + 12 * HOUR_US
 AT_US = DAYS[1].stop_us
@@ -239,3 +241,30 @@ def test_the_same_report_for_another_payee_moves_nothing_again(market: Plant, pr
 
 def test_models_answer_under_their_name(provider: Provider) -> None:
     assert provider.model == MODEL
+
+
+def rechecked(market: Plant) -> None:
+    """The whole record, as an attester folds and checks it."""
+    world = World()
+    recheck = Recheck(world)
+    for row in market.workspace.facts():
+        columns = market.workspace.columns(row)
+        recheck.before(row.recorded, columns)
+        world.apply(row.recorded, columns)
+        recheck.after(row.recorded, columns)
+    recheck.settle()
+
+
+def test_an_attester_agrees_and_sees_what_was_altered(market: Plant, provider: Provider) -> None:
+    for _ in range(2):
+        collected(market, busy(provider))
+    rechecked(market)
+    raw = busy(provider)
+    taken = market.workspace.read(lambda world: read_report(world, "provider-1", raw))
+    report = taken.sealed.report
+    ahead = replace(report.metered, stop_mj=report.metered.stop_mj + 10**9, parts_mj=(10**9, 0, 0))
+    less = replace(report, metered=replace(ahead, stop_mj=report.metered.start_mj + report.answers_mj + 10**9))
+    lied = replace(taken, sealed=replace(taken.sealed, report=less))
+    collect_report_on(market.workspace, lied, Payee(), "provider-1", AT_US, unmatched=True)
+    with pytest.raises(Unverified, match=r"attest\.figures_differ"):
+        rechecked(market)

@@ -27,6 +27,7 @@ from penstock.journal.kinds.energy import PacketsReceived, ReadingsVerified, Spa
 from penstock.journal.kinds.lift import TitlesLifted
 from penstock.journal.kinds.quarantine import QuarantineLifted, ReadingsReviewed
 from penstock.journal.kinds.servicing import AssetsPooled, DealAmended
+from penstock.journal.kinds.work import EnergySealed
 from penstock.journal.laws import corrections_hold
 from penstock.journal.sealed_rows import ERASED
 from penstock.journal.segment import SALTED, Column, Columns
@@ -53,6 +54,7 @@ class Counted:
     """What a record says of one rack and period: served, and by each kind of link [Wh, mJ, tokens]."""
 
     energy_mj: int = 0
+    sealed_mj: int | None = None
     answers: int = 0
     tokens: list[Column] = field(default_factory=list)
     metered_wh: int = 0
@@ -123,6 +125,9 @@ class Recheck:
                 counted.answers += served.answers
                 counted.tokens.append(columns["tokens"])
                 self._open.add(slot)
+            case EnergySealed() as sealed:
+                slot = (sealed.rack, sealed.start_us, sealed.stop_us)
+                self._counted.setdefault(slot, Counted()).sealed_mj = sealed.meter_mj
             case SpansLinked() as linked if columns is not None:
                 self._count_links(linked, columns)
 
@@ -284,6 +289,34 @@ class Recheck:
         return units
 
     def _check_figures(self, slot: Slot, counted: Counted) -> None:
+        name, start_us, _ = slot
+        if counted.sealed_mj is not None:
+            self._check_sealed(slot, counted)
+        else:
+            self._check_hours(slot, counted)
+        requested, linked = _joined(counted.tokens), _joined(counted.served_tokens)
+        if counted.answers != len(requested) or not np.array_equal(requested, linked):
+            sentence = "The answers' tokens are not those that the links carry."
+            raise Unverified("attest.figures_differ", sentence, rack=name, start_us=start_us)
+
+    def _check_sealed(self, slot: Slot, counted: Counted) -> None:
+        """An interval sealed to the millijoule: all of it is shared out, and the rack's meter stands no lower.
+
+        The meter counts a Wh when it begins to be drawn. Links may be missing where nobody bought the energy.
+        """
+        name, start_us, stop_us = slot
+        register = self.world.books.registers.id_of(self.world.compute.racks[name].import_register)
+        metered_mj = _metered(self._meters.get(register, ([0], [0])), 0, stop_us) * MJ_PER_WH
+        told = sum(one.energy_mj for (rack, _, stop), one in self._counted.items() if rack == name and stop <= stop_us)
+        linked = counted.worked_mj in (0, counted.energy_mj)
+        if counted.energy_mj != counted.sealed_mj or not linked or told > metered_mj:
+            said = f"served {counted.energy_mj}, sealed {counted.sealed_mj}, worked {counted.worked_mj}"
+            said += f", in all {told} of {metered_mj}"
+            sentence = "What was served is not what was sealed, linked and metered."
+            raise Unverified("attest.figures_differ", sentence, rack=name, start_us=start_us, energy_mj=said)
+
+    def _check_hours(self, slot: Slot, counted: Counted) -> None:
+        """An interval of whole Wh: what was served, metered, bought and linked is one figure."""
         name, start_us, stop_us = slot
         register = self.world.books.registers.id_of(self.world.compute.racks[name].import_register)
         counted.metered_wh = _metered(self._meters.get(register, ([0], [0])), start_us, stop_us)
@@ -298,10 +331,6 @@ class Recheck:
             said = ", ".join(f"{word} {figure}" for word, figure in energy.items())
             sentence = "What was served is not what the meter and the links say."
             raise Unverified("attest.figures_differ", sentence, rack=name, start_us=start_us, energy_mj=said)
-        requested, linked = _joined(counted.tokens), _joined(counted.served_tokens)
-        if counted.answers != len(requested) or not np.array_equal(requested, linked):
-            sentence = "The answers' tokens are not those that the links carry."
-            raise Unverified("attest.figures_differ", sentence, rack=name, start_us=start_us)
 
 
 def _agrees(recorded: Recorded, columns: Columns, expected: Entry) -> bool:
