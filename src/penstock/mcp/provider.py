@@ -94,7 +94,7 @@ def _demand(away: TurnedAway) -> CallToolResult:
     try:
         said = json.loads(away.body)
     except ValueError:
-        said = Refused("payment.not_taken", "The payment was not taken.").to_json()
+        said = Refused("mcp.turned_away", "The payment was not taken.", hint="Ask for a new demand.").to_json()
     return told(said, is_error=True)
 
 
