@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from bench.result import Result, is_small, seconds
-from penstock.agent.plan import Problem, costed, make_plan, shortcomings
+from penstock.agent.plan import Plan, Problem, costed, make_plan, shortcomings
 from penstock.units import MJ_PER_WH
 
 PROVIDERS: Final = 100
@@ -28,7 +28,7 @@ def run() -> Result:
     make_plan(drawn(99))
     times, gaps = [], []
     for problem in problems:
-        plans = []
+        plans: list[Plan] = []
         times.append(seconds(lambda one=problem, into=plans: into.append(make_plan(one))))  # type: ignore[misc]
         (plan,) = plans
         assert shortcomings(problem, plan) == []
