@@ -45,6 +45,8 @@ def serve(
     from penstock.api.running import serve_in_thread
     from penstock.cli.connect_lines import wait_for
     from penstock.connect.spool import now_us
+    from penstock.mcp.door import mount
+    from penstock.mcp.provider import provider_door
     from penstock.usecases.provider.offer import read_offer
     from penstock.usecases.provider.provider import Provider
 
@@ -53,7 +55,9 @@ def serve(
     with ExitStack() as stack:
         gate = _gate(stack, offer, folder, facilitator, rpc, unpaid)
         provider = stack.enter_context(Provider(folder, made, offer, now_us, gate=gate))
-        running = stack.enter_context(serve_in_thread(provider_app(provider), port))
+        app = provider_app(provider)
+        mount(app, provider_door(provider))
+        running = stack.enter_context(serve_in_thread(app, port))
         said = {"url": running.url, "model": provider.model, "power": provider.meter.power.source}
         sys.stdout.write((json.dumps(said) if as_json else f"{said['model']} at {running.url}/v1, Ctrl-C stops") + "\n")
         sys.stdout.flush()
