@@ -103,6 +103,10 @@ class Till:
         """Add to a balance, once for each ``source`` (32 bytes); the balance after it."""
         return await self.do(lambda sql: till_rows.deposit(sql, source, holder, class_id, units, self._clock()))
 
+    async def withdraw(self, source: bytes, holder: bytes, class_id: bytes, units: int) -> int:
+        """Take from a balance what it has of ``units``, once for each ``source``; the balance after it."""
+        return await self.do(lambda sql: till_rows.withdraw(sql, source, holder, class_id, units, self._clock()))
+
     async def balance(self, holder: bytes, class_id: bytes = DOLLARS) -> int:
         """Units a holder has here."""
         return await self.do(lambda sql: till_rows.balance(sql, holder, class_id))

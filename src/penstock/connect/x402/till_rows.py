@@ -178,6 +178,15 @@ def deposit(sql: sqlite3.Connection, source: bytes, holder: bytes, class_id: byt
     return balance(sql, holder, class_id)
 
 
+def withdraw(sql: sqlite3.Connection, source: bytes, holder: bytes, class_id: bytes, units: int, now: int) -> int:
+    """Take from a balance what it has, once for each source; the balance after it."""
+    taken = min(units, balance(sql, holder, class_id))
+    fresh = sql.execute("INSERT OR IGNORE INTO deposit VALUES (?, ?, ?, ?, ?)", (source, holder, class_id, -taken, now))
+    if fresh.rowcount and taken:
+        _add(sql, holder, class_id, -taken)
+    return balance(sql, holder, class_id)
+
+
 def _add(sql: sqlite3.Connection, holder: bytes, class_id: bytes, units: int) -> None:
     sql.execute("INSERT OR IGNORE INTO balance VALUES (?, ?, 0)", (holder, class_id))
     sql.execute("UPDATE balance SET units = units + ? WHERE holder = ? AND class = ?", (units, holder, class_id))
