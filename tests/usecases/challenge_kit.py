@@ -28,6 +28,7 @@ from penstock.usecases.challenge.draw import draw_on
 from penstock.usecases.challenge.evidence import Evidence
 from penstock.usecases.challenge.judge import judge_on
 from penstock.usecases.challenge.reexecute import reexecute
+from penstock.usecases.challenge.speed import SpeedEvidence
 from penstock.usecases.compute.register_provider import register_provider
 from penstock.usecases.workspace import Workspace
 
@@ -154,7 +155,7 @@ class Court:
         work = draw_on(self.workspace, "provider", root, secrets, rows, self.now_us)
         return reexecute(work, disclose, self.judge)
 
-    def judged(self, evidence: Evidence, secrets: Sequence[bytes] = (SECRET,)) -> ChallengeJudged:
+    def judged(self, evidence: Evidence | SpeedEvidence, secrets: Sequence[bytes] = (SECRET,)) -> ChallengeJudged:
         """The judgement is recorded."""
         self.now_us += 1
         return judge_on(self.workspace, evidence, secrets, "judge", self.now_us)
