@@ -125,7 +125,8 @@ def link(scene: kit.Scene) -> Iterator[ChainLink]:
 
 def mandate(scene: kit.Scene, **changes: Any) -> Mandate:
     said: dict[str, Any] = {
-        "penstock": "mandate/1", "name": "t", "valid": {"from": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"},
+        "penstock": "mandate/1", "name": "t",
+        "valid": {"from": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"},
         "budget_usd": {"call": "0.001", "hour": "0.002", "total": "0.002"}, "price_max_usd": {"per_1k_tokens": "0.01"},
         "venues": [{"url": URL, "pay_to": kit.hexed(kit.PROVIDER.address), "key": KEY.public.hex()}],
         "payments": [{"network": kit.NETWORK, "asset": kit.hexed(scene.dollar), "schemes": ["exact"]}],
