@@ -146,7 +146,7 @@ def test_the_hour_passes_and_the_total_stays(market: Scene) -> None:
 
 
 def test_an_approval_is_used_once(market: Scene) -> None:
-    changes = {"ask_above_usd": "0"}
+    changes: dict[str, Any] = {"ask_above_usd": "0"}
     with pytest.raises(Refused) as caught:
         pay(market, **changes)
     assert caught.value.code == "mandate.approval"
