@@ -158,7 +158,7 @@ class Capacity:
             raise Refused("capacity.over", "Only hours to come are lost in advance.", hint=hint, rack=rack)
         windows, classes = self.windows.offers.values(), self.credits.classes.values()
         titles = self.books.titles[Right.USE]
-        return plan_loss(titles, self.calendar(rack), start_us, accelerators, windows, classes)
+        return plan_loss(titles, self.calendar(rack), start_us, accelerators, windows, classes, start_us - at_us)
 
     def reckon_loss(self, fact: CapacityLost, spans: Columns, at_us: int) -> Loss:
         """What a loss brings, worked out again from the spans that its fact says are lost; raises as `plan_loss`."""

@@ -110,6 +110,7 @@ def _hours(capacity: Capacity, fact: CapacityOpened | CapacityLost, rows: Column
         missing = lost.of(window.sold) if window.live else 0
         if missing:
             window.lost_ms += missing
+            window.excused_ms += missing * window.excuses(lost.ahead_us)
             transfers = loss.windows[offer].transfers if offer in loss.windows else ()
             capacity.windows.take_remedy(window, window.lost_ms, transfers)
     for one in capacity.credits.classes.values():

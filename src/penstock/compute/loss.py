@@ -34,10 +34,14 @@ LOST: Final = "capacity lost"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lost:
-    """Titles that are lost (rows of `TitleBook.parts`), and from which sale each is: its number, -1 for none."""
+    """Titles that are lost (rows of `TitleBook.parts`), and from which sale each is: its number, -1 for none.
+
+    ``ahead_us`` is how long before the first of these hours it was said.
+    """
 
     parts: Columns
     sale: Column
+    ahead_us: int
 
     def of(self, number: int) -> int:
         """Accelerator-milliseconds that a sale lost."""
@@ -88,7 +92,8 @@ def remedy_loss(books: Books, windows: Windows, credits: Credits, lost: Lost) ->
     for offer, window in windows.offers.items():
         missing = lost.of(window.sold) if window.live else 0
         if missing:
-            back, penalty = windows.remedy(window, window.lost_ms + missing, spent)
+            excused_ms = window.excused_ms + missing * window.excuses(lost.ahead_us)
+            back, penalty = windows.remedy(window, window.lost_ms + missing, excused_ms, spent)
             spent += sum(one.usdc_micro for one in penalty)
             if back or penalty:
                 paid[offer] = _paid(window, (*back, *penalty))
@@ -123,6 +128,7 @@ def plan_loss(
     accelerators: Column,
     windows: Iterable[Window],
     classes: Iterable[Backed],
+    ahead_us: int,
 ) -> Lost:
     """Whose the lost accelerators are, so many in each of consecutive hours.
 
@@ -138,7 +144,7 @@ def plan_loss(
     parts = picked(parts, order)
     taken = take_of_hours(parts, calendar, begins, accelerators)
     rows = np.searchsorted(_sorted_starts(parts), taken["start"])
-    return Lost(taken, sale[order][np.argsort(parts["start"], kind="stable")][rows])
+    return Lost(taken, sale[order][np.argsort(parts["start"], kind="stable")][rows], ahead_us)
 
 
 def _sorted_starts(parts: Columns) -> Column:

@@ -47,6 +47,7 @@ class Window:
     ``start`` and ``stop`` are the positions sold; ``sold`` its number in the order of sales (-1: not sold).
     ``paid_usdc_micro`` came in, ``back_usdc_micro`` of the price is not owed any more, ``returned_usdc_micro`` of what
     came in went back. ``penalty_usdc_micro`` is what collateral paid, or would have, had there been enough.
+    Of ``lost_ms`` ``excused_ms`` were taken back with the notice of an interruptible window, which costs no penalty.
     """
 
     terms: WindowOffered
@@ -61,6 +62,7 @@ class Window:
     returned_usdc_micro: int = 0
     penalty_usdc_micro: int = 0
     lost_ms: int = 0
+    excused_ms: int = 0
     ended: str = ""
 
     @property
@@ -104,10 +106,14 @@ class Window:
         """What is paid at the sale, rounded up."""
         return share_up(self.terms.price_usdc_micro, self.terms.deposit_bp, WHOLE_BP)
 
-    def owed(self, missing_ms: int) -> tuple[int, int]:
-        """What so many missing milliseconds are worth: of the price and of the penalty [micro-dollars], rounded up.
+    def excuses(self, ahead_us: int) -> bool:
+        """Whether hours may be taken back so long before they begin."""
+        return self.terms.firmness is Firmness.INTERRUPTIBLE and ahead_us >= self.terms.notice_us
 
-        Nothing while no more is missing than the promised availability lets.
+    def owed(self, missing_ms: int, excused_ms: int) -> tuple[int, int]:
+        """What missing milliseconds are worth: of the price, up, and of the penalty, down [micro-dollars].
+
+        Nothing while no more is missing than the promised availability lets; no penalty for what is excused.
         """
         contracted = self.contracted_ms
         if missing_ms <= share_down(contracted, WHOLE_BP - self.terms.availability_bp, WHOLE_BP):
@@ -115,7 +121,7 @@ class Window:
         price = self.terms.price_usdc_micro - share_down(
             self.terms.price_usdc_micro, contracted - missing_ms, contracted
         )
-        return price, share_down(self.terms.collateral_usdc_micro, missing_ms, contracted)
+        return price, share_down(self.terms.collateral_usdc_micro, missing_ms - excused_ms, contracted)
 
 
 def check_terms(offer: WindowOffered, sku: SkuPublished, rack_accelerators: int, at_us: int) -> None:

@@ -132,21 +132,21 @@ class Windows:
             raise Refused("window.delivered", "No more is delivered than was sold and not lost.", offer=offer)
         if len(proof) != PROOF_BYTES and (delivered_ms or proof):
             raise Invalid("window.proof", "What shows a delivery is named by its sha256.", offer=offer)
-        back, penalty = self.remedy(window, window.contracted_ms - delivered_ms)
+        back, penalty = self.remedy(window, window.contracted_ms - delivered_ms, window.excused_ms)
         earned = window.escrow_usdc_micro - sum(one.usdc_micro for one in back)
         transfers = (*back, *penalty, *self._out_of(window, self._revenue(window), earned, "window delivered"))
         fact = WindowSettled(offer, window.holder, window.contracted_ms, delivered_ms, proof, transfers)
         return Act(fact, self._moved(window, TitleState.RETIRED, "window over"))
 
     def remedy(
-        self, window: Window, missing_ms: int, spent_usdc_micro: int = 0
+        self, window: Window, missing_ms: int, excused_ms: int, spent_usdc_micro: int = 0
     ) -> tuple[tuple[Transfer, ...], tuple[Transfer, ...]]:
         """What missing milliseconds bring a holder beyond what they brought before: of escrow, and of collateral.
 
-        What of the price has not been paid yet is let off first; ``spent_usdc_micro`` of the collateral the same act
-        pays to others.
+        ``excused_ms`` of them cost no penalty. What of the price has not been paid yet is let off first;
+        ``spent_usdc_micro`` of the collateral the same act pays to others.
         """
-        price, penalty = window.owed(missing_ms)
+        price, penalty = window.owed(missing_ms, excused_ms)
         due = max(price - window.back_usdc_micro, 0)
         back = due - min(due, window.unpaid_usdc_micro)
         more = self.providers.payable(
@@ -159,7 +159,7 @@ class Windows:
     def take_remedy(self, window: Window, missing_ms: int, transfers: tuple[Transfer, ...]) -> None:
         """Fold what `remedy` came to, as its transfers say."""
         provider = window.terms.provider
-        price, penalty = window.owed(missing_ms)
+        price, penalty = window.owed(missing_ms, window.excused_ms)
         before, escrow = window.collateral_usdc_micro, windows_escrow(provider)
         back = sum(one.usdc_micro for one in transfers if one.source == escrow)
         window.back_usdc_micro = max(window.back_usdc_micro, price)

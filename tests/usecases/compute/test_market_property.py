@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from penstock.compute.service import MS_PER_HOUR
 from penstock.errors import PenstockError
-from penstock.journal.kinds.capacity import CollateralCause, CreditEnd
+from penstock.journal.kinds.capacity import CollateralCause, CreditEnd, Firmness
 from penstock.journal.words import TITLE_STATES, Right, TitleState
-from penstock.period import Period
+from penstock.period import HOUR_US, Period
 from penstock.usecases.compute.move_collateral import Collateral, move_collateral
 from penstock.usecases.compute.open_capacity import Lose, lose_capacity
 from penstock.usecases.compute.redeem_credits import Redeem, redeem_credits
@@ -72,9 +72,11 @@ class Trading(RuleBasedStateMachine):
         hours=st.integers(1, 3),
         accelerators=st.integers(1, ACCELERATORS),
         forward=st.booleans(),
+        firm=st.booleans(),
     )
-    def offer_a_window(self, offer: str, start: int, hours: int, accelerators: int, forward: bool) -> None:
-        later = {"deposit_bp": 2_500, "balance_due_us": at(start), "expires_us": at(start - 0.5)} if forward else {}
+    def offer_a_window(self, offer: str, start: int, hours: int, accelerators: int, forward: bool, firm: bool) -> None:
+        later: dict[str, Any] = {} if firm else {"firmness": Firmness.INTERRUPTIBLE, "notice_us": HOUR_US}
+        later |= {"deposit_bp": 2_500, "balance_due_us": at(start), "expires_us": at(start - 0.5)} if forward else {}
         self.act(offer_window, window(offer, start, hours, accelerators, price_usdc_micro=7_000_001, **later))
 
     @rule(offer=offers, buyer=buyers)

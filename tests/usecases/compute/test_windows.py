@@ -141,6 +141,16 @@ def test_a_loss_hits_the_providers_own_hours_first_and_the_newest_sale_next(mark
     assert market.refused(settle_window, Settle("old", WHOLE_MS, PROOF)) == "window.delivered"
 
 
+def test_an_interruptible_window_is_taken_back_with_notice_without_penalty(market: Market) -> None:
+    market.offered(window(firmness=Firmness.INTERRUPTIBLE, notice_us=at(6) - at(0))).do(sell_window, Buy("w", "agent"))
+    market.do(lose_capacity, Lose("rack", at(24), 1, 8, "the grid needs it"), 18)
+    assert market.dollars("agent") == -PRICE * 3 // 4
+    market.do(lose_capacity, Lose("rack", at(25), 1, 8, "too late"), 19.5)
+    assert market.dollars("agent") == -PRICE // 2 + PENALTY // 4
+    market.do(settle_window, Settle("w", WHOLE_MS // 4, PROOF), 28)
+    assert market.dollars("agent") == -PRICE // 4 + PENALTY // 2
+
+
 def test_what_is_lost_before_it_is_paid_is_let_off(market: Market) -> None:
     market.offered(window("f", 72, deposit_bp=1_000, expires_us=at(10), balance_due_us=at(48)))
     market.do(sell_window, Buy("f", "agent"))
