@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from penstock.errors import Invalid, Refused
+from penstock.errors import Invalid, Refused, Unverified
 from penstock.journal.fact import Recorded
 from penstock.journal.kinds.work import EnergySealed, SalesCollected, WorkStated
 
@@ -56,10 +56,10 @@ class WorkBook:
 
 
 def check_sealed(fact: EnergySealed) -> None:
-    """Invalid ``work.energy`` unless no part is negative and all of them are what the meter counted."""
+    """Unverified ``work.energy`` unless no part is negative and all of them are what the meter counted."""
     parts = (fact.answers_mj, fact.idle_mj, fact.overhead_mj, fact.unattributed_mj)
     if min(parts) < 0 or sum(parts) != fact.meter_mj:
-        raise Invalid("work.energy", "Answers, idle, overhead and unattributed are not what the meter counted.")
+        raise Unverified("work.energy", "Answers, idle, overhead and unattributed are not what the meter counted.")
 
 
 def check_sales(fact: SalesCollected) -> None:
