@@ -28,6 +28,10 @@ sys.path.append(str(Path(__file__).parents[1] / "usecases" / "compute"))
 KIT: Any = import_module("capacity_kit")
 
 
+def recording(fact: AccountFunded) -> Any:
+    return lambda _: [Entry(fact)]
+
+
 @pytest.fixture
 def market(tmp_path: Path) -> Iterator[Workspace]:
     """A provider with eight accelerators, a class of credits and a window; two buyers with dollars."""
@@ -42,7 +46,7 @@ def market(tmp_path: Path) -> Iterator[Workspace]:
         act_on(made, "hours", hours, KIT.START_US)
         for account in (*KIT.BUYERS, "provider"):
             funded = AccountFunded("a payment", (Transfer("outside", account, KIT.FUNDS, "funded"),))
-            made.submit(f"fund:{account}", b"", KIT.START_US, lambda _, fact=funded: [Entry(fact)])
+            made.submit(f"fund:{account}", b"", KIT.START_US, recording(funded))
         act_on(made, "collateral", Collateral("provider", 10**9), KIT.START_US)
         act_on(made, "class", KIT.terms(), KIT.START_US)
         act_on(made, "window", KIT.window(start=60), KIT.START_US)
