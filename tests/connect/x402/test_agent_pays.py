@@ -31,7 +31,7 @@ from penstock.agent.shop import Shop
 from penstock.agent.spender import Spender
 from penstock.agent.spending import PAID, VOID, Book, Purpose
 from penstock.agent.wallet import Wallet
-from penstock.chain.artefact import load_artefact
+from penstock.chain.artefact import call_data, load_artefact
 from penstock.chain.provider import NodeProvider
 from penstock.connect.inference.gate import Asked, Gate, TurnedAway
 from penstock.connect.x402.facilitator import ChainFacilitator
@@ -106,7 +106,7 @@ def provider(scene: kit.Scene, facilitator: ChainFacilitator, till: Till) -> Pro
 
 
 @pytest.fixture
-def http(provider: Provider) -> Iterator[httpx.Client]:
+def http(provider: Provider) -> Iterator[Any]:
     with TestClient(provider.app, base_url=URL) as client:
         yield client
 
@@ -148,7 +148,7 @@ def deployed(scene: kit.Scene, link: ChainLink, **bounds: int) -> Spender:
     owner, agent = kit.hexed(kit.OPERATOR.address), kit.hexed(kit.PAYER.address)
     made = (owner, agent, kit.hexed(scene.dollar), tuple(limits.values()), [kit.hexed(kit.PROVIDER.address)])
     address = scene.client.deploy(kit.OPERATOR, load_artefact("Spender"), *made)
-    fund = kit.call_data(load_artefact("Dollar"), "mint", kit.hexed(address), 10**6)
+    fund = call_data(load_artefact("Dollar"), "mint", kit.hexed(address), 10**6)
     scene.client.transact(kit.OPERATOR, scene.dollar, fund)
     return Spender(kit.hexed(address), link, kit.PAYER)
 
