@@ -68,7 +68,7 @@ def test_a_tool_is_paid_for_in_meta(scene: Scene, till: Till, facilitator: Chain
     assert not answer.is_error and answer.structured_content == again.structured_content
     assert answer.meta is not None and again.meta == answer.meta
     assert answer.meta[PAYMENT_RESPONSE]["success"] and answer.meta[PAYMENT_RESPONSE]["amount"] == str(PRICE)
-    assert replayed.is_error and replayed.structured_content["error"]["code"] == "payment.replayed"  # type: ignore[index]
+    assert replayed.is_error and replayed.structured_content["error"]["code"] == "payment.replayed"
     assert works == ["hello"] and scene.balance(PROVIDER) == before + PRICE
 
 
