@@ -111,6 +111,16 @@ def test_large_plans_keep_every_rule_in_integers(seed: int, share: int, matched:
     assert plan.bound_usdc_micro <= plan.cost_usdc_micro <= plan.bound_usdc_micro * 1.001 + 500
 
 
+@pytest.mark.parametrize("seed", [39, 48, 77])
+def test_all_is_covered_in_whole_tokens(seed: int) -> None:
+    """Certificates are used up to the last Wh somewhere, where a token more would be one too many."""
+    asked = large(seed, matched_min_bp=10_000)
+    asked = replace(asked, demand_tokens=asked.demand_tokens // 4)
+    plan = make_plan(asked)
+    assert shortcomings(asked, plan) == []
+    assert plan.carbon_ug == 0
+
+
 def test_each_rule_is_found_when_it_is_broken() -> None:
     asked = large(1, share_max_bp=3_000, matched_min_bp=2_000)
     plan = make_plan(asked)

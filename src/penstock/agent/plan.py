@@ -21,6 +21,8 @@ Ints = NDArray[np.int64]
 WHOLE_BP: Final = 10_000
 NO_LIMIT: Final = 2**62
 FIGURE_MAX: Final = 10**15
+NOISE_TOKENS: Final = 1e-2
+"""What of the solver's tokens is no more than its tolerance: there nothing was meant to be bought."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,13 +109,35 @@ def make_plan(problem: Problem, limit_s: float = 10.0) -> Plan:
     solved = solve(_program(problem), limit_s)
     if solved is None:
         raise Refused("plan.impossible", "No plan keeps every rule.", hint=_why(problem, limit_s))
-    values, bound = solved
-    tokens = _whole_tokens(problem, values[: problem.capacity_tokens.size])
-    certificates = _whole_certificates(problem, tokens, values[problem.capacity_tokens.size :])
-    plan = costed(problem, tokens, certificates, max(0, int(np.floor(bound + 1e-6))))
+    bound = max(0, int(np.floor(solved[1] + 1e-6)))
+    plan = _whole(problem, solved[0], bound)
+    if shortcomings(problem, plan) and (again := solve(_program(_stricter(problem)), limit_s)):
+        plan = _whole(problem, again[0], bound)
     if found := shortcomings(problem, plan):
         raise Refused("plan.impossible", "No plan of whole tokens keeps every rule.", hint=" ".join(found))
     return plan
+
+
+def _stricter(problem: Problem) -> Problem:
+    """The problem with a ten-thousandth, or 1 Wh, kept back of each limit: what rounding to whole tokens may take."""
+    return replace(
+        problem,
+        certificate_wh=np.maximum(0, problem.certificate_wh - 1),
+        matched_min_bp=min(WHOLE_BP, problem.matched_min_bp + 1) if problem.matched_min_bp else 0,
+        carbon_max_ug=_less(problem.carbon_max_ug),
+        hour_usdc_micro=_less(problem.hour_usdc_micro),
+        total_usdc_micro=_less(problem.total_usdc_micro),
+    )
+
+
+def _less(limit: int) -> int:
+    return limit if limit >= NO_LIMIT else limit * (WHOLE_BP - 1) // WHOLE_BP
+
+
+def _whole(problem: Problem, values: NDArray[np.float64], bound: int) -> Plan:
+    tokens = _whole_tokens(problem, values[: problem.capacity_tokens.size])
+    certificates = _whole_certificates(problem, tokens, values[problem.capacity_tokens.size :])
+    return costed(problem, tokens, certificates, bound)
 
 
 def costed(problem: Problem, tokens: Ints, certificates_wh: Ints, bound: int) -> Plan:
@@ -246,7 +270,7 @@ def _topped_up(problem: Problem, tokens: Ints, raw: NDArray[np.float64]) -> Ints
     """One token more in slots in use, the cheapest first, until enough arrives."""
     short = problem.demand_tokens * WHOLE_BP - int((tokens.sum(axis=1) * problem.arrived_bp).sum())
     divisible = (problem.lot_tokens == 0)[:, None]
-    able = np.flatnonzero(((raw > 0) & divisible & (tokens < problem.capacity_tokens)).ravel())
+    able = np.flatnonzero(((raw > NOISE_TOKENS) & divisible & (tokens < problem.capacity_tokens)).ravel())
     if short <= 0 or not able.size:
         return tokens
     order = able[np.argsort(problem.price_usdc_micro_per_1k.ravel()[able], kind="stable")]
@@ -263,9 +287,10 @@ def _topped_up(problem: Problem, tokens: Ints, raw: NDArray[np.float64]) -> Ints
 
 
 def _whole_certificates(problem: Problem, tokens: Ints, values: NDArray[np.float64]) -> Ints:
-    """Whole Wh, up, where the zone drew any: what little more that covers is ours."""
+    """Whole Wh, up, where the zone drew any: what little more that covers is ours. All, where all must be covered."""
     drawn_wh = -(-energy_mj(problem, tokens) // MJ_PER_WH)
     up = np.ceil(values.reshape(problem.certificate_wh.shape) - 1e-6).astype(np.int64)
+    up = drawn_wh if problem.matched_min_bp == WHOLE_BP else up
     return np.clip(up, 0, np.minimum(drawn_wh, problem.certificate_wh))
 
 
