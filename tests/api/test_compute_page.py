@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import shutil
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "usecases"))
 PLANT: Any = import_module("small_plant")
@@ -19,6 +20,7 @@ PLANT: Any = import_module("small_plant")
 from penstock.api.app import make_app  # noqa: E402
 from penstock.api.compute_charts import curve_chart, joules, load_chart, share_bar  # noqa: E402
 from penstock.api.running import serve_in_thread  # noqa: E402
+from penstock.cli.main import app as cli  # noqa: E402
 from penstock.usecases.compute_report.published import curves  # noqa: E402
 from penstock.usecases.workers import Workers  # noqa: E402
 
@@ -113,12 +115,12 @@ def test_millijoules_are_said_in_a_unit_that_shows_them(mj: int, said: str) -> N
 
 
 def test_the_command_line_tells_the_same(lived: Any, url: str, tmp_path: Path) -> None:
-    made = PLANT.Plant(tmp_path / "plant").lived()
-    made.workspace.__exit__(None, None, None)
+    copied = shutil.copytree(lived.workspace.path, tmp_path / "copied")  # the first has its owner
 
     def said(*words: str) -> str:
-        command = [sys.executable, "-m", "penstock", "compute", *words, "--workspace", str(made.workspace.path)]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        shown = CliRunner().invoke(cli, ["compute", *words, "--workspace", str(copied)])
+        assert shown.exit_code == 0, shown.output
+        return shown.stdout
 
     (rack,) = json.loads(said("status", "--hours", "2", "--json"))["racks"]
     assert rack["tokens"] == got(f"{url}/compute/racks")[0]["tokens"] and len(rack["hours"]) == 2

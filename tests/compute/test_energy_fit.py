@@ -68,8 +68,8 @@ def test_too_little_to_fit_to() -> None:
     ("settings", "times"),
     [
         (Settings(seconds=120), 5),
-        (Settings(seed=12, seconds=120, meter_us=100_000, noise=0.03), 5),
-        (Settings(seed=13, seconds=120, requests_per_s=2.0), 5),
+        pytest.param(Settings(seed=12, seconds=120, meter_us=100_000, noise=0.03), 5, marks=pytest.mark.nightly),
+        pytest.param(Settings(seed=13, seconds=120, requests_per_s=2.0), 5, marks=pytest.mark.nightly),
         (Settings(seed=11, seconds=120, meter_us=1_000_000), 1.5),  # always full: a constant batch suits a flat rule
     ],
 )

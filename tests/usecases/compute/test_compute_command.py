@@ -124,23 +124,19 @@ def test_credits_from_offer_to_their_end(command: Command) -> None:
     assert audit_workspace(command.folder).findings == ()
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (
-            ("provider", "register", "provider", "--url", "ftp://x", "--work-key", "zz", "--address", "00"),
-            "compute.hex",
-        ),
-        (("credit", "show", "none"), "credit.unknown_class"),
-        (("window", "show", "none"), "window.unknown"),
-        (("capacity", "list", "none", "--from", iso(at(0)), "--to", iso(at(1))), "rack.unknown"),
-        (("provider", "post", "nobody", "1"), "provider.unknown"),
-    ],
-)
-def test_what_is_not_there_is_said(command: Command, words: tuple[str, ...], code: str) -> None:
-    with pytest.raises(PenstockError) as caught:
-        command(*words)
-    assert caught.value.code == code
+def test_what_is_not_there_is_said(command: Command) -> None:
+    register = ("provider", "register", "provider", "--url", "ftp://x", "--work-key", "zz", "--address", "00")
+    wrong = {
+        "compute.hex": register,
+        "credit.unknown_class": ("credit", "show", "none"),
+        "window.unknown": ("window", "show", "none"),
+        "rack.unknown": ("capacity", "list", "none", "--from", iso(at(0)), "--to", iso(at(1))),
+        "provider.unknown": ("provider", "post", "nobody", "1"),
+    }
+    for code, words in wrong.items():
+        with pytest.raises(PenstockError) as caught:
+            command(*words)
+        assert caught.value.code == code
 
 
 def test_a_rack_and_a_provider_are_registered_once(command: Command) -> None:

@@ -175,4 +175,4 @@ class Trading(RuleBasedStateMachine):
 
 
 TestTrading = Trading.TestCase
-TestTrading.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestTrading.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
