@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from penstock.chain.client import ChainClient
+from penstock.chain.well_known import EXACT_PAYMENT, UPTO_PAYMENT
 from penstock.connect.x402.facilitator import ChainFacilitator
 from penstock.connect.x402.payment import PERMIT2, Method, Payment
 from penstock.connect.x402.ports import Fate, Found, Mined
@@ -27,6 +29,17 @@ USED_TOPIC: Final = keccak(text="AuthorizationUsed(address,bytes32)")
 _STATE: Final = keccak(text="authorizationState(address,bytes32)")[:4]
 _BITMAP: Final = keccak(text="nonceBitmap(address,uint256)")[:4]
 _SEND: Final = keccak(text="transfer(address,uint256)")[:4]
+_PERMIT: Final = "((address,uint256),uint256,uint256)"
+_PERMIT_2612: Final = "(uint256,uint256,bytes32,bytes32,uint8)"
+_EXACT: Final = f"{_PERMIT},address,(address,uint256),bytes)"
+_UPTO: Final = f"{_PERMIT},uint256,address,(address,address,uint256),bytes)"
+_SETTLES: Final = {
+    (EXACT_PAYMENT, keccak(text=f"settle({_EXACT}")[:4]): (2, 4),
+    (EXACT_PAYMENT, keccak(text=f"settleWithPermit({_PERMIT_2612},{_EXACT}")[:4]): (7, 9),
+    (UPTO_PAYMENT, keccak(text=f"settle({_UPTO}")[:4]): (2, 5),
+    (UPTO_PAYMENT, keccak(text=f"settleWithPermit({_PERMIT_2612},{_UPTO}")[:4]): (7, 10),
+}
+"""x402's proxies: which words of the call hold nonce and owner."""
 _FEES_US: Final = 1_000_000
 """How long a price of gas is good [us]: the cap holds while the base fee doubles, six full blocks."""
 _GRACE_S: Final = 30
@@ -113,18 +126,12 @@ class ChainWitness:
         except PenstockError:
             return Found(Fate.UNKNOWN)
 
-    def confirms(self, payment: Payment, tx: bytes, amount: int) -> bool:
-        """Whether transaction ``tx`` paid at least ``amount`` to the payee by this payment."""
+    def brought(self, payment: Payment, tx: bytes) -> int:
+        """What transaction ``tx`` brought the payee by this payment [smallest units]; 0 also where nobody can tell."""
         try:
-            found = mined_of(self._client, tx)
-            if found is None or not found.succeeded or received(payment, found) < amount:
-                return False
-            if payment.method is Method.EIP3009:
-                used = (payment.token, (USED_TOPIC, bytes(12) + payment.payer, payment.nonce))
-                return any((at, topics) == used for at, topics, _ in found.logs)
-            return self._names(payment, tx)
+            return self._brought(payment, tx)
         except PenstockError:
-            return False
+            return 0
 
     def _used(self, payment: Payment) -> bool:
         if payment.method is Method.EIP3009:
@@ -136,10 +143,17 @@ class ChainWitness:
 
     def _by_what(self, payment: Payment) -> Found:
         for tx in self._candidates(payment):
-            found = mined_of(self._client, tx)
-            if found and found.succeeded and (amount := received(payment, found)):
+            if amount := self._brought(payment, tx):
                 return Found(Fate.PAID, tx, amount)
         return Found(Fate.VOID)
+
+    def _brought(self, payment: Payment, tx: bytes) -> int:
+        found = mined_of(self._client, tx)
+        if found is None or not found.succeeded:
+            return 0
+        if payment.method is Method.EIP3009:
+            return received(payment, found)
+        return transferred(payment, found) if self._carries(payment, tx) else 0
 
     def _candidates(self, payment: Payment) -> list[bytes]:
         """Transactions that may have used it. Permit2 writes no event of a nonce: transfers to the payee then."""
@@ -151,20 +165,38 @@ class ChainWitness:
             "fromBlock": hex(max(0, head - _LOOK_BACK_BLOCKS)), "toBlock": hex(head),
             "address": "0x" + payment.token.hex(), "topics": ["0x" + topic.hex() for topic in topics],
         }  # fmt: skip
-        found = [_raw(log["transactionHash"]) for log in reversed(self._client.ask("eth_getLogs", terms))]
-        return [tx for tx in found if exact or self._names(payment, tx)]
+        return [_raw(log["transactionHash"]) for log in reversed(self._client.ask("eth_getLogs", terms))]
 
-    def _names(self, payment: Payment, tx: bytes) -> bool:
-        """Whether a transaction carries the payment's signature."""
+    def _carries(self, payment: Payment, tx: bytes) -> bool:
+        """Whether a transaction is x402's proxy called with this payment, and so with no other beside it."""
         sent = self._client.ask("eth_getTransactionByHash", "0x" + tx.hex())
-        return sent is not None and payment.signature.hex() in str(sent["input"])
+        if sent is None or not sent["to"]:
+            return False
+        call = _raw(sent["input"])
+        places = _SETTLES.get((_raw(sent["to"]), call[:4]))
+        if places is None:
+            return False
+        nonce, owner = (call[4 + 32 * place : 36 + 32 * place] for place in places)
+        return (nonce, owner) == (payment.nonce, bytes(12) + payment.payer)
 
 
 def received(payment: Payment, found: Mined) -> int:
-    """What the payee got from the payer by a transaction, in the payment's token [smallest units]."""
+    """What an EIP-3009 payment brought the payee: the transfer right behind the event of its nonce, and that alone, as
+    other payments may share the transaction [smallest units]."""
+    used = (payment.token, (USED_TOPIC, bytes(12) + payment.payer, payment.nonce))
+    moved = (payment.token, (TRANSFER_TOPIC, bytes(12) + payment.payer, bytes(12) + payment.payee))
+    for (at, topics, _), (next_at, next_topics, data) in pairwise(found.logs):
+        if (at, topics) == used and (next_at, next_topics) == moved:
+            return int.from_bytes(data, "big")
+    return 0
+
+
+def transferred(payment: Payment, found: Mined) -> int:
+    """What the payer moved to the payee in a transaction, in the payment's token [smallest units]."""
     wanted = (TRANSFER_TOPIC, bytes(12) + payment.payer, bytes(12) + payment.payee)
-    sums = [int.from_bytes(data, "big") for at, topics, data in found.logs if (at, topics) == (payment.token, wanted)]
-    return sum(sums)
+    return sum(
+        int.from_bytes(data, "big") for at, topics, data in found.logs if (at, topics) == (payment.token, wanted)
+    )
 
 
 class ChainPayout:

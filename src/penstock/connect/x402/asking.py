@@ -14,7 +14,7 @@ from x402.schemas import PaymentPayload, PaymentRequired, PaymentRequirements, R
 
 from penstock.connect.inference.gate import Asked, TurnedAway
 from penstock.connect.x402 import offers, spend
-from penstock.connect.x402.payment import written
+from penstock.connect.x402.payment import Method, Payment, written
 from penstock.connect.x402.till_rows import DOLLARS
 from penstock.errors import PenstockError, Refused
 
@@ -22,6 +22,9 @@ TIMEOUT_S: Final = 300
 """How long a payer lets a payment be settled [s]."""
 EXPOSED: Final = f"{PAYMENT_REQUIRED_HEADER}, {PAYMENT_RESPONSE_HEADER}"
 """Headers a page of another origin may read."""
+_METHODS: Final = {
+    "exact": (Method.EIP3009, Method.PERMIT2), "upto": (Method.PERMIT2,), spend.SCHEME: (Method.SPEND,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,21 @@ def chosen(offered: Sequence[Way], payload: PaymentPayload) -> Way:
             return way
     hint = "Ask without a payment first, and sign one of the offers as it is."
     raise Refused("payment.not_offered", "What was signed is none of the offers.", hint=hint)
+
+
+def check_signed(way: Way, payment: Payment) -> None:
+    """That what was signed is the way that was chosen, whatever a facilitator thinks of it: a payment in another token
+    or of another sum may well be paid, and is still no payment for this.
+
+    Raises:
+        Refused: ``payment.not_offered``.
+    """
+    asked = way.requirements
+    signed = ("0x" + payment.token.hex(), written(payment.payee).lower(), str(payment.amount))
+    due = (asked.asset.lower(), asked.pay_to.lower(), asked.amount)
+    if payment.method not in _METHODS[asked.scheme] or signed != due:
+        hint = "Sign the offer that you accept: its asset, its payTo, its amount."
+        raise Refused("payment.not_offered", "What was signed is not what was accepted.", hint=hint)
 
 
 def payment_header(headers: Mapping[str, str]) -> str:

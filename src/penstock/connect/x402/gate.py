@@ -23,6 +23,7 @@ from penstock.connect.x402 import offers, spend
 from penstock.connect.x402.asking import (
     Terms,
     Way,
+    check_signed,
     chosen,
     confirmed,
     payment_header,
@@ -89,10 +90,7 @@ class PaymentGate:
         try:
             payload = read_header(header)
             way, payment = chosen(offered, payload), read_payment(payload)
-            if payment.payee != self.terms.pay_to:
-                raise Refused(
-                    "payment.not_offered", "The payment goes to somebody else.", hint="Pay the offer's payTo."
-                )
+            check_signed(way, payment)
             if payment.method is Method.SPEND:
                 spend.check_spend(payment, self._clock())
         except PenstockError as refused:
@@ -111,7 +109,7 @@ class PaymentGate:
         if row is None:
             return {}
         paid = max(admitted.paid_usdc_micro, 1)
-        spent = min(row.charged, -(-row.charged * min(cost_usdc_micro, paid) // paid))
+        spent = min(row.charged, -(-row.price * max(0, min(cost_usdc_micro, paid)) // paid))
         headers = await self._receipt(row, spent)
         await asyncio.shield(self._kept(row, body, headers, spent))
         return headers
@@ -216,8 +214,8 @@ class PaymentGate:
             Refused: ``payment.refused`` with the facilitator's reason. Unavailable: ``payment.pending``.
         """
         answer = await self._asked_to_settle(payload, way)
-        if answer and answer.success and await self._confirmed(answer, payment, way):
-            return await self.till.paid(row.id, bytes.fromhex(answer.transaction[2:]), way.price)
+        if answer and answer.success and (brought := await self._brought(answer, payment, way)) >= max(1, way.price):
+            return await self.till.paid(row.id, bytes.fromhex(answer.transaction[2:]), brought)
         told = answer is not None and not answer.success and answer.error_reason != ERR_SETTLEMENT_PENDING
         found = await self._found_out(payment, patient=not told)
         if found.fate is Fate.PAID and found.amount >= way.price:
@@ -240,11 +238,10 @@ class PaymentGate:
         except Exception:  # whatever a facilitator does, the chain is asked next
             return None
 
-    async def _confirmed(self, answer: SettleResponse, payment: Payment, way: Way) -> bool:
-        """Whether a yes is one: for this network, with a transaction that the chain knows to have paid us."""
+    async def _brought(self, answer: SettleResponse, payment: Payment, way: Way) -> int:
+        """What a yes is worth: 0 unless it is for this network, with a transaction that the chain knows to have paid
+        us. More than the price is the payer's still."""
         tx = answer.transaction
-        if way.price == 0 and not tx:
-            return False
         plausible = (
             answer.network == way.requirements.network
             and len(tx) == 66
@@ -253,8 +250,8 @@ class PaymentGate:
             and (answer.amount or str(way.price)) == str(way.price)
         )
         if self._hands.witness is None or not plausible:
-            return plausible
-        return await asyncio.to_thread(self._hands.witness.confirms, payment, bytes.fromhex(tx[2:]), way.price)
+            return way.price if plausible else 0
+        return await asyncio.to_thread(self._hands.witness.brought, payment, bytes.fromhex(tx[2:]))
 
     async def _found_out(self, payment: Payment, *, patient: bool) -> Found:
         """What the chain says; ``patient`` gives a payment that may be on its way some time to arrive."""

@@ -81,8 +81,8 @@ class Witness(Protocol):
     def look(self, payment: Payment, now_us: int) -> Found:
         """The payment's fate; `Fate.UNKNOWN` instead of an error where the chain does not answer."""
 
-    def confirms(self, payment: Payment, tx: bytes, amount: int) -> bool:
-        """Whether transaction ``tx`` brought the payee at least ``amount`` by this payment."""
+    def brought(self, payment: Payment, tx: bytes) -> int:
+        """What transaction ``tx`` brought the payee by this payment and no other [smallest units]; 0 for nothing."""
 
 
 class Payout(Protocol):
