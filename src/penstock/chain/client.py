@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from eth_account import Account
-from eth_utils.crypto import keccak
 from web3.exceptions import Web3Exception
 from web3.providers.base import BaseProvider
 from web3.types import RPCEndpoint
 
 from penstock.chain.artefact import Artefact, creation_data
 from penstock.chain.calls import revert_reason
+from penstock.chain.tx_sign import Terms, sign
 from penstock.errors import Conflict, NotFound, PenstockError, Refused, Unavailable
 from penstock.keys import ChainKey
 
@@ -158,17 +157,9 @@ class ChainClient:
         ``gas`` is the limit; None estimates it, which refuses what would revert before it is sent.
         """
         cap, tip = self.fees()
-        terms: dict[str, Any] = {
-            "chainId": int(self.ask("eth_chainId"), 16),
-            "nonce": nonce,
-            "gas": gas or self.estimate(key.address, to, data, value),
-            "maxFeePerGas": cap,
-            "maxPriorityFeePerGas": tip,
-            "value": value,
-            "data": data,
-        } | ({"to": to} if to else {})
-        raw = bytes(Account.sign_transaction(terms, key.secret).raw_transaction)
-        return Signed(raw, keccak(raw))
+        chain_id = int(self.ask("eth_chainId"), 16)
+        limit = gas or self.estimate(key.address, to, data, value)
+        return Signed(*sign(Terms(chain_id, nonce, tip, cap, limit, to or b"", value, data), key))
 
     def send_raw(self, raw: bytes) -> None:
         """Hand in a signed transaction; one the chain has waiting already is fine."""

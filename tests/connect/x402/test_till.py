@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,3 +153,28 @@ def test_bodies_are_forgotten_and_payments_are_not(tmp_path: Path) -> None:
             return forgotten, row.body, row.state
 
     assert asyncio.run(go()) == (1, None, State.ANSWERED)
+
+
+def test_what_is_promised_waits_for_the_disk(till: Till) -> None:
+    seen: list[str] = []
+
+    async def waits(act: Awaitable[object]) -> bool:
+        seen.clear()
+        await act
+        at = max(number for number, text in enumerate(seen) if text.startswith("PRAGMA synchronous"))
+        assert seen[at + 1] == "BEGIN IMMEDIATE" and seen[-1] == "COMMIT"
+        return seen[at].endswith("FULL")
+
+    async def go() -> list[bool]:
+        await till.do(lambda sql: sql.set_trace_callback(seen.append))
+        await till.deposit(b"\x01" * 32, PAYER.address, DOLLARS, 1_000)
+        one, other = payment(), spending(1, 370)
+        acts = [
+            till.take(one, REQUEST), till.paid(one.id, TX, 370, on_disk=False), till.answered(one.id, b"", "{}", 370),
+            till.spend(other, REQUEST), till.answered(other.id, b"", "{}", 370),
+            till.take(payment(2), REQUEST), till.paid(payment(2).id, TX, 370), till.refunding(payment(2).id, "late"),
+        ]  # fmt: skip
+        return [await waits(act) for act in acts]
+
+    taken_paid_answered, spent_answered, refunded = [True, False, True], [False, True], [True, True, True]
+    assert asyncio.run(go()) == [*taken_paid_answered, *spent_answered, *refunded]

@@ -1,6 +1,7 @@
 """What a facilitator has promised to settle and what it sent, in one file that several processes may share.
 
-A transaction is written down before it leaves, so a crash never makes two of one. SQLite, write-ahead log, FULL.
+A transaction is written down before it leaves, so a crash never makes two of one. SQLite, write-ahead log, FULL: what
+is sent and what is settled is on the disk before anybody acts on it. A claim, of which nothing came yet, need not be.
 """
 
 from __future__ import annotations
@@ -64,11 +65,12 @@ class Settlements:
             self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute("PRAGMA synchronous = FULL")
             self._sql.executescript(_SCHEMA)
+        self._on_disk = True
 
     def claim(self, payment_id: bytes, terms: bytes) -> tuple[Claim, Outgoing | None]:
         """Take a payment to settle it; whoever else asks meanwhile is told it is busy."""
         now = self._clock()
-        with self._transaction():
+        with self._transaction(on_disk=False):
             row = self._sql.execute(
                 "SELECT terms, state, lease_until_us, nonce, raw, tx FROM settlement WHERE id = ?", (payment_id,)
             ).fetchone()
@@ -142,8 +144,12 @@ class Settlements:
         )
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, on_disk: bool = True) -> Iterator[None]:
+        """All of it or nothing; not ``on_disk`` it outlives the process, and the machine once a later one is."""
         with self._lock, _failures():
+            if on_disk is not self._on_disk:
+                self._sql.execute(f"PRAGMA synchronous = {'FULL' if on_disk else 'NORMAL'}")
+                self._on_disk = on_disk
             self._sql.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -1,7 +1,9 @@
 """The till: one row a payment, from the moment it is taken to its answer or its way back. Nothing is charged twice.
 
-One process has a till open. Every change is one step in SQLite (write-ahead log, FULL); steps that come together share
-one wait for the disk. A row's state: settling, paid, answered; or refunding, refunded; or failed.
+One process has a till open. Every change is one step in SQLite (write-ahead log); steps that come together share one
+wait for the disk. What is promised waits for it: a payment is on the disk before it is settled, its answer before it
+leaves. That the money came does not wait by itself: the chain tells it again, and of a balance nothing was used up
+before an answer left. A row's state: settling, paid, answered; or refunding, refunded; or failed.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from penstock.errors import Unavailable
 UNSETTLED_MAX: Final = 16
 """Payments of one payer that may be under way at once: what a payer can have us do before money is here."""
 _TOGETHER: Final = 256
+_SYNCHRONOUS: Final = {True: "PRAGMA synchronous = FULL", False: "PRAGMA synchronous = NORMAL"}
 Result = TypeVar("Result")
 
 
@@ -58,17 +61,18 @@ class Till:
         return await self.do(lambda sql: till_rows.take(sql, payment, request, self._clock(), self._unsettled_max))
 
     async def spend(self, payment: Payment, request: Request) -> tuple[Row, bool]:
-        """Take and pay at once from the holder's balance at this till. Raises as `take`.
+        """Take and pay at once from the holder's balance at this till, on the disk with the answer. Raises as `take`.
 
         Raises:
             Refused: ``payment.no_balance``.
         """
-        return await self.do(lambda sql: till_rows.spend(sql, payment, request, self._clock(), self._unsettled_max))
+        step = lambda sql: till_rows.spend(sql, payment, request, self._clock(), self._unsettled_max)  # noqa: E731
+        return await self.do(step, on_disk=False)
 
-    async def paid(self, payment_id: bytes, tx: bytes, charged: int) -> Row:
-        """The money is here."""
-        came = (State.SETTLING, State.FAILED)
-        return await self._move(payment_id, came, State.PAID, tx=tx, charged=charged, paid_us=self._clock())
+    async def paid(self, payment_id: bytes, tx: bytes, charged: int, *, on_disk: bool = True) -> Row:
+        """The money is here. Where a witness can be asked again it need not be ``on_disk`` before the answer is."""
+        came, values = (State.SETTLING, State.FAILED), {"tx": tx, "charged": charged, "paid_us": self._clock()}
+        return await self.do(lambda sql: till_rows.move(sql, payment_id, came, State.PAID, values), on_disk=on_disk)
 
     async def failed(self, payment_id: bytes, why: str) -> Row:
         """No money came."""
@@ -130,11 +134,14 @@ class Till:
         query = "UPDATE payment SET body = NULL WHERE body IS NOT NULL AND closed_us < ?"
         return await self.do(lambda sql: sql.execute(query, (before_us,)).rowcount)
 
-    async def do(self, step: Callable[[sqlite3.Connection], Result]) -> Result:
-        """One step, durable when this returns; a step that raises leaves nothing behind."""
+    async def do(self, step: Callable[[sqlite3.Connection], Result], *, on_disk: bool = True) -> Result:
+        """One step, durable when this returns; a step that raises leaves nothing behind.
+
+        Not ``on_disk`` it outlives the process, and the machine as soon as a later step is on the disk.
+        """
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[Any] = loop.create_future()
-        self._steps.put(_Step(step, loop, waiting))
+        self._steps.put(_Step(step, loop, waiting, on_disk))
         found: Result = await waiting
         return found
 
@@ -171,6 +178,7 @@ class Till:
     def _together(self, steps: list[_Step]) -> None:
         try:
             with _failures():
+                self._sql.execute(_SYNCHRONOUS[any(step.on_disk for step in steps)])
                 self._sql.execute("BEGIN IMMEDIATE")
                 results = [_tried(self._sql, step) for step in steps]
                 self._sql.execute("COMMIT")
@@ -187,6 +195,7 @@ class _Step:
     act: Callable[[sqlite3.Connection], Any]
     loop: asyncio.AbstractEventLoop
     waiting: asyncio.Future[Any]
+    on_disk: bool
 
     def tell(self, result: Any, error: BaseException | None) -> None:
         if not self.loop.is_closed():
