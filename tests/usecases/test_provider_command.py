@@ -81,6 +81,7 @@ def test_a_provider_serves_stops_and_is_collected(tmp_path: Path) -> None:
         (("provider", "serve", "{}/none", "--unpaid"), "provider.no_offer"),
         (("collect", "provider-1"), "work.source"),
         (("collect", "provider-1", "--folder", "{}/none"), "work.no_folder"),
+        (("collect", "provider-1", "--folder", "{}", "--holder", "agent=0x33"), "work.name"),
         (("provider", "disclose", "{}", "{}/shown", "--payment", "00"), "workbook.no_answer"),
     ],
 )

@@ -26,9 +26,11 @@ from penstock.keys.dsse import STATEMENT, Envelope, open_sealed, read_statement,
 from penstock.keys.dsse import WORK as WORK_TYPE
 from penstock.period import Period
 
+CREDIT: Final = 2
 UNPAID: Final = 255
 SCHEMES: Final = frozenset({0, 1, 2, UNPAID})
-"""Codes of ``sale/1``, and that of an answer nobody paid for."""
+"""Codes of ``sale/1``, and that of an answer nobody paid for. One paid from a class of credits names the class as its
+``tx`` and brings no dollars: those came when the credits were sold."""
 WHOLE: Final = tuple(name for name, _ in WORK_ROWS.fixed)
 SALE_WHOLE: Final = ("scheme", "paid_usdc_micro")
 DIGESTS: Final = {"payment": 32, "request": 32, "answer": 32, "salt": 32}
@@ -127,6 +129,7 @@ def check_report(report: WorkReport) -> None:
         "figures": np.min([rows[name] for name in WHOLE], axis=0, initial=0) < 0,
         "sales": (sales["paid_usdc_micro"] < 0) | ~np.isin(sales["scheme"], list(SCHEMES)),
         "unpaid": (sales["scheme"] == UNPAID) & (sales["paid_usdc_micro"] != 0),
+        "credits": (sales["scheme"] == CREDIT) & sales["tx"].any(axis=1) & (sales["paid_usdc_micro"] != 0),
     }
     for word, bad in wrong.items():
         if np.any(bad):

@@ -20,14 +20,18 @@ from penstock.errors import Invalid, NotFound, Unavailable, Unverified
 from penstock.journal.words import LinkKind
 from penstock.keys.dsse import BILL, Envelope, open_sealed, read_json, read_statement
 from penstock.period import HOUR_US
+from penstock.usecases.compute.redeem_credits import redeem_credits
 from penstock.usecases.ingest import ingest
 from penstock.usecases.match import Draw, match
 from penstock.usecases.record_work import Payee, Sealed, collect_work, open_sales, record_work
+from penstock.usecases.redeem_spent import Spenders, redeem_spent, spent_rows
 from penstock.usecases.workspace import Workspace
 from penstock.usecases.world import World
 
 REPORT_MAX: Final = 64 * 2**20
 _WAIT_S: Final = 30.0
+NOBODY: Final = Spenders()
+"""Nobody pays by credits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,16 @@ def read_report(world: World, provider: str, raw: bytes) -> Taken:
 
 
 def collect_report_on(
-    workspace: Workspace, taken: Taken, payee: Payee, beneficiary: str, at_us: int, *, unmatched: bool = False
+    workspace: Workspace,
+    taken: Taken,
+    payee: Payee,
+    beneficiary: str,
+    at_us: int,
+    *,
+    unmatched: bool = False,
+    spenders: Spenders = NOBODY,
 ) -> Collected:
-    """Record one report, step by step. Raises as `match`, `record_work`, `collect_work`."""
+    """Record one report, step by step. Raises as `match`, `record_work`, `collect_work`, `redeem_spent`."""
     report = taken.sealed.report
     known = workspace.store.receipt(taken.key("work")) is not None
 
@@ -99,6 +110,8 @@ def collect_report_on(
         step("match", lambda world: _match(world, taken, beneficiary))
     step("work", lambda world: record_work(world, taken.sealed, payee, unmatched=unmatched))
     step("paid", lambda world: collect_work(world, taken.sealed, payee, at_us))
+    if spent_rows(report).any():
+        _redeem(workspace, taken, spenders, at_us)
     return Collected(
         report.rack,
         report.period.start_us,
@@ -118,14 +131,27 @@ def collect_all(
     at_us: int,
     *,
     unmatched: bool = False,
+    spenders: Spenders = NOBODY,
 ) -> list[Collected]:
     """Record every report that ``source`` has, in order. Raises as `read_report`, `collect_report_on`: what came before
     stands."""
     found = []
     for _, raw in source:
         taken = workspace.read(lambda world, raw=raw: read_report(world, provider, raw))  # type: ignore[misc]
-        found.append(collect_report_on(workspace, taken, payee, provider, at_us, unmatched=unmatched))
+        found.append(
+            collect_report_on(workspace, taken, payee, provider, at_us, unmatched=unmatched, spenders=spenders)
+        )
     return found
+
+
+def _redeem(workspace: Workspace, taken: Taken, spenders: Spenders, at_us: int) -> None:
+    """Credits that answers used up: one command for each class and holder, none where all of them are done."""
+    if workspace.store.receipt(taken.key("redeemed")) is not None:
+        return
+    asked = workspace.read(lambda world: redeem_spent(world, taken.sealed.report, spenders))
+    for place, one in enumerate(asked):
+        workspace.submit(taken.key(f"credits-{place}"), one, at_us, lambda w, one=one: redeem_credits(w, one, at_us))  # type: ignore[misc]
+    workspace.submit(taken.key("redeemed"), taken.sealed.envelope, at_us, lambda _: [])
 
 
 def _match(world: World, taken: Taken, beneficiary: str) -> Any:

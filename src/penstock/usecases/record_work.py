@@ -26,6 +26,7 @@ from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import LinkKind, RegisterKind, Unit
 from penstock.usecases.match import link_entry
 from penstock.usecases.originate import account_of
+from penstock.usecases.redeem_spent import spent_rows
 from penstock.usecases.serve import Spans, billed_register, spans_of, tile_spans
 from penstock.usecases.servicing.bill import QUANTITY_MAX, Bill, bill
 from penstock.usecases.servicing.collect import Payment, collect
@@ -246,9 +247,9 @@ def _one(start: int, stop: int) -> Spans:
 
 
 def _sold(world: World, rack: RackRegistered, sealed: Sealed, payee: Payee, tokens: Spans) -> list[Entry]:
-    """What was paid, row by row, and for which tokens; the deal's bill where the sales are a deal's."""
+    """What was paid in dollars, row by row, and for which tokens; the deal's bill where the sales are a deal's."""
     report = sealed.report
-    paid = np.flatnonzero(report.sales["scheme"] != UNPAID)
+    paid = np.flatnonzero((report.sales["scheme"] != UNPAID) & ~spent_rows(report))
     packed = np.concatenate([report.rows["payment"], report.sales["payer"], report.sales["tx"]], axis=1)[paid]
     payment = np.empty(len(paid), dtype=object)
     payment[:] = [row.tobytes() for row in packed]

@@ -113,6 +113,8 @@ def collect(
     account: Annotated[str, typer.Option(help="Or the account; else the provider's revenue account.")] = "",
     unmatched: Annotated[bool, typer.Option("--unmatched", help="Even where no energy was bought.")] = False,
     workspace: Workspace = HERE,
+    credit: Annotated[list[str] | None, typer.Option(help="ID=CLASS: a class on chain as it is named here.")] = None,
+    holder: Annotated[list[str] | None, typer.Option(help="0xADDRESS=ACCOUNT: who spends credits.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record a provider's signed reports: work, energy, sales and what they are linked to; each once, in order."""
@@ -121,12 +123,31 @@ def collect(
     from penstock.usecases.collect_reports import collect_all, from_folder, from_url
     from penstock.usecases.record_work import Payee
     from penstock.usecases.workspace import Workspace as Opened
+    from penstock.usecases.redeem_spent import Spenders
 
     if bool(url) == (folder is not None):
         raise Invalid("work.source", "Name the provider's door or a folder, one of both.")
     source = from_folder(folder) if folder else from_url(url)
     with Opened(workspace) as opened:
-        found = collect_all(opened, provider, source, Payee(deal, asset, account), now_us(), unmatched=unmatched)
+    payee, spenders = Payee(deal, asset, account), Spenders(_named(credit, 32), _named(holder, 20))
+        found = collect_all(opened, provider, source, payee, now_us(), unmatched=unmatched, spenders=spenders)
     rows = [one.to_json() for one in found]
     heads = ("rack", "start_us", "answers", "paid_usdc_micro", "energy_mj", "known")
     emit({"reports": rows}, as_json, lambda: table("reports", heads, [[str(row[h]) for h in heads] for row in rows]))
+
+
+def _named(said: list[str] | None, width: int) -> dict[bytes, str]:
+    """``HEX=NAME`` as bytes and name; raises Invalid ``work.name``."""
+    from penstock.errors import Invalid
+
+    found = {}
+    for one in said or ():
+        digits, sign, name = one.partition("=")
+        try:
+            raw = bytes.fromhex(digits.removeprefix("0x"))
+        except ValueError:
+            raw = b""
+        if not sign or not name or not 0 < len(raw) <= width:
+            raise Invalid("work.name", f"Write {width} bytes in hex, =, and the name here.", said=one[:100])
+        found[raw.rjust(width, b"\0")] = name
+    return found

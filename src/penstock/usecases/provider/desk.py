@@ -221,7 +221,9 @@ class Desk(AbstractContextManager["Desk"]):
 def row_of(
     request: Request, model: str, body: bytes, started_us: int, usage: Usage, admitted: Admitted, cost_usdc_micro: int
 ) -> AnswerRow:
-    """An answer as the workbook keeps it; what was paid beyond its cost is the payer's still, and no sale."""
+    """An answer as the workbook keeps it; what was paid beyond its cost is the payer's still, and no sale. Credits of
+    a class, named as the transaction, brought their dollars when they were sold."""
+    by_class = admitted.scheme is Scheme.CREDIT and any(admitted.tx)
     return AnswerRow(
         payment=admitted.payment_id,
         model=model,
@@ -238,7 +240,7 @@ def row_of(
         scheme=SCHEME_CODES[admitted.scheme],
         payer=admitted.payer,
         tx=admitted.tx,
-        paid_usdc_micro=min(admitted.paid_usdc_micro, cost_usdc_micro),
+        paid_usdc_micro=0 if by_class else min(admitted.paid_usdc_micro, cost_usdc_micro),
         asked_body=request.body,
         answer_body=body,
     )
