@@ -112,9 +112,9 @@ def collect(
     asset: Annotated[str, typer.Option(help="The asset of the deal's pool that earned them.")] = "",
     account: Annotated[str, typer.Option(help="Or the account; else the provider's revenue account.")] = "",
     unmatched: Annotated[bool, typer.Option("--unmatched", help="Even where no energy was bought.")] = False,
-    workspace: Workspace = HERE,
     credit: Annotated[list[str] | None, typer.Option(help="ID=CLASS: a class on chain as it is named here.")] = None,
     holder: Annotated[list[str] | None, typer.Option(help="0xADDRESS=ACCOUNT: who spends credits.")] = None,
+    workspace: Workspace = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Record a provider's signed reports: work, energy, sales and what they are linked to; each once, in order."""
@@ -122,14 +122,14 @@ def collect(
     from penstock.errors import Invalid
     from penstock.usecases.collect_reports import collect_all, from_folder, from_url
     from penstock.usecases.record_work import Payee
-    from penstock.usecases.workspace import Workspace as Opened
     from penstock.usecases.redeem_spent import Spenders
+    from penstock.usecases.workspace import Workspace as Opened
 
     if bool(url) == (folder is not None):
         raise Invalid("work.source", "Name the provider's door or a folder, one of both.")
     source = from_folder(folder) if folder else from_url(url)
-    with Opened(workspace) as opened:
     payee, spenders = Payee(deal, asset, account), Spenders(_named(credit, 32), _named(holder, 20))
+    with Opened(workspace) as opened:
         found = collect_all(opened, provider, source, payee, now_us(), unmatched=unmatched, spenders=spenders)
     rows = [one.to_json() for one in found]
     heads = ("rack", "start_us", "answers", "paid_usdc_micro", "energy_mj", "known")
