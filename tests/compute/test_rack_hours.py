@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.compute.calendar import Calendar, take_of_hours, whole_hours
+from penstock.compute.calendar import Calendar, origin_us, take_of_hours, whole_hours
 from penstock.compute.deliver import fill
 from penstock.compute.due import joined
 from penstock.compute.service import MS_PER_HOUR
@@ -42,6 +42,20 @@ def test_each_hour_gives_its_first_free_accelerators(hours: list[list[int]], dat
     expected = parts([sorted(free)[:want] for free, want in zip(hours, wanted, strict=True)])
     assert taken["start"].tolist() == expected["start"].tolist()
     assert taken["stop"].tolist() == expected["stop"].tolist()
+
+
+def test_positions_count_from_the_first_whole_hour() -> None:
+    commissioned_us = 5 * HOUR_US - 1
+    assert [origin_us(at) for at in (commissioned_us, 5 * HOUR_US, 5 * HOUR_US + 1)] == [5 * HOUR_US] * 2 + [
+        6 * HOUR_US
+    ]
+    calendar = Calendar(0, origin_us(commissioned_us), 8)
+    hours = np.arange(5, 9, dtype=np.int64) * HOUR_US
+    assert calendar.positions(hours).tolist() == [calendar.position(int(one)) for one in hours]
+    assert calendar.positions(hours).tolist() == calendar.begins(5 * HOUR_US, 4).tolist()
+    assert [calendar.begin_us(one) for one in range(4)] == hours.tolist()
+    assert calendar.position(6 * HOUR_US + HOUR_US // 2) == 3 * calendar.hour_ms // 2
+    assert calendar.position(5 * HOUR_US - 1) < 0
 
 
 def test_hours_are_whole() -> None:

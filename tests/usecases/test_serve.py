@@ -16,7 +16,7 @@ from penstock.journal.words import LinkKind
 from penstock.period import HOUR_US
 from penstock.units import MJ_PER_WH
 from penstock.usecases.match import Draw, available_wh, match
-from penstock.usecases.serve import Answers, bill_answers, calendar_positions, record_answers
+from penstock.usecases.serve import Answers, bill_answers, record_answers
 
 
 def test_a_days_answers_add_up(plant: Plant) -> None:
@@ -100,7 +100,7 @@ def test_a_full_hour_of_answers_stays_within_its_calendar(plant: Plant) -> None:
     answers = Answers(DAYS[0], arrived[done.answered], tokens[done.answered], done, "buyer")
     plant.do("serve", lambda world: record_answers(world, rack, answers, slow))
     links = plant.world.books.links[LinkKind.SERVE].columns()
-    calendar = calendar_positions(answers.arrived_us // HOUR_US * HOUR_US, DAYS[0].start_us, 1)
+    calendar = plant.world.capacity.calendar(rack.rack).positions(answers.arrived_us // HOUR_US * HOUR_US)
     assert (links["source_start"] >= calendar).all()
     assert (links["source_stop"] <= calendar + 3_600_000).all()
 

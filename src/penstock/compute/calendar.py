@@ -21,9 +21,14 @@ HOURS_MAX = 100_000
 """No act is about more hours of a rack, 11 years."""
 
 
+def origin_us(commissioned_us: int) -> int:
+    """The instant at position 0 of a rack's calendar: the first whole hour (UTC) since it was commissioned."""
+    return -(-commissioned_us // HOUR_US) * HOUR_US
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Where a rack's hours lie on its register: counted from ``origin_us``, when it was commissioned."""
+    """Where a rack's time lies on its register: counted from ``origin_us``, a whole hour, see `origin_us`."""
 
     register: int
     origin_us: int
@@ -34,8 +39,12 @@ class Calendar:
         """Positions of an hour [accelerator-ms]."""
         return self.accelerators * MS_PER_HOUR
 
-    def position(self, hour_us: int) -> int:
-        """Where an hour begins."""
+    def position(self, at_us: int) -> int:
+        """Where an instant lies, rounded down; an hour's begin to the position."""
+        return (at_us - self.origin_us) * self.hour_ms // HOUR_US
+
+    def positions(self, hour_us: Column) -> Column:
+        """Where each whole hour begins."""
         return (hour_us - self.origin_us) // HOUR_US * self.hour_ms
 
     def begins(self, start_us: int, hours: int) -> Column:
@@ -43,8 +52,8 @@ class Calendar:
         return self.position(start_us) + np.arange(hours, dtype=np.int64) * self.hour_ms
 
     def begin_us(self, hour: int) -> int:
-        """When an hour begins, counted from the first whole one."""
-        return -(-self.origin_us // HOUR_US) * HOUR_US + hour * HOUR_US
+        """When an hour begins, counted from the origin."""
+        return self.origin_us + hour * HOUR_US
 
     def hour_of(self, position: Column) -> Column:
         """Which hour each position is in, counted from the origin."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from penstock.compute.backed import Backed
-from penstock.compute.calendar import Calendar, whole_hours
+from penstock.compute.calendar import Calendar, origin_us, whole_hours
 from penstock.compute.collateral import Providers
 from penstock.compute.conversion import Tables
 from penstock.compute.credit_book import Credits
@@ -36,10 +36,10 @@ NOT_OPENED = "before the first hour opened"
 
 
 class Capacity:
-    """Providers, tables, opened hours, windows and backed credits; ``racks`` and their origin are asked for by name."""
+    """Providers, tables, opened hours, windows and backed credits; racks and their age are asked for by name."""
 
-    def __init__(self, books: Books, racks: dict[str, RackRegistered], origin_us: Callable[[str], int]) -> None:
-        self.books, self._racks, self._origin_us = books, racks, origin_us
+    def __init__(self, books: Books, racks: dict[str, RackRegistered], commissioned_us: Callable[[str], int]) -> None:
+        self.books, self._racks, self._commissioned_us = books, racks, commissioned_us
         self.providers, self.tables = Providers(), Tables()
         self.windows = Windows(books, self.providers)
         self.credits = Credits(books, self.providers, self.tables)
@@ -68,7 +68,7 @@ class Capacity:
         """A rack's calendar; NotFound ``rack.unknown``."""
         known = self.rack(rack)
         number = self.books.registers.id_of(known.calendar_register)
-        return Calendar(number, self._origin_us(rack), known.accelerators)
+        return Calendar(number, origin_us(self._commissioned_us(rack)), known.accelerators)
 
     def sku_of(self, rack: str, start_us: int, stop_us: int) -> str:
         """What accelerators a rack was opened with for all of a period; Refused ``capacity.not_opened``."""
@@ -153,7 +153,7 @@ class Capacity:
         """
         stop_us = start_us + len(accelerators) * HOUR_US
         whole_hours(start_us, stop_us)
-        if start_us < at_us // HOUR_US * HOUR_US or start_us < self._origin_us(rack):
+        if start_us < at_us // HOUR_US * HOUR_US or start_us < self.calendar(rack).origin_us:
             hint = "Settle the window with what was delivered."
             raise Refused("capacity.over", "Only hours to come are lost in advance.", hint=hint, rack=rack)
         windows, classes = self.windows.offers.values(), self.credits.classes.values()

@@ -35,7 +35,6 @@ from penstock.usecases.world import World
 PAYERS: Final = "x402"
 """The world outside from which payments per answer come: an external account, opened with the first."""
 MODEL_SOURCE: Final = "model:"
-_US_PER_MS: Final = 1_000
 _NONE: Final = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
@@ -50,12 +49,13 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """Where the dollars of sales go: to an asset pooled in a deal, else to an account with a register of its own (as a
+    """Where the dollars of sales go: to an asset pooled in a deal, billed and matched ``by`` who services it, else to an account with a register of its own (as a
     deal's first account has), else to the provider's revenue account."""
 
     deal: str = ""
     asset: str = ""
     account: str = ""
+    by: str = ""
 
 
 def open_sales(world: World, rack: str) -> list[Entry]:
@@ -92,7 +92,7 @@ def record_work(world: World, sealed: Sealed, payee: Payee, *, unmatched: bool =
         Entry(stated, report.segment),
         Entry(_energy(report)),
         _answers(world, report),
-        link_entry(world, LinkKind.WORK, work, report.period),
+        *([link_entry(world, LinkKind.WORK, work, report.period)] if len(work["source"]) else []),
         link_entry(world, LinkKind.SERVE, serve, report.period),
         *(_sold(world, rack, sealed, payee, tokens) if report.paid_usdc_micro else ()),
     ]
@@ -190,16 +190,14 @@ def _reached(world: World, register: str) -> int:
 
 def _calendar(world: World, rack: RackRegistered, report: WorkReport) -> Spans:
     """Each answer's stretch of the rack's calendar, one after the other inside the interval."""
-    origin_us = int(world.energy.commissioned_us[world.books.device_id(rack.rack)])
-    open_ms, close_ms = (
-        (at_us - origin_us) * rack.accelerators // _US_PER_MS
-        for at_us in (report.period.start_us, report.period.stop_us)
-    )
+    counted = world.capacity.calendar(rack.rack)
+    open_ms, close_ms = counted.position(report.period.start_us), counted.position(report.period.stop_us)
     used_ms = world.books.links[LinkKind.WORK].filled(world.books.registers.id_of(rack.calendar_register))
     spans = spans_of(positions_of(report.rows["time_ms"], max(open_ms, used_ms)))
     if open_ms < 0 or (len(report) and int(spans[1][-1]) > close_ms):
         sentence = "The answers take more accelerator time than the rack had in the interval."
-        raise Refused("work.time", sentence, rack=rack.rack, start_us=report.period.start_us)
+        hint = "A rack has time from the first whole hour since its commissioning on."
+        raise Refused("work.time", sentence, hint=hint, rack=rack.rack, start_us=report.period.start_us)
     return spans
 
 
@@ -278,7 +276,7 @@ def _sold(world: World, rack: RackRegistered, sealed: Sealed, payee: Payee, toke
     )
     world.books.check_transfers(fact.transfers)
     links = tile_spans(world, rack.token_register, tokens, register, billed)
-    deal = bill(world, payee.deal, [_bill(report, payee)]) if payee.deal else []
+    deal = bill(world, payee.deal, [_bill(report, payee)], payee.by) if payee.deal else []
     return [Entry(fact, segment), link_entry(world, LinkKind.BILL, links, report.period, check=False), *deal]
 
 
@@ -312,4 +310,4 @@ def _matched(world: World, report: WorkReport, payee: Payee, at_us: int) -> list
     payment = Payment(
         payee.asset, CollectionKind.REVENUE, report.paid_usdc_micro, received_us, payer, _reference(report)
     )
-    return collect(world, payee.deal, _reference(report), [payment], at_us)
+    return collect(world, payee.deal, _reference(report), [payment], at_us, payee.by)

@@ -8,7 +8,7 @@ import numpy as np
 
 from penstock.compute.credit import billed_positions
 from penstock.compute.energy_share import EnergyShare, share_metered
-from penstock.compute.service import MS_PER_HOUR, RackModel, Service
+from penstock.compute.service import RackModel, Service
 from penstock.journal.cutting import positions_of
 from penstock.journal.fact import Entry
 from penstock.journal.formats import REQUESTS
@@ -48,7 +48,7 @@ def record_answers(world: World, rack: RackRegistered, answers: Answers, model: 
     share = _share(world, rack, answers, model)
     time_ms = model.time_ms(answers.tokens)
     served = _served(world, rack, answers, time_ms, int(np.sum(answers.service.import_wh)) * MJ_PER_WH)
-    work, calendar = _work_links(world, rack, answers, share, time_ms, model)
+    work, calendar = _work_links(world, rack, answers, share, time_ms)
     tokens = spans_of(positions_of(answers.tokens, _reached(world, rack.token_register)))
     serve = tile_spans(world, rack.calendar_register, calendar, rack.token_register, tokens)
     return [
@@ -117,16 +117,11 @@ def _served(world: World, rack: RackRegistered, answers: Answers, time_ms: Colum
     return Entry(fact, segment)
 
 
-def calendar_positions(period_hour_us: Column, origin_us: int, accelerators: int) -> Column:
-    """Where each hour begins on a rack's calendar of accelerator-milliseconds, counted from ``origin_us``."""
-    return (period_hour_us - origin_us) // HOUR_US * (accelerators * MS_PER_HOUR)
-
-
 def _work_links(
-    world: World, rack: RackRegistered, answers: Answers, share: EnergyShare, time_ms: Column, model: RackModel
+    world: World, rack: RackRegistered, answers: Answers, share: EnergyShare, time_ms: Column
 ) -> tuple[Columns, Spans]:
     """Energy to accelerator time, answer by answer, and idle to its loss register, hour by hour."""
-    calendar = _calendar_spans(world, rack, answers, time_ms, model)
+    calendar = _calendar_spans(world, rack, answers, time_ms)
     work = tile_spans(
         world, rack.energy_register, (share.answer_start, share.answer_stop), rack.calendar_register, calendar
     )
@@ -139,14 +134,13 @@ def _work_links(
     return {name: column[order] for name, column in joined.items()}, calendar
 
 
-def _calendar_spans(world: World, rack: RackRegistered, answers: Answers, time_ms: Column, model: RackModel) -> Spans:
+def _calendar_spans(world: World, rack: RackRegistered, answers: Answers, time_ms: Column) -> Spans:
     """Each answer's stretch of the calendar: consecutive within its hour."""
-    commissioned_us = int(world.energy.commissioned_us[world.books.device_id(rack.rack)])
     hour_us = answers.arrived_us // HOUR_US * HOUR_US
     stop = np.cumsum(time_ms)
     first_of_hour = np.searchsorted(hour_us, hour_us)
     within = stop - time_ms - (stop - time_ms)[first_of_hour]
-    start = calendar_positions(hour_us, commissioned_us, model.accelerators) + within
+    start = world.capacity.calendar(rack.rack).positions(hour_us) + within
     return start, start + time_ms
 
 

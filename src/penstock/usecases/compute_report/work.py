@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.compute.service import MS_PER_HOUR
 from penstock.errors import NotFound
 from penstock.journal.kinds.compute import AnswersServed, RackRegistered
 from penstock.journal.kinds.work import EnergySealed
@@ -109,10 +108,10 @@ def hours(workspace: Workspace, named: str = "", most: int = HOURS_MAX) -> list[
 
 def _hours(world: World, rack: RackRegistered, sealed: list[EnergySealed], most: int) -> list[Row]:
     work, serve = (world.books.links[kind].columns() for kind in (LinkKind.WORK, LinkKind.SERVE))
-    calendar, of_hour = _register(world, rack.calendar_register), rack.accelerators * MS_PER_HOUR
-    worked, served = work["target"] == calendar, serve["source"] == calendar
-    first_us = _first_hour_us(world, rack)
-    of_seal = (np.array([one.start_us for one in sealed], dtype=np.int64) - first_us) // HOUR_US
+    calendar = world.capacity.calendar(rack.rack)
+    worked, served = work["target"] == calendar.register, serve["source"] == calendar.register
+    of_hour = calendar.hour_ms
+    of_seal = (np.array([one.start_us for one in sealed], dtype=np.int64) - calendar.origin_us) // HOUR_US
     of_work, of_serve = work["target_start"][worked] // of_hour, serve["source_start"][served] // of_hour
     number = np.unique(np.concatenate([of_serve, of_work]))
     linked_mj = _by_hour(number, of_work, (work["source_stop"] - work["source_start"])[worked])
@@ -124,12 +123,8 @@ def _hours(world: World, rack: RackRegistered, sealed: list[EnergySealed], most:
         "energy_mj": np.maximum(linked_mj, sealed_mj),
     }
     shown = range(max(len(number) - most, 0), len(number))
-    return [
-        _hour(
-            first_us + int(number[row]) * HOUR_US, {name: int(column[row]) for name, column in columns.items()}, of_hour
-        )
-        for row in shown
-    ]
+    sums = [{name: int(column[row]) for name, column in columns.items()} for row in shown]
+    return [_hour(calendar.begin_us(int(number[row])), one, of_hour) for row, one in zip(shown, sums, strict=True)]
 
 
 def _hour(at_us: int, sums: dict[str, int], of_hour: int) -> Row:
@@ -150,12 +145,6 @@ def _by_hour(number: Column, hour: Column, values: Column) -> Column:
         mine = number[at] == hour
         np.add.at(found, at[mine], values[mine])
     return found
-
-
-def _first_hour_us(world: World, rack: RackRegistered) -> int:
-    """The hour at position 0 of a rack's calendar: the first whole one since its commissioning."""
-    commissioned_us = int(world.energy.commissioned_us[world.books.device_id(rack.rack)])
-    return -(-commissioned_us // HOUR_US) * HOUR_US
 
 
 def _register(world: World, urn: str) -> int:
