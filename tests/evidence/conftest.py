@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from small_world import SmallWorld
+from sold_world import RACK, SoldWorld
 from stored_world import DISCHARGE, StoredWorld
 
 from penstock.journal.words import LinkKind
@@ -69,3 +70,17 @@ def lives(stored: StoredWorld) -> dict[str, bytes]:
         for name, (register, start, stop) in spans.items()
     }
     return found | {"answer": build_bundle(record, books, "rack-1", stored.evening)}
+
+
+@pytest.fixture(scope="session")
+def sold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoldWorld]:
+    """A workspace with answers that were sold one by one."""
+    sold = SoldWorld(Path(tmp_path_factory.mktemp("sold")))
+    with sold.plant.workspace:
+        yield sold
+
+
+@pytest.fixture(scope="session")
+def sold_bundle(sold: SoldWorld) -> bytes:
+    """The proof of an answer of its second report."""
+    return build_bundle(sold.record, sold.world.books, RACK, 7)

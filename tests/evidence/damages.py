@@ -101,7 +101,7 @@ def _upper_case(plain: Plain) -> None:
 
 
 def _other_version(plain: Plain) -> None:
-    plain["format"] = "penstock.bundle/4"
+    plain["format"] = "penstock.bundle/5"
 
 
 def _dangling(plain: Plain) -> None:

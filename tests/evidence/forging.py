@@ -100,7 +100,8 @@ def reseal(plain: Plain, key: SigningKey, origin: str, *, roots_kept: bool = Fal
 
 
 def _reseal_segment(plain: Plain, seq: str) -> None:
-    segment = json.loads(fact_of(plain, seq)["body"])["data"]["segment"]
+    data = json.loads(fact_of(plain, seq)["body"])["data"]
+    segment = data["segment"]
     shown = [row for row in plain["rows"] if row["fact"] == seq]
     leaves = [_filler(seq, index) for index in range(int(segment["rows"]))]
     for row in shown:
@@ -108,7 +109,8 @@ def _reseal_segment(plain: Plain, seq: str) -> None:
     tree = Tree(leaves)
     for row in shown:
         row["proof"] = [item.hex() for item in tree.inclusion_proof(int(row["index"]), len(leaves))]
-    edit_fact(plain, seq, segment={**segment, "root": tree.root().hex()})
+    bound = {"root": tree.root().hex()} if data.get("root") == segment["root"] else {}  # as a statement binds itself
+    edit_fact(plain, seq, segment={**segment, "root": tree.root().hex()}, **bound)
 
 
 def _filler(name: str, number: int) -> bytes:

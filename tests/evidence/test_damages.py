@@ -11,6 +11,7 @@ import pytest
 from certificate_damages import DAMAGES as LIVES
 from damages import DAMAGES, Damage
 from small_world import LOG_KEY, ORIGIN
+from sold_damages import DAMAGES as SOLD
 from test_mixed import DAMAGES as MIXED
 
 from penstock.trace import verify as verifier
@@ -47,7 +48,7 @@ def test_the_page_lists_the_damages() -> None:
     listed = [(name, how, sealed == "yes", code) for name, how, sealed, code in ROW.findall(page)]
     assert listed == [(one.name, one.how, one.sealed, one.code) for one in DAMAGES]
     listed_of = [(*told, sealed == "yes", code) for *told, sealed, code in LIFE_ROW.findall(page)]
-    assert listed_of == [(one.of, one.name, one.how, one.sealed, one.code) for one in LIVES]
+    assert listed_of == [(one.of, one.name, one.how, one.sealed, one.code) for one in (*LIVES, *SOLD)]
 
 
 def test_every_code_is_explained_and_tried(bundle: bytes) -> None:
@@ -56,5 +57,6 @@ def test_every_code_is_explained_and_tried(bundle: bytes) -> None:
     raised = {text for text in constants if re.fullmatch(r"bundle\.[a-z_]+", text)}
     page = (ROOT / "docs" / "bundle.md").read_text("utf-8")
     assert CODE_ROW.findall(page) == sorted(raised)
-    tried = {damage.code for damage in DAMAGES} | {damage.code for damage in LIVES} | {code for *_, code in MIXED}
+    tried = {damage.code for damage in DAMAGES} | {damage.code for damage in (*LIVES, *SOLD)}
+    tried |= {code for *_, code in MIXED}
     assert tried | {"bundle.subject"} == raised

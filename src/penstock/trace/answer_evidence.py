@@ -12,15 +12,18 @@ from penstock.journal.kinds.capital import CollectionReceived, DealLaunched, Per
 from penstock.journal.kinds.chain import ChainAdopted, CheckpointAnchored
 from penstock.journal.kinds.compute import AnswersServed, CreditsOffered, RackRegistered
 from penstock.journal.kinds.energy import SpansLinked
+from penstock.journal.kinds.work import EnergySealed, SalesCollected, WorkStated
 from penstock.journal.state import Books
 from penstock.journal.words import LinkKind
-from penstock.trace.evidence import AnswerEvidence, Part, Place, Supply, missing
+from penstock.trace.evidence import AnswerEvidence, Interval, Part, Place, Supply, missing
 from penstock.trace.record import Record
 from penstock.trace.search import Search
 from penstock.trace.supply import interval_of, links_of, operators_of, storage_facts, supply_of
 from penstock.trace.walk import LINK_KINDS, Walk, walk
 
 BILLED: Final = "/billed"
+LOSSES: Final = 3
+"""Links of idle, overhead and unattributed energy, behind those of the answers of an interval."""
 
 
 def gather_answer(record: Record, books: Books, rack: str, number: int, size: int) -> AnswerEvidence:
@@ -38,16 +41,20 @@ def gather_answer(record: Record, books: Books, rack: str, number: int, size: in
     back, ahead = (walk(books, tokens, span, is_back=is_back) for is_back in (True, False))
     pay = tuple(_parts(search, ahead, LinkKind.PAY))
     bills = [part.place for part in _parts(search, ahead, LinkKind.BILL)]
+    interval = _reported(search, request)
+    sale = _sale(search, request, interval)
+    bills = bills if sale or not interval else []
     convert = tuple(_parts(search, back, LinkKind.CONVERT))
     meter = books.registers.id_of(rack_fact.import_register)
     drawn = [part for part in _parts(search, back, LinkKind.ALLOCATE) if search.value(part.place, "target") == meter]
     allocate = tuple(supply_of(search, part) for part in drawn)
-    before, after = search.around(meter, *_interval(search, allocate))
+    before, after = search.around(meter, *_interval(search, allocate, interval))
     work = _first(search, back, LinkKind.WORK)
     issues = [one.issue for one in allocate]
     links = [serve, work, *bills, *(p.place for p in (*convert, *pay)), *(a.part.place for a in allocate)]
+    links += [interval.first, *interval.losses] if interval else []
     numbers = {search.value(link, side) for link in (*links, *links_of(issues)) for side in ("source", "target")}
-    terms = (_terms(search, bill) for bill in bills[:1])
+    terms = (_terms(search, bill) for bill in bills[:1] if not sale)
     singles = (rack_seq, *terms, *storage_facts(search, issues))
     return AnswerEvidence(
         rack=rack,
@@ -61,6 +68,8 @@ def gather_answer(record: Record, books: Books, rack: str, number: int, size: in
         meter_before=before,
         meter_after=after,
         pay=pay,
+        interval=interval,
+        sale=sale,
         ground=search.ground(numbers, set(operators_of(search, issues)), singles, _context(search, pay)),
     )
 
@@ -96,9 +105,33 @@ def _first(search: Search, found: Walk, kind: LinkKind) -> Place:
     raise missing(f"a link of kind {kind}")
 
 
-def _interval(search: Search, allocate: tuple[Supply, ...]) -> tuple[int, int]:
+def _reported(search: Search, request: Place) -> Interval | None:
+    """What a provider signed of the answer's interval: its facts stand right before the answers, its links behind."""
+    seq, row = request
+    if not any(sealed == seq - 1 for sealed, _, _ in search.of(EnergySealed)):
+        return None
+    search.at(WorkStated, seq - 2)
+    answers = search.at(AnswersServed, seq).answers
+    losses = tuple((seq + 1, answers + place) for place in range(LOSSES))
+    return Interval((seq - 2, row), search.covered(seq - 1), (search.covered(seq + 1), 0), losses)
+
+
+def _sale(search: Search, request: Place, interval: Interval | None) -> Place | None:
+    """The row that says what was paid for the answer."""
+    seq = request[0] + 3
+    if interval is None or not any(sold == seq for sold, _, _ in search.of(SalesCollected)):
+        return None
+    mine = np.flatnonzero(search.columns(seq)["number"] == search.value(interval.stated, "number"))
+    return (search.covered(seq), int(mine[0])) if len(mine) else None
+
+
+def _interval(search: Search, allocate: tuple[Supply, ...], interval: Interval | None) -> tuple[int, int]:
+    """The time around which the rack's meter is read: the signed interval, else that of the certificates."""
     if not allocate:
         raise missing("an allocation of energy")
+    if interval:
+        sealed = search.at(EnergySealed, interval.sealed)
+        return sealed.start_us, sealed.stop_us
     return interval_of(search, allocate[0].issue.title)
 
 

@@ -22,6 +22,7 @@ from penstock.trace.evidence import (
     AnswerEvidence,
     CertificateEvidence,
     Ground,
+    Interval,
     Issue,
     Moved,
     Part,
@@ -32,7 +33,7 @@ from penstock.trace.evidence import (
 )
 from penstock.trace.record import Record
 
-FORMAT: Final = "penstock.bundle/3"
+FORMAT: Final = "penstock.bundle/4"
 
 
 def build_bundle(record: Record, books: Books, rack: str, number: int) -> bytes:
@@ -67,6 +68,7 @@ class _Writer:
     rows: dict[Place, int] = field(default_factory=dict)
     readings: dict[Place, tuple[str, str, str]] = field(default_factory=dict)
     columns: dict[int, Columns] = field(default_factory=dict)
+    sealed: set[int] = field(default_factory=set)
 
     def answer(self, found: AnswerEvidence) -> Plain:
         """The bundle of an answer."""
@@ -79,6 +81,8 @@ class _Writer:
             "allocate": [self._supply(one) for one in found.allocate],
             "meter": {"before": self._seen(found.meter_before), "after": self._seen(found.meter_after)},
             "pay": [self._part(part) for part in found.pay],
+            "interval": self._interval(found.interval),
+            "sale": self._optional(found.sale),
         }
         return {"answer": self._summary(found), "claims": claims, **self._whole(found.ground)}
 
@@ -88,6 +92,17 @@ class _Writer:
         named: Plain = {"register": found.register, "start": str(found.start), "stop": str(found.stop)}
         return {"certificate": named, "claims": claims, **self._whole(found.ground)}
 
+    def _interval(self, found: Interval | None) -> dict[str, Plain]:
+        if found is None:
+            return {"stated": "", "sealed": "", "first": "", "losses": []}
+        self.sealed.add(found.sealed)
+        return {
+            "stated": self._row(found.stated),
+            "sealed": str(found.sealed),
+            "first": self._row(found.first),
+            "losses": [self._row(loss) for loss in found.losses],
+        }
+
     def _whole(self, ground: Ground) -> dict[str, Plain]:
         """What every bundle has, once its claims have named the rows they need."""
         fleet: list[Plain] = [
@@ -95,7 +110,7 @@ class _Writer:
             for place, device, register in ground.fleet
         ]
         numbered = (*ground.registers, *ground.accounts, *ground.devices)
-        facts = {seq for seq, _ in self.rows} | {*ground.facts, *ground.context, *ground.lives}
+        facts = self.sealed | {seq for seq, _ in self.rows} | {*ground.facts, *ground.context, *ground.lives}
         facts |= {seq for _, seq in numbered}
         return {
             "format": FORMAT,

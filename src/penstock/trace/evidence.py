@@ -93,8 +93,20 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """What a provider signed of the interval of an answer: the row of its statement, the fact that sealed the energy,
+    and from the links of that energy the first and those of idle, overhead and unattributed."""
+
+    stated: Place
+    sealed: int
+    first: Place
+    losses: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerEvidence:
-    """All that an answer rests on, from the roofs' meters to the payees."""
+    """All that an answer rests on, from the roofs' meters to the payees. ``interval`` and ``sale`` are of answers that
+    a provider reported, and that were paid for one by one."""
 
     rack: str
     number: int
@@ -107,6 +119,8 @@ class AnswerEvidence:
     meter_before: Seen | None
     meter_after: Seen
     pay: tuple[Part, ...]
+    interval: Interval | None
+    sale: Place | None
     ground: Ground
 
 

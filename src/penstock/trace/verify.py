@@ -34,8 +34,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-FORMAT = "penstock.bundle/3"
-FORMATS_BEFORE = ("penstock.bundle/1", "penstock.bundle/2")  # answers without what came later, which is empty there
+FORMAT = "penstock.bundle/4"
+FORMATS_BEFORE = ("penstock.bundle/1", "penstock.bundle/2", "penstock.bundle/3")  # what came later is empty there
 BYTES_MAX = 64 << 20
 DEPTH_MAX = 100
 BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -64,6 +64,10 @@ IMPORTED = "import/"
 SECOND_US = 1_000_000
 MALFORMED = ("bundle.malformed", "bundle.version")
 BILLED = "/billed"
+SCHEMES = ("exact", "upto", "credit")
+"""How an answer was paid for, by number in ``sale/1``."""
+PARTS = ("idle", "overhead", "unattributed")
+"""What of an interval's energy is no answer's, in the order of its links."""
 
 
 class VerificationError(Exception):
@@ -80,7 +84,8 @@ class Report:
     """What was checked of an answer and what it rests on.
 
     ``roofs`` are (device, Wh touched, of which public key); ``storages`` are (name, Wh it gave, Wh lost on the way);
-    ``counts`` are names with how many; ``ends`` is where the answer's dollars are now [micro-dollars].
+    ``counts`` are names with how many; ``ends`` is where the answer's dollars are now [micro-dollars]. ``sold`` says in
+    words what a provider signed of the answer's interval and how it was paid for; empty of answers nobody reported so.
     """
 
     rack: str
@@ -96,6 +101,7 @@ class Report:
     keys: tuple[str, ...]
     context: tuple[str, ...]
     assumptions: tuple[str, ...]
+    sold: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The report as text."""
@@ -104,6 +110,7 @@ class Report:
             f"billed {self.billed_usdc_micro:,} micro-dollars, collected {self.collected_usdc_micro:,}."
         ]
         said += _origin_lines(self.roofs, self.storages)
+        said += [f"  {one}" for one in self.sold]
         said += [f"  paid to {register}: {amount:,} micro-dollars" for register, amount in self.ends]
         return _printable(said + _ground_lines(self))
 
@@ -270,6 +277,8 @@ ANSWER: dict[str, Any] = {
         "allocate": [SUPPLY],
         "meter": SIDES,
         "pay": [PART],
+        "interval": {"stated": _optional, "sealed": _optional, "first": _optional, "losses": [_count]},
+        "sale": _optional,
     },
 }
 CERTIFICATE: dict[str, Any] = {
@@ -298,13 +307,18 @@ def _load(raw: bytes) -> dict[str, Any]:
 
 
 def _brought_up(plain: dict[str, Any], form: str) -> dict[str, Any]:
-    """An older bundle in today's form: without accounts, and nothing in it came from a storage or a registry."""
+    """An older bundle in today's form: without accounts, and nothing in it came from a storage, a registry or a
+    provider's report."""
     plain = ({"fleet": [], "lives": []} if form == FORMATS_BEFORE[0] else {}) | plain
     claims = plain.get("claims")
-    if isinstance(claims, dict) and isinstance(claims.get("allocate"), list) and "answer" in plain:
-        found = [{"stored": [], "foreign": ""} | one if isinstance(one, dict) else one for one in claims["allocate"]]
-        plain = plain | {"claims": claims | {"allocate": found}}
-    return {"accounts": []} | plain | {"format": FORMAT}
+    if isinstance(claims, dict) and "answer" in plain:
+        nothing = {"stated": "", "sealed": "", "first": "", "losses": []}
+        claims = {"interval": nothing, "sale": ""} | claims
+        if isinstance(claims.get("allocate"), list) and form != FORMATS_BEFORE[2]:
+            bare = {"stored": [], "foreign": ""}
+            claims["allocate"] = [bare | one if isinstance(one, dict) else one for one in claims["allocate"]]
+        plain = plain | {"claims": claims}
+    return ({} if form == FORMATS_BEFORE[2] else {"accounts": []}) | plain | {"format": FORMAT}
 
 
 def _parse(text: str) -> Any:
@@ -389,10 +403,26 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("register", "start", "stop", "first", "last", "face_wh", "interval_us", "interval_stop_us"),
     ),
     "request/1": ("<qqiqq", ("number", "arrived_us", "buyer", "tokens", "time_ms")),
+    "work/1": (
+        "<qqqqqqqq",
+        (
+            "number",
+            "arrived_us",
+            "first_us",
+            "done_us",
+            "prompt_tokens",
+            "output_tokens",
+            "time_ms",
+            "energy_mj",
+        ),
+    ),
+    "sale/1": ("<qqBiq", ("number", "at_us", "scheme", "payer", "paid_usdc_micro")),
 }
 """Packed rows by format: fixed fields, little-endian. Behind some of them stand bytes."""
 PACKETS = ("packet/1", "packet/2")
-WITH_BYTES = (*PACKETS, "device/1", "lift/1", "foreign/1")
+WITH_BYTES = (*PACKETS, "device/1", "lift/1", "foreign/1", "work/1", "sale/1")
+DIGESTS = {"work/1": 128, "sale/1": 84}
+"""Bytes behind a row of a length that is always the same."""
 READINGS = ("reading/1", "reading/2")
 UNSIGNED = "no key: its readings were carried by somebody else, see their assurance"
 ASSURANCE = ("meter_signed", "gateway_signed", "vendor_attested", "declared")
@@ -604,6 +634,8 @@ def _row_of(fact: Fact, index: int, raw: bytes) -> Row:
     width = struct.calcsize(layout)
     if len(raw) < width or (len(raw) > width) != (form in WITH_BYTES):
         raise VerificationError("bundle.row_malformed", f"A row of {form} has {width} bytes.")
+    if len(raw) - width != DIGESTS.get(form, len(raw) - width):
+        raise VerificationError("bundle.row_malformed", f"Behind a row of {form} stand {DIGESTS[form]} bytes.")
     fields = dict(zip(names, struct.unpack(layout, raw[:width]), strict=True))
     return Row(fact, index, form, fields, raw[width:])
 
@@ -1489,14 +1521,17 @@ class _Check:
 class _AnswerCheck(_Check):
     """The claims of an answer, in the order of the chain: back to the meters, ahead to the money."""
 
+    _paid: tuple[str, ...] = ()
+
     def run(self, is_pinned: bool) -> Report:
         """Check all of it."""
         self.take_names()
         claims, answer = self.bundle.plain["claims"], self.bundle.plain["answer"]
         rack = self.bundle.named("rack.registered", "rack", answer["rack"])
         request, serve, work = self._check_answer(claims, rack)
-        self._check_energy(claims, rack, request, work)
-        bill = self._check_bill(claims, serve)
+        interval = self._check_interval(claims["interval"], rack, request, work)
+        self._check_energy(claims, rack, request, work, interval)
+        bill = self._check_bill(claims, serve, rack, interval)
         ends, collected = self._check_pay(claims, bill)
         self._check_sums(answer, request, work, bill, collected)
         context = self._context()
@@ -1515,7 +1550,8 @@ class _AnswerCheck(_Check):
             counts=self._counts(),
             keys=self._keys(is_pinned),
             context=context,
-            assumptions=self._assumptions(modelled),
+            assumptions=self._assumptions(modelled, interval),
+            sold=(*self._reported(interval), *self._paid),
         )
 
     def _check_answer(self, claims: dict[str, Any], rack: Fact) -> tuple[Row, Row, Row]:
@@ -1535,7 +1571,52 @@ class _AnswerCheck(_Check):
             raise VerificationError("bundle.work_span", "The energy did not become the accelerator time of the answer.")
         return request, serve, work
 
-    def _check_energy(self, claims: dict[str, Any], rack: Fact, request: Row, work: Row) -> None:
+    def _check_interval(self, item: dict[str, Any], rack: Fact, request: Row, work: Row) -> Interval | None:
+        """What a provider signed of the answer's interval, to the mJ: statement, sealed energy and links agree."""
+        if item["sealed"] is None:
+            return None
+        sealed = self.bundle.fact(item["sealed"], "energy.sealed")
+        if None in (item["stated"], item["first"]) or len(item["losses"]) != len(PARTS):
+            raise _malformed("An interval has a statement, a first link and three of what is no answer's.")
+        stated = self.bundle.row(item["stated"], "work.stated", "work/1", "bundle.interval", rack=rack.text("rack"))
+        served, names = request.fact, ("rack", "start_us", "stop_us")
+        of_one = all(sealed.text(one) == served.text(one) == stated.fact.text(one) for one in names)
+        following = (stated.fact.seq + 2, sealed.seq + 1, stated.index) == (served.seq, served.seq, request.index)
+        counts = {fact.count(*path) for fact, *path in _answer_counts(sealed, served, stated.fact)}
+        if not of_one or not following or len(counts) != 1:
+            raise VerificationError("bundle.interval", "Statement, sealed energy and answers are not of one interval.")
+        interval = Interval(sealed, stated, sealed.count("start_us"), sealed.count("stop_us"))
+        _check_stated(interval, request, work)
+        if stated.fact.hash("root") != stated.fact.hash("segment", "root"):
+            raise VerificationError("bundle.interval", "The statement binds its provider to other rows.")
+        self._check_shared_out(item, interval, rack, work)
+        return interval
+
+    def _check_shared_out(self, item: dict[str, Any], interval: Interval, rack: Fact, work: Row) -> None:
+        """From the first answer's energy to the last unattributed mJ, the links are what the meter counted."""
+        sealed = interval.sealed
+        answers, first = sealed.count("answers"), self._link(item["first"], "work")
+        losses = [self._link(one, "work") for one in item["losses"]]
+        places = [(one.fact.seq, one.index) for one in (first, *losses)]
+        if places != [(work.fact.seq, place) for place in (0, *range(answers, answers + len(PARTS)))]:
+            raise VerificationError("bundle.interval_sum", "The links are not the first and the last of the interval.")
+        if work.fact.count("segment", "rows") != answers + len(PARTS):
+            raise VerificationError("bundle.interval_sum", "More links share out the energy than the interval has.")
+        at, parts = first["source_start"] + sealed.count("answers_mj"), [sealed.count(f"{one}_mj") for one in PARTS]
+        if not first["source_start"] <= work["source_start"] < work["source_stop"] <= at:
+            raise VerificationError("bundle.interval_sum", "The answer's energy is not among that of the answers.")
+        idle = rack.text("idle_register")
+        for name, row, part in zip(PARTS, losses, parts, strict=True):
+            if _span(row, "source") != (work["source"], at, at + part) or _length(row, "target") != part:
+                raise VerificationError("bundle.interval_sum", f"The links say another amount of {name} energy.")
+            self._expect_register(row["target"], "mJ", rack.optional_text(f"{name}_register") or idle)
+            at += part
+        if at - first["source_start"] != work.fact.count("quantity_in"):
+            raise VerificationError("bundle.interval_sum", "What is shared out is not what the meter counted.")
+
+    def _check_energy(
+        self, claims: dict[str, Any], rack: Fact, request: Row, work: Row, interval: Interval | None
+    ) -> None:
         """Energy back to whole Wh of the rack's meter, and those to the roofs."""
         _, start, stop = _span(work, "source")
         first, last = start // MJ_PER_WH, -(-stop // MJ_PER_WH)
@@ -1550,13 +1631,20 @@ class _AnswerCheck(_Check):
             start = _next(part, row, "target", start, "bundle.conversion")
         if start != stop:
             raise VerificationError("bundle.conversion", "The conversions do not cover the answer's energy.")
-        hour = self._check_allocations(claims["allocate"], rack, request, (first, last))
-        self._check_meter(claims["meter"], meter, (first, last), hour)
+        hours = self._check_allocations(claims["allocate"], rack, (first, last))
+        if interval:
+            self._check_sealed_meter(claims, meter, (first, last), interval, hours)
+        else:
+            for _, hour in hours:
+                if not hour[0] <= request["arrived_us"] < hour[1] <= hour[0] + HOUR_US:
+                    raise VerificationError("bundle.hour_mismatch", "The energy of a roof is of another hour.")
+            around = min(hour[0] for _, hour in hours), max(hour[1] for _, hour in hours)
+            self._check_meter(claims["meter"], meter, (first, last), around)
 
     def _check_allocations(
-        self, allocations: list[dict[str, Any]], rack: Fact, request: Row, import_wh: tuple[int, int]
-    ) -> tuple[int, int]:
-        """The roofs' Wh are the rack's, each once; returns the time that their titles span."""
+        self, allocations: list[dict[str, Any]], rack: Fact, import_wh: tuple[int, int]
+    ) -> list[tuple[int, tuple[int, int]]]:
+        """The roofs' Wh are the rack's, each once; where each part stops, and the time that its title spans."""
         links = [self._link(item["row"], "allocate") for item in allocations]
         spans = [_identity(item, row, "target") for item, row in zip(allocations, links, strict=True)]
         _refuse_twice([(row["source"], *span) for row, span in zip(links, spans, strict=True)])
@@ -1564,23 +1652,32 @@ class _AnswerCheck(_Check):
         hours = []
         for item, row, span in zip(allocations, links, spans, strict=True):
             self._expect_register(row["target"], "Wh", rack.text("import_register"))
+            issued, _ = self._check_supply(item, row["source"], span, f"consumption of {rack.text('rack')}")
             start = _next(item, row, "target", start, "bundle.allocation_sum")
-            hours.append(self._check_roof(item, row["source"], span, rack, request))
+            hours.append((start, issued.hour))
         if start != stop:
             raise VerificationError("bundle.allocation_sum", "The roofs' Wh do not come to the answer's.")
         _refuse_twice(self.supplied)
-        return min(hour[0] for hour in hours), max(hour[1] for hour in hours)
+        return hours
 
-    def _check_roof(
-        self, item: dict[str, Any], register: int, span: tuple[int, int], rack: Fact, request: Row
-    ) -> tuple[int, int]:
-        """Title, claim and readings of a part of the answer's energy, in the answer's own interval; which that is."""
-        issued, _ = self._check_supply(item, register, span, f"consumption of {rack.text('rack')}")
-        hour = issued.hour
-        if not hour[0] <= request["arrived_us"] < hour[1] <= hour[0] + HOUR_US:
-            name = self._register(register, "Wh")
-            raise VerificationError("bundle.hour_mismatch", f"The energy of {name} is of another hour.")
-        return hour
+    def _check_sealed_meter(
+        self,
+        claims: dict[str, Any],
+        register: int,
+        import_wh: tuple[int, int],
+        interval: Interval,
+        hours: list[tuple[int, tuple[int, int]]],
+    ) -> None:
+        """The meter counts a Wh when it begins to be drawn: that in progress at the start was bought before, all others
+        in the hour in which the interval began."""
+        before, after = self._around(claims["meter"], register, (interval.start_us, interval.stop_us))
+        begun = max(before.position_wh - 1, 0)
+        if not begun <= import_wh[0] <= import_wh[1] <= after.position_wh:
+            raise VerificationError("bundle.meter_span", "The rack's meter did not count these Wh in the interval.")
+        for stop, hour in hours:
+            early = stop <= before.position_wh and hour[0] <= interval.start_us
+            if not early and not hour[0] <= interval.start_us < hour[1] <= hour[0] + HOUR_US:
+                raise VerificationError("bundle.hour_mismatch", "The energy of a roof is of another hour.")
 
     def _check_meter(
         self, item: dict[str, Any], register: int, import_wh: tuple[int, int], hour: tuple[int, int]
@@ -1590,21 +1687,57 @@ class _AnswerCheck(_Check):
         if not before.position_wh <= import_wh[0] <= import_wh[1] <= after.position_wh:
             raise VerificationError("bundle.meter_span", "The rack's meter did not count these Wh around the answer.")
 
-    def _check_bill(self, claims: dict[str, Any], serve: Row) -> Row | None:
-        """Tokens to dollars at the price of the offer, cut at floors of cumulative tokens."""
+    def _check_bill(self, claims: dict[str, Any], serve: Row, rack: Fact, interval: Interval | None) -> Row | None:
+        """Tokens to dollars: what was paid for them, or the price of the offer, cut at floors of cumulative tokens."""
         if claims["bill"] is None:
             return None
         bill = self._link(claims["bill"], "bill")
         name = self._register(bill["target"], "usdc_micro")
+        if claims["sale"] is not None:
+            self._check_sale(claims["sale"], bill, serve, rack, interval)
+            return bill
         offer = self.bundle.named("credits.offered", "credit_class", name.removesuffix(BILLED))
         if name != offer.text("credit_class") + BILLED:
             raise VerificationError("bundle.register_name", f"{name} does not bill a class of credits.")
-        per = "units_per_credit" if "units_per_credit" in offer.data else "tokens_per_credit"  # its first version's name
+        named = "units_per_credit" in offer.data
+        per = "units_per_credit" if named else "tokens_per_credit"  # as its first version called it
         price, size = offer.count("price_usdc_micro"), max(offer.count(per), 1)
         due = (bill["target"], *(tokens * price // size for tokens in _span(bill, "source")[1:]))
         if _span(bill, "source") != _span(serve, "target") or _span(bill, "target") != due:
             raise VerificationError("bundle.bill_span", "The bill is not the price of the answer's tokens.")
         return bill
+
+    def _check_sale(self, number: int, bill: Row, serve: Row, rack: Fact, interval: Interval | None) -> None:
+        """The payment is of this very answer, and all of it and nothing else was billed."""
+        names = ("provider", "rack", "model", "start_us", "stop_us")
+        sale = self.bundle.row(number, "sales.collected", "sale/1", "bundle.sale", rack=rack.text("rack"))
+        stated = interval.stated if interval else None
+        if stated is None or any(sale.fact.text(one) != stated.fact.text(one) for one in names):
+            raise VerificationError("bundle.sale", "The sale is of another interval than the answer.")
+        if sale["number"] != stated["number"] or sale.blob[:32] != stated.blob[:32] or sale["scheme"] >= len(SCHEMES):
+            raise VerificationError("bundle.sale", "The payment is for another answer.")
+        if sale.fact.seq != stated.fact.seq + 5 or (bill.fact.seq, bill.index) != (sale.fact.seq + 1, stated.index):
+            raise VerificationError("bundle.sale", "The sale and its bill do not stand beside the answer.")
+        self._expect_register(bill["target"], "usdc_micro", rack.text("rack") + BILLED)
+        if _span(bill, "source") != _span(serve, "target") or _length(bill, "target") != sale["paid_usdc_micro"]:
+            raise VerificationError("bundle.bill_span", "The bill is not what was paid for the answer's tokens.")
+        payment, payer, transaction = (sale.blob[low:high].hex() for low, high in ((0, 32), (32, 52), (52, 84)))
+        scheme = SCHEMES[sale["scheme"]]
+        self._paid = (f"paid by {scheme}: payment {payment}, from 0x{payer}, transaction 0x{transaction}",)
+
+    @staticmethod
+    def _reported(interval: Interval | None) -> tuple[str, ...]:
+        """What the provider signed, in words."""
+        if interval is None:
+            return ()
+        sealed, stated = interval.sealed, interval.stated.fact
+        parts = ", ".join(f"{sealed.count(f'{one}_mj'):,} {one}" for one in PARTS)
+        return (
+            f"of {sealed.count('meter_mj'):,} mJ metered {_utc(interval.start_us)} to {_utc(interval.stop_us)}: "
+            f"{sealed.count('answers_mj'):,} to {sealed.count('answers'):,} answers, {parts}",
+            f"as {stated.text('provider')} signed: report sha256 {stated.text('envelope')}, its energy under "
+            f"{sealed.text('root')}",
+        )
 
     def _check_pay(self, claims: dict[str, Any], bill: Row | None) -> tuple[dict[str, int], int]:
         """Each payment takes what the bill or a payment before it brought; returns where all ends, and collections."""
@@ -1634,18 +1767,64 @@ class _AnswerCheck(_Check):
             if answer[name] != value:
                 raise VerificationError("bundle.answer_sum", f"The rows come to {name} {value}, not {answer[name]}.")
 
-    def _assumptions(self, modelled: bool) -> tuple[str, ...]:
+    def _assumptions(self, modelled: bool, interval: Interval | None) -> tuple[str, ...]:
         return (
             *self._shared(),
             "Nobody else claimed these Wh elsewhere in the log, and each meter has one register: an audit of the whole "
             "journal shows that, one bundle cannot.",
             "Energy reached the rack by contract, hour by hour, over the grid; this proves statements, not electrons.",
-            "The hour's energy is shared over its answers by tokens, after idle; whole Wh at an edge are shared with a "
-            "neighbour.",
+            *(self._sealed_so(interval) if interval else [SHARED_SO]),
             *self._weaker(),
-            *(["The rack, its time and its energy are modelled."] if modelled else []),
+            *(["The rack, its time and its energy are modelled."] if modelled and not interval else []),
             *self._estimates(),
         )
+
+    @staticmethod
+    def _sealed_so(interval: Interval) -> list[str]:
+        sealed = interval.sealed
+        return [
+            f"The interval's energy is shared by {sealed.text('method')} with {sealed.text('parameters')}.",
+            f"Power is from {sealed.text('source')}.",
+            "The provider's signature is on its own papers, by the sha256 above: the receipt of the payment and the "
+            "report; they are checked by receipt.py.",
+            "A Wh counts when it begins to be drawn: the first may have been bought before the interval; whole Wh at "
+            "an edge are shared with a neighbour.",
+        ]
+
+
+SHARED_SO = (
+    "The hour's energy is shared over its answers by tokens, after idle; whole Wh at an edge are shared with a "
+    "neighbour."
+)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What a provider signed: the sealed energy of an interval, and the row that states the answer; instants [us]."""
+
+    sealed: Fact
+    stated: Row
+    start_us: int
+    stop_us: int
+
+
+def _answer_counts(sealed: Fact, served: Fact, stated: Fact) -> tuple[tuple[Any, ...], ...]:
+    """Where the number of answers of an interval is said."""
+    return (sealed, "answers"), (served, "answers"), (served, "segment", "rows"), (stated, "segment", "rows")
+
+
+def _check_stated(interval: Interval, request: Row, work: Row) -> None:
+    """The row that was signed says of the answer what the journal says."""
+    stated, sealed = interval.stated, interval.sealed
+    said = (stated["arrived_us"], stated["prompt_tokens"] + stated["output_tokens"], stated["time_ms"])
+    found = (request["arrived_us"], request["tokens"], request["time_ms"])
+    if said != found or not interval.start_us <= stated["done_us"] < interval.stop_us:
+        raise VerificationError("bundle.interval", "The statement says something else of the answer.")
+    if stated["energy_mj"] != _length(work, "source"):
+        raise VerificationError("bundle.interval_sum", "The statement says another energy of the answer.")
+    parts = [sealed.count(f"{one}_mj") for one in ("answers", *PARTS)]
+    if sum(parts) != sealed.count("meter_mj") or request.fact.count("energy_mj") != sealed.count("meter_mj"):
+        raise VerificationError("bundle.interval_sum", "What is shared out is not what the meter counted.")
 
 
 def _named(device: str) -> str:
