@@ -47,17 +47,40 @@ class ChainLink:
         Raises:
             Refused: ``chain.reverted`` with the contract's word, where it gave one. Unavailable: as `ask`.
         """
+        return str(self._done(key, to, data)["transactionHash"])
+
+    def deploy(self, key: ChainKey, creation: bytes) -> str:
+        """A contract made by ``key``; its address. Raises as `send`."""
+        return str(self._done(key, "", creation)["contractAddress"])
+
+    def last_of_each(self, address: str, event: str) -> dict[str, bool]:
+        """The last word on each account in an event that says ``(address indexed, bool)``. Raises as `ask`."""
+        asked = {
+            "address": address,
+            "fromBlock": "0x0",
+            "toBlock": "latest",
+            "topics": ["0x" + keccak(text=event).hex()],
+        }
+        found = self.ask("eth_getLogs", [asked])
+        return {"0x" + one["topics"][1][-40:]: bool(int(one["data"], 16)) for one in found}
+
+    def chain_id(self) -> int:
+        """Which chain this is. Raises as `ask`."""
+        return int(self.ask("eth_chainId", []), 16)
+
+    def _done(self, key: ChainKey, to: str, data: bytes) -> dict[str, Any]:
+        """A transaction by ``key``, mined; without ``to`` it makes a contract. Its receipt."""
         sender = to_checksum_address(key.address)
-        call = {"from": sender, "to": to_checksum_address(to), "data": "0x" + data.hex()}
+        place = {"to": to_checksum_address(to)} if to else {}
+        call = place | {"from": sender, "data": "0x" + data.hex()}
         gas = int(self.ask("eth_estimateGas", [call]), 16) * GAS_MARGIN[0] // GAS_MARGIN[1]
         price = int(self.ask("eth_gasPrice", []), 16)
-        made = {
-            "to": to_checksum_address(to),
+        made = place | {
             "data": data,
             "value": 0,
             "gas": gas,
             "nonce": int(self.ask("eth_getTransactionCount", [sender, "pending"]), 16),
-            "chainId": int(self.ask("eth_chainId", []), 16),
+            "chainId": self.chain_id(),
             "maxFeePerGas": 2 * price,
             "maxPriorityFeePerGas": 0,
         }
@@ -90,13 +113,13 @@ class ChainLink:
             raise Refused("chain.reverted", f"The chain says no: {said}.", hint="See the contract's word.")
         return answer["result"]
 
-    def _mined(self, tx: str) -> str:
+    def _mined(self, tx: str) -> dict[str, Any]:
         for _ in range(TRIES):
             receipt = self.ask("eth_getTransactionReceipt", [tx])
             if receipt is not None:
                 if int(receipt["status"], 16) != 1:
                     raise Refused("chain.reverted", "The chain undid the transaction.", tx=tx)
-                return tx
+                return dict(receipt)
             self.wait(WAIT_S)
         raise Unavailable("chain.silent", "The transaction was not mined in time.", tx=tx)
 

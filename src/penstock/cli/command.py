@@ -13,7 +13,7 @@ from penstock.cli.show import HERE, AsJson, Workspace, emit, table
 
 if TYPE_CHECKING:
     from penstock.connect.ports import Command
-    from penstock.keys import SigningKey
+    from penstock.keys import ChainKey, SigningKey
 
 app = typer.Typer(help="Commands to devices.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -126,6 +126,18 @@ def _operator(folder: Path, name: str, passphrase_file: Path | None) -> SigningK
     found = load_key(path if path.is_file() else folder / f"{name}.json", passphrase(passphrase_file))
     if not isinstance(found, SigningKey):
         raise Invalid("key.kind", "An operator's key is an Ed25519 key.", key=name)
+    return found
+
+
+def chain_key(file: Path, passphrase_file: Path | None) -> ChainKey:
+    """The key of the chain in a sealed file. Raises Invalid ``key.kind``, and as `load_key`."""
+    from penstock.chain.keystore import load_key
+    from penstock.errors import Invalid
+    from penstock.keys import ChainKey
+
+    found = load_key(file, passphrase(passphrase_file))
+    if not isinstance(found, ChainKey):
+        raise Invalid("key.kind", "What is done on a chain is signed with a key of the chain.", key=file)
     return found
 
 

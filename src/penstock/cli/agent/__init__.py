@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from penstock.cli.agent import log, mandate, plan, run
+from penstock.cli.agent import log, mandate, plan, run, spender
 
 app = typer.Typer(
     help="An agent that buys compute inside a mandate.",
@@ -25,3 +25,9 @@ app.command("plan")(plan.plan)
 app.command("log")(log.log)
 app.command("payments")(log.payments)
 app.command("settle")(log.settle)
+app.command("new-spender")(spender.new_spender)
+app.command("spender")(spender.show)
+app.command("bound")(spender.bound)
+app.command("fund")(spender.fund)
+app.command("withdraw")(spender.withdraw)
+app.command("revoke")(spender.revoke)

@@ -62,22 +62,15 @@ def approve(
 ) -> None:
     """Say yes to one payment above the limit at which the agent asks."""
     import time
-    from decimal import Decimal, InvalidOperation
 
     from penstock.agent.folder import Folder as Opened
-    from penstock.errors import Invalid
 
-    try:
-        micro = Decimal(usd) * 10**6
-    except InvalidOperation:
-        micro = Decimal(-1)
-    if not micro.is_finite() or micro != int(micro) or not 0 < micro < 10**12:
-        raise Invalid("agent.amount", f"{usd!r} is no amount in dollars, to a millionth.")
+    amount = usdc_micro(usd)
     until_us = time.time_ns() // 1_000 + minutes * 60_000_000
     opened = Opened(folder)
     opened.mandate()  # not an agent's folder: say so, and make no book there
-    opened.book.approve(int(micro), until_us)
-    said = {"approved_usdc_micro": int(micro), "until_us": until_us}
+    opened.book.approve(amount, until_us)
+    said = {"approved_usdc_micro": amount, "until_us": until_us}
     emit(said, as_json, lambda: typer.echo(f"One payment of at most ${usd} may be made within {minutes} minutes."))
 
 
@@ -95,3 +88,18 @@ def stop(
     opened.go_on() if off else opened.stop(why)
     said = {"stopped": not off}
     emit(said, as_json, lambda: typer.echo("It may pay again." if off else "Stopped: nothing is paid."))
+
+
+def usdc_micro(usd: str) -> int:
+    """Micro-dollars of a figure in dollars. Raises Invalid ``agent.amount``."""
+    from decimal import Decimal, InvalidOperation
+
+    from penstock.errors import Invalid
+
+    try:
+        micro = Decimal(usd) * 10**6
+    except InvalidOperation:
+        micro = Decimal(-1)
+    if not micro.is_finite() or micro != int(micro) or not 0 < micro < 10**12:
+        raise Invalid("agent.amount", f"{usd!r} is no amount in dollars, to a millionth.")
+    return int(micro)

@@ -6,15 +6,12 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from penstock.cli.command import PassphraseFile, passphrase
+from penstock.cli.command import PassphraseFile, chain_key
 from penstock.cli.show import AsJson
-
-if TYPE_CHECKING:
-    from penstock.keys import ChainKey
 
 app = typer.Typer(help="Payments settled on a chain (x402).", no_args_is_help=True, rich_markup_mode=None)
 
@@ -41,7 +38,7 @@ def serve(
 
     client = ChainClient(HTTPProvider(rpc, request_kwargs={"timeout": 10}))
     assets = [address(one, "--asset") for one in asset]
-    facilitator = make_facilitator(client, _chain_key(key, passphrase_file), store, assets)
+    facilitator = make_facilitator(client, chain_key(key, passphrase_file), store, assets)
     with ExitStack() as stack:
         stack.callback(facilitator.close)
         network = facilitator.get_supported().kinds[0].network
@@ -50,14 +47,3 @@ def serve(
         sys.stdout.write((json.dumps(said) if as_json else f"facilitator {running.url} for {network}") + "\n")
         sys.stdout.flush()
         wait_for(lambda: None)
-
-
-def _chain_key(file: Path, passphrase_file: Path | None) -> ChainKey:
-    from penstock.chain.keystore import load_key
-    from penstock.errors import Invalid
-    from penstock.keys import ChainKey
-
-    found = load_key(file, passphrase(passphrase_file))
-    if not isinstance(found, ChainKey):
-        raise Invalid("key.kind", "Gas is paid with a key of the chain.", key=file)
-    return found
