@@ -34,9 +34,9 @@ class Journal:
             ChallengeCommitted("provider", challenger, commitment("provider", challenger, secret), opens_after_us)
         )
 
-    def state(self, root: bytes, rack: str = "rack") -> None:
-        ref = SegmentRef("work/1", ROWS, 0, root)
-        self.tell(WorkStated(ref, "provider", rack, "model", 0, 1, 0, root, bytes(32)))
+    def state(self, root: bytes, rack: str = "rack", provider: str = "provider", rows: int = ROWS) -> None:
+        ref = SegmentRef("work/1", rows, 0, root)
+        self.tell(WorkStated(ref, provider, rack, "model", 0, 1, 0, root, bytes(32)))
 
 
 def judged(secrets: list[bytes], root: bytes, rows: int = 5, failed: tuple[int, ...] = ()) -> ChallengeJudged:
@@ -154,7 +154,7 @@ def test_secrets_are_the_committed_ones_and_against_this_provider(journal: Journ
     other = replace(judged(SECRETS[:2], ROOTS[0]), provider="other")
     assert refusal(journal, other) == "challenge.no_work"
     with pytest.raises(NotFound, match=r"challenge\.no_work"):
-        journal.book.work(ROOTS[3])
+        journal.book.work("provider", ROOTS[3])
     with pytest.raises(Invalid, match=r"challenge\.secret"):
         journal.book.drawn("provider", ROOTS[0], [], 5, 1000)
 
@@ -198,3 +198,21 @@ def test_a_copied_commitment_opens_for_its_owner_alone() -> None:
     journal.commit(SECRETS[0])  # who was copied commits all the same
     journal.state(ROOTS[1])
     assert journal.book.drawn("provider", ROOTS[1], SECRETS[:1], 5, 1000).opened[0].fact.challenger == "investor"
+
+
+def test_an_hour_without_answers_takes_no_challenge_upon_itself() -> None:
+    """Else a provider would state nothing, right after each commitment."""
+    made = Journal()
+    made.commit(SECRETS[0])
+    made.state(ROOTS[1], rows=0)
+    made.state(ROOTS[0])
+    assert made.book.drawn("provider", ROOTS[0], SECRETS[:1], 5, 1000).work.fact.root == ROOTS[0]
+
+
+def test_who_states_anothers_rows_first_hides_nothing() -> None:
+    made = Journal()
+    made.commit(SECRETS[0])
+    made.state(ROOTS[0], rack="other rack", provider="attacker")
+    made.state(ROOTS[0])
+    drawn = made.book.drawn("provider", ROOTS[0], SECRETS[:1], 5, 1000)
+    assert (drawn.work.fact.provider, drawn.work.fact.rack) == ("provider", "rack")

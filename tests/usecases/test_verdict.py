@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from challenge_kit import Court, Shop, texts_of
@@ -135,7 +136,7 @@ def lied(court: Court, liar: Shop) -> Evidence:
 def seen(court: Court, evidence: Evidence, model: MiniLm) -> tuple[Judged, tuple[int, ...]]:
     """What an attester finds, with an engine of its own and the statement's columns from the record."""
     judged = court.workspace.read(lambda world: world.challenges.judged[-1])
-    stated = court.workspace.read(lambda world: world.challenges.work(judged.fact.work_root))
+    stated = court.workspace.read(lambda world: world.challenges.work("provider", judged.fact.work_root))
     columns = court.workspace.columns(next(court.workspace.facts(stated.seq, stated.seq + 1)))
     assert columns is not None
     return judged, found_again(judged, Evidence.from_json(evidence.to_json()), NAME, columns, model)
@@ -177,6 +178,31 @@ def test_an_honest_provider_is_never_slashed(scene: Scene, model: MiniLm) -> Non
     assert seen(court, framed, model)[1] == ()
     with pytest.raises(Refused, match=r"verdict\.nothing"):
         verdict_of(court, framed, model)
+
+
+def _as_another_machine(answer: dict[str, Any]) -> None:
+    """Its sums end a little elsewhere."""
+    answer["data"][0]["embedding"][0] += 1e-6
+
+
+@pytest.mark.parametrize("bent", [{"tolerance": 0.0}, {"tolerance": float("nan")}, {"shown": b"other bytes"}])
+def test_who_judges_cannot_make_an_honest_provider_fail(scene: Scene, model: MiniLm, bent: dict[str, Any]) -> None:
+    """Neither by a tolerance that no machine keeps, nor by bytes in the file that the provider never stated."""
+    court, honest = scene.court, Shop(model, _as_another_machine)
+    court.commit()
+    honest.serve(texts_of(12))
+    root, _ = court.state(honest)
+    true = court.challenge(root, honest.disclose)
+    shown = [honest.disclose(one.payment_id) for one in true.found]
+    if "shown" in bent:
+        shown = [replace(one, answer=bent["shown"]) for one in shown]
+    blamed = [
+        replace(one, finding=Finding.VECTOR_DIFFERS, shown=bytes_)
+        for one, bytes_ in zip(true.found, shown, strict=True)
+    ]
+    framed = replace(true, found=tuple(blamed), tolerance=bent.get("tolerance", true.tolerance))
+    court.judged(framed)
+    assert seen(court, framed, model)[1] == ()
 
 
 def test_what_nobody_can_see_does_not_count(scene: Scene, model: MiniLm) -> None:

@@ -53,13 +53,14 @@ class Judged:
 
 @dataclass(slots=True)
 class Challenges:
-    """Commitments by challenger and digest, statements by root, judgements in order; secrets that were shown are spent.
+    """Commitments by challenger and digest, statements by provider and root, judgements in order; secrets that were
+    shown are spent.
 
     Who copies a commitment can never open it, and keeps nobody from making the true one.
     """
 
     commitments: dict[tuple[str, bytes], Committed] = field(default_factory=dict)
-    works: dict[bytes, StatedWork] = field(default_factory=dict)
+    works: dict[tuple[str, bytes], StatedWork] = field(default_factory=dict)
     judged: list[Judged] = field(default_factory=list)
     spent: set[bytes] = field(default_factory=set)
 
@@ -69,8 +70,8 @@ class Challenges:
             case ChallengeCommitted() as fact:
                 self.check_commitment(fact)
                 self.commitments[fact.challenger, fact.commitment] = Committed(recorded.seq, fact)
-            case WorkStated() as fact:
-                self.works.setdefault(fact.root, StatedWork(recorded.seq, recorded.at_us, fact))
+            case WorkStated() as fact if fact.segment.rows:  # an hour without answers takes no challenge upon itself
+                self.works.setdefault((fact.provider, fact.root), StatedWork(recorded.seq, recorded.at_us, fact))
             case ChallengeJudged() as fact:
                 opened = self.check_judgement(fact, recorded.at_us)
                 self.spent.update(one.fact.commitment for one in opened)
@@ -87,11 +88,15 @@ class Challenges:
         if (fact.challenger, fact.commitment) in self.commitments:
             raise Conflict("challenge.committed", "This commitment was made already.", id=fact.commitment.hex())
 
-    def work(self, root: bytes) -> StatedWork:
-        """The statement with this root. Raises NotFound ``challenge.no_work``."""
-        if root not in self.works:
-            raise NotFound("challenge.no_work", "No work was stated with this root.", root=root.hex())
-        return self.works[root]
+    def work(self, provider: str, root: bytes) -> StatedWork:
+        """A provider's statement with this root; another's, though it be the same rows, is another.
+
+        Raises:
+            NotFound: ``challenge.no_work``.
+        """
+        if (provider, root) not in self.works:
+            raise NotFound("challenge.no_work", "This provider stated no work with this root.", root=root.hex())
+        return self.works[provider, root]
 
     def opened(self, provider: str, secrets: Sequence[bytes]) -> tuple[Committed, ...]:
         """The commitments that ``secrets`` open, in order of the secrets.
@@ -112,9 +117,7 @@ class Challenges:
             the work is its rack's first after the newest commitment and their hours: a secret that was shown once
             draws from nothing stated later.
         """
-        work = self.work(root)
-        if work.fact.provider != provider:
-            raise NotFound("challenge.no_work", "This provider stated no work with this root.", root=root.hex())
+        work = self.work(provider, root)
         opened = self.opened(provider, secrets)
         if not opened:
             raise Invalid("challenge.secret", "A draw needs at least one secret.")

@@ -14,7 +14,7 @@ from typing import Final
 
 from penstock.capital.report import Report
 from penstock.compute.challenge_book import Judged
-from penstock.compute.reexecution import NOTHING, Finding
+from penstock.compute.reexecution import NOTHING, VECTOR_TOLERANCE, Finding
 from penstock.errors import Refused, Unverified
 from penstock.journal.segment import Columns
 from penstock.keys import ChainKey
@@ -30,7 +30,8 @@ from penstock.usecases.world import World
 DEFINITION: Final = hashlib.sha256(b"penstock/challenge-failures/1").digest()
 """What the measures of a verdict mean: drawn rows or accelerators that failed, and how many were drawn."""
 EXPIRY_S_MAX: Final = 90 * DAY_US // SECOND_US
-_UNSEEN: Final = frozenset({Finding.AGREES, Finding.UNDISCLOSED})
+_UNPROVED: Final = frozenset({Finding.AGREES, Finding.UNDISCLOSED, Finding.REQUEST_DIFFERS, Finding.ANSWER_DIFFERS})
+"""Bytes that are not those the provider stated prove nothing against it: whoever wrote the file may have made them."""
 _STANDS: Final = "anchor.voted"
 
 
@@ -58,6 +59,8 @@ class CreditClass:
 def found_again(judged: Judged, evidence: Evidence, model: str, columns: Columns, engine: Engine) -> tuple[int, ...]:
     """Rows judged false that this engine finds false too, from the evidence's bytes and the statement's own digests.
 
+    Vectors are held to `VECTOR_TOLERANCE` where the evidence names a narrower one: whoever judged chose that one.
+
     Raises:
         Unverified: ``verdict.evidence`` where the evidence is not the one that was judged.
     """
@@ -65,11 +68,12 @@ def found_again(judged: Judged, evidence: Evidence, model: str, columns: Columns
     if evidence.digest != fact.evidence or (evidence.rows, evidence.failed) != (fact.rows, fact.failed):
         raise Unverified("verdict.evidence", "This is not the evidence that the judgement names.", seq=judged.seq)
     shown = shown_of(evidence.found)
+    tolerance = max(VECTOR_TOLERANCE, evidence.tolerance)  # in this order: of ours and nan, ours
     again = {
-        row.row: finding_of(row, shown.get(row.payment_id, NOTHING), engine, evidence.tolerance)
+        row.row: finding_of(row, shown.get(row.payment_id, NOTHING), engine, tolerance)
         for row in rows_of(columns, model, fact.failed)
     }
-    return tuple(row for row, finding in again.items() if finding not in _UNSEEN)
+    return tuple(row for row, finding in again.items() if finding not in _UNPROVED)
 
 
 def verdict_on(world: World, provider: str, own: Mapping[int, Collection[int]]) -> Verdict:
