@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from eth_abi.abi import encode
-from eth_account import Account
 from eth_utils.crypto import keccak
 
 from penstock.chain.client import ChainClient
+from penstock.chain.tx_sign import Terms, sign
 from penstock.chain.well_known import EXACT_PAYMENT, UPTO_PAYMENT
 from penstock.connect.x402.facilitator import ChainFacilitator
 from penstock.connect.x402.payment import PERMIT2, Method, Payment
@@ -77,12 +77,7 @@ class ChainOfPayments:
 
     def sign(self, nonce: int, to: bytes, data: bytes, gas: int) -> tuple[bytes, bytes]:
         cap, tip = self._price()
-        terms: dict[str, Any] = {
-            "chainId": self.chain_id, "nonce": nonce, "gas": gas, "maxFeePerGas": cap, "maxPriorityFeePerGas": tip,
-            "value": 0, "data": data, "to": to,
-        }  # fmt: skip
-        raw = bytes(Account.sign_transaction(terms, self._key.secret).raw_transaction)
-        return raw, keccak(raw)
+        return sign(Terms(self.chain_id, nonce, tip, cap, gas, to, 0, data), self._key)
 
     def send(self, raw: bytes) -> None:
         try:

@@ -215,7 +215,8 @@ class PaymentGate:
         """
         answer = await self._asked_to_settle(payload, way)
         if answer and answer.success and (brought := await self._brought(answer, payment, way)) >= max(1, way.price):
-            return await self.till.paid(row.id, bytes.fromhex(answer.transaction[2:]), brought)
+            tx, told_again = bytes.fromhex(answer.transaction[2:]), self._hands.witness is not None
+            return await self.till.paid(row.id, tx, brought, on_disk=not told_again)
         told = answer is not None and not answer.success and answer.error_reason != ERR_SETTLEMENT_PENDING
         found = await self._found_out(payment, patient=not told)
         if found.fate is Fate.PAID and found.amount >= way.price:
@@ -312,7 +313,8 @@ class PaymentGate:
 
 
 def _admitted(row: Row, way: Way, headers: Mapping[str, str], stored: bytes | None = None) -> Admitted:
-    payment, tx = row.payment, row.tx or bytes(32)
+    payment = row.payment  # what is spent from a class of credits names the class where others name a transaction
+    tx = payment.token if payment.method is Method.SPEND else row.tx or bytes(32)
     return Admitted(row.id, Scheme(payment.scheme), payment.payer, tx, way.worth_usdc_micro, headers, stored)
 
 
