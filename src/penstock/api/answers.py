@@ -7,13 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from penstock.api.forms import SEQ_END, Name, Trace, TraceNode
+from penstock.api.forms import SEQ_END, AnswerRow, Name, Trace, TraceNode
 from penstock.api.glimpse import Glimpse
 from penstock.errors import NotFound
 from penstock.trace.bundle import build_bundle
 from penstock.trace.lineage import Node
+from penstock.usecases.find_answer import find_payment
 from penstock.usecases.prove import JournalRecord, trace_answer
 
+Payment = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The payment's id, in hex.")]
 Number = Annotated[int, Path(ge=0, le=SEQ_END, description="The answer's number on its rack, from 0.")]
 
 
@@ -35,6 +37,12 @@ def routes(glimpse: Glimpse) -> APIRouter:
         raw = workspace.read(lambda world: build_bundle(record, world.books, named, number))
         said = {"Content-Disposition": f'attachment; filename="answer-{number}.json"'}
         return Response(raw, media_type="application/json", headers=said)
+
+    @router.get("/payments/{payment}")
+    def paid(payment: Payment) -> AnswerRow:
+        """Rack and number of the answer that was bought with a payment; its trace and its bundle are under these."""
+        rack, number = find_payment(workspace, bytes.fromhex(payment))
+        return AnswerRow(rack=rack, number=number)
 
     return router
 

@@ -206,6 +206,13 @@ class TraceNode(Form):
     children: list[TraceNode]
 
 
+class AnswerRow(Form):
+    """An answer, by its rack and its number there."""
+
+    rack: str
+    number: int
+
+
 class Trace(Form):
     """An answer's tokens, back to the roofs and forward to the coupons."""
 

@@ -13,23 +13,28 @@ app = typer.Typer(help="Follow a unit through the whole chain.", no_args_is_help
 RACK = "rack-1"
 
 
+Named = Annotated[str, typer.Argument(help="Its number, from 0; or RACK:NUMBER; or the id of its payment, in hex.")]
+
+
 @app.command()
 def answer(
-    number: Annotated[int, typer.Argument(help="The answer's number, from 0.", min=0)],
+    number: Named,
     rack: Annotated[str, typer.Option(help="The rack that gave it.")] = RACK,
     workspace: Workspace = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Where an answer's energy came from, and where its dollars went."""
+    from penstock.usecases.find_answer import find_answer
     from penstock.usecases.prove import trace_answer
     from penstock.usecases.workspace import Workspace as Opened
 
     with Opened(workspace, read_only=True) as opened:
-        origin, future = trace_answer(opened, rack, number)
-    shown = {"answer": number, "back": plain(origin), "forward": plain(future)}
+        named, found = find_answer(opened, number, rack)
+        origin, future = trace_answer(opened, named, found)
+    shown = {"rack": named, "answer": found, "back": plain(origin), "forward": plain(future)}
 
     def both() -> None:
-        draw(f"answer {number}: where its energy came from", origin)
+        draw(f"answer {found} of {named}: where its energy came from", origin)
         draw("where its dollars went", future)
 
     emit(shown, as_json, both)
@@ -54,18 +59,19 @@ def reading(
 
 @app.command()
 def bundle(
-    number: Annotated[int, typer.Argument(help="The answer's number, from 0.", min=0)],
+    number: Named,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("bundle.json"),
     rack: Annotated[str, typer.Option(help="The rack that gave it.")] = RACK,
     workspace: Workspace = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Write the proof bundle of an answer, for `penstock verify`."""
+    from penstock.usecases.find_answer import find_answer
     from penstock.usecases.prove import write_bundle
     from penstock.usecases.workspace import Workspace as Opened
 
     with Opened(workspace, read_only=True) as opened:
-        size = write_bundle(opened, rack, number, out)
+        size = write_bundle(opened, *find_answer(opened, number, rack), out)
     emit({"file": str(out), "bytes": size}, as_json, lambda: console().print(f"{out}: {size:,} bytes"))
 
 
