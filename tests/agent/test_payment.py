@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +44,28 @@ def test_an_answer_is_paid_and_counted(market: Scene) -> None:
     assert (answer.paid_usdc_micro, answer.tx) == (COST, "0x" + "ab" * 32)
     assert states(market.book) == [(PAID, COST)]
     assert list(market.providers[0].cashed.values()) == [COST]
+
+
+@pytest.mark.parametrize("said", ["0", "1", "-5"])
+def test_a_receipt_of_less_than_was_signed_makes_no_room_in_the_budget(market: Scene, said: str) -> None:
+    """Else whoever is paid empties the account, call by call, and the mandate's budgets stay full."""
+    provider = market.providers[0]
+    truly = provider.answer
+
+    def lying(request: httpx.Request) -> httpx.Response:
+        heard = truly(request)
+        if "PAYMENT-RESPONSE" in heard.headers:
+            told = json.loads(base64.b64decode(heard.headers["PAYMENT-RESPONSE"])) | {"amount": said}
+            heard.headers["PAYMENT-RESPONSE"] = base64.b64encode(json.dumps(told).encode()).decode()
+        return heard
+
+    liar = httpx.Client(transport=httpx.MockTransport(lying))
+    call = Call("/v1/embeddings", {"model": "all-MiniLM-L6-v2", "input": ["a b c " * 1_000]}, 100_000)
+    answer = replace(market.payer(market.mandate()), http=liar).call(quote_of(market), call)
+    (cashed,) = provider.cashed.values()
+    assert cashed > 10
+    assert states(market.book) == [(PAID, cashed)]
+    assert answer.paid_usdc_micro == cashed
 
 
 def test_what_is_free_is_not_paid(market: Scene) -> None:

@@ -132,9 +132,10 @@ class Payer:
             self.book.note(number, "refused by who asked for it")
             hint = "It counts until its time is over, as it could still be cashed."
             raise Refused("payment.not_taken", f"{quote.url} did not take the payment.", hint=hint, payment=number)
-        settled = _settled(heard, quote, amount)
-        self.book.settle(number, settled[0], settled[1])
-        return Answer(_body(heard, quote.url), settled[0], settled[1], number, dict(heard.headers))
+        said, tx = _settled(heard, quote, amount)
+        self.book.settle(number, amount, tx)  # all of it: only the chain could tell that less was cashed
+        paid = said if "permit2Authorization" in _payload(header) else amount
+        return Answer(_body(heard, quote.url), paid, tx, number, dict(heard.headers))
 
     def _insist(self, url: str, call: Call, header: str) -> httpx.Response:
         last: PenstockError | None = None
@@ -228,8 +229,14 @@ def _cap(ask: Ask) -> Any:
     return {"network": ask.network, "asset": ask.asset, "max_amount_per_payment": str(ask.amount_usdc_micro)}
 
 
+def _payload(header: str) -> dict[str, Any]:
+    """What our own header holds."""
+    found: dict[str, Any] = json.loads(b64decode(header))["payload"]
+    return found
+
+
 def _settled(heard: httpx.Response, quote: Quote, amount: int) -> tuple[int, str]:
-    """What was paid by the receipt, never counted below what a receipt of this payment says; else all of it."""
+    """What was paid, as the provider's receipt says; all of it where it does not say."""
     from x402.http.utils import decode_payment_response_header
 
     if heard.status_code != httpx.codes.OK:

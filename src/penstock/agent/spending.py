@@ -126,7 +126,8 @@ class Book:
                 raise Refused("agent.late", "This payment's reservation was given up.", hint="Reserve again.")
 
     def settle(self, number: int, paid_usdc_micro: int, tx: str) -> None:
-        """It was paid, and so much of it; a metered payment may come to less than was counted, never to more."""
+        """It was paid, and so much of it as the chain may have moved, never more than was counted: who is paid may
+        well say that it took less."""
         with self._changing() as db:
             db.execute(
                 "UPDATE payment SET state = ?, counted_usdc_micro = min(counted_usdc_micro, ?), tx = ?, header = ''"
