@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from penstock.cli.command import PassphraseFile, chain_key
 from penstock.cli.show import HERE, AsJson, Workspace, emit, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from penstock.connect.inference.engine import Engine
-    from penstock.connect.inference.gate import Gate
+    from penstock.keys import ChainKey
     from penstock.usecases.provider.offer import Offer
+    from penstock.usecases.provider.open_gate import OpenedTill
 
 Folder = Annotated[Path, typer.Argument(help="The provider's folder, with its provider.yaml.", file_okay=False)]
 
@@ -37,6 +41,10 @@ def serve(
     facilitator: Annotated[str, typer.Option(help="The facilitator that settles payments.")] = "",
     rpc: Annotated[str, typer.Option(help="The chain's JSON-RPC, asked what became of each payment.")] = "",
     unpaid: Annotated[bool, typer.Option("--unpaid", help="Answer whoever asks, for nothing.")] = False,
+    key: Annotated[
+        Path | None, typer.Option(help="File of its chain key: refunds, credits, signed offers.", dir_okay=False)
+    ] = None,
+    passphrase_file: PassphraseFile = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 8410,
     as_json: AsJson = False,
 ) -> None:
@@ -49,16 +57,21 @@ def serve(
     from penstock.mcp.provider import provider_door
     from penstock.usecases.provider.offer import read_offer
     from penstock.usecases.provider.provider import Provider
+    from penstock.usecases.provider.upkeep import Upkeep
 
     offer = read_offer(folder)
     made = _engine(engine, upstream, model)
     with ExitStack() as stack:
-        gate = _gate(stack, offer, folder, facilitator, rpc, unpaid)
+        paying = chain_key(key, passphrase_file) if key else None
+        till = None if unpaid else stack.enter_context(_till(offer, folder, facilitator, rpc, made.models(), paying))
+        gate = till.gate if till else None
         provider = stack.enter_context(Provider(folder, made, offer, now_us, gate=gate))
+        stack.enter_context(Upkeep(provider, gate, till.credits if till else None, tell=_tell))
         app = provider_app(provider)
         mount(app, provider_door(provider))
         running = stack.enter_context(serve_in_thread(app, port))
         said = {"url": running.url, "model": provider.model, "power": provider.meter.power.source}
+        said |= {"refunds": till.refunds} if till else {}
         sys.stdout.write((json.dumps(said) if as_json else f"{said['model']} at {running.url}/v1, Ctrl-C stops") + "\n")
         sys.stdout.flush()
         wait_for(lambda: None)
@@ -74,19 +87,23 @@ def _engine(engine: str, upstream: str, model: str) -> Engine:
     return load_engine(engine) if engine else Upstream(upstream, model)
 
 
-def _gate(stack: ExitStack, offer: Offer, folder: Path, facilitator: str, rpc: str, unpaid: bool) -> Gate | None:
+def _till(
+    offer: Offer, folder: Path, facilitator: str, rpc: str, models: Sequence[str], key: ChainKey | None
+) -> OpenedTill:
     from penstock.connect.spool import now_us
     from penstock.errors import Invalid
-    from penstock.usecases.provider.open_gate import open_gate
+    from penstock.usecases.provider.open_gate import open_till
+    from penstock.usecases.provider.provider import open_keys
 
-    if unpaid:
-        return None
     if not (facilitator and rpc):
         hint = "Give --facilitator and --rpc, or say --unpaid."
         raise Invalid("provider.no_gate", "Nobody is named who settles payments.", hint=hint)
-    gate = open_gate(offer, folder, facilitator, rpc, now_us)
-    stack.callback(gate.till.close)
-    return gate
+    work_key = open_keys(folder).work
+    return open_till(offer, folder, facilitator, rpc, now_us, models=models, key=key, work_key=work_key)
+
+
+def _tell(code: str) -> None:
+    sys.stderr.write(f"upkeep: {code}\n")
 
 
 def disclose(
@@ -111,6 +128,7 @@ def collect(
     deal: Annotated[str, typer.Option(help="The deal that the dollars are for, with --asset.")] = "",
     asset: Annotated[str, typer.Option(help="The asset of the deal's pool that earned them.")] = "",
     account: Annotated[str, typer.Option(help="Or the account; else the provider's revenue account.")] = "",
+    by: Annotated[str, typer.Option(help="Who services that deal, and so bills and matches.")] = "",
     unmatched: Annotated[bool, typer.Option("--unmatched", help="Even where no energy was bought.")] = False,
     credit: Annotated[list[str] | None, typer.Option(help="ID=CLASS: a class on chain as it is named here.")] = None,
     holder: Annotated[list[str] | None, typer.Option(help="0xADDRESS=ACCOUNT: who spends credits.")] = None,
@@ -128,7 +146,7 @@ def collect(
     if bool(url) == (folder is not None):
         raise Invalid("work.source", "Name the provider's door or a folder, one of both.")
     source = from_folder(folder) if folder else from_url(url)
-    payee, spenders = Payee(deal, asset, account), Spenders(_named(credit, 32), _named(holder, 20))
+    payee, spenders = Payee(deal, asset, account, by), Spenders(_named(credit, 32), _named(holder, 20))
     with Opened(workspace) as opened:
         found = collect_all(opened, provider, source, payee, now_us(), unmatched=unmatched, spenders=spenders)
     rows = [one.to_json() for one in found]

@@ -33,6 +33,8 @@ RACK_WORTH_USDC: Final = 2_600_000
 RACK_MONTHS: Final = 36
 DUE_DAYS: Final = 28
 """Roofs take turns: each is due on its own day of four weeks."""
+DESKS: Final = "desks"
+"""What two small providers earn by the answer."""
 BACKUP: Final = "backup-servicer"
 ON_BILL: Final = "utility"
 """Households repay on their electricity bill: their utility passes it on."""
@@ -45,7 +47,7 @@ def fill_pool(hand: Stagehand) -> None:
     start_us, submit = hand.week.start_us, hand.workspace.submit
     for role, account in _ROLES.items():
         submit(f"appoint:{role}", b"", start_us, partial(_appointed, role=role, account=account))
-    rows = [*_roof_rows(hand), _rack_row(hand)]
+    rows = [*_roof_rows(hand), _rack_row(hand), _desks_row(hand)]
     table = read_assets(pa.table({name: [row[name] for row in rows] for name in rows[0]}))
     submit("pool", b"", start_us, lambda world: pool(world, DEAL, table, OPERATOR))
 
@@ -111,6 +113,20 @@ def _rack_row(hand: Stagehand) -> Row:
         "assurance": Assurance.METER_SIGNED,
         "registers": f"{RACK}/import",
     }
+
+
+def _desks_row(hand: Stagehand) -> Row:
+    """What two small providers earn by the answer: nothing is lent on it."""
+    named = {
+        "asset": DESKS,
+        "contract": f"sales-{DESKS}",
+        "offtaker": "agents",
+        "obligor": "agents",
+        "kind": "revenue_share",
+    }
+    nothing = {"balance_usdc": "0", "rate_percent": "0", "payment_usdc": "1", "value_usdc": "0"}
+    vouched = {"kind": "revenue_share", "assurance": Assurance.DECLARED, "registers": ""}
+    return {**_rack_row(hand), **named, **nothing, **vouched}
 
 
 STANDBY: Final = f"standby-{RACK}"
@@ -226,7 +242,7 @@ def pooled(hand: Stagehand) -> dict[str, Any]:
 def collected(hand: Stagehand) -> list[dict[str, int]]:
     """By day: the mark [hundred-millionths], payments matched, and what they came to [micro-dollars]."""
     facts = [row.recorded.fact for row in hand.workspace.facts()]
-    matched = [fact for fact in facts if isinstance(fact, CollectionsMatched)]
+    matched = [fact for fact in facts if isinstance(fact, CollectionsMatched) and fact.reference.startswith("lockbox")]
     marks = [fact for fact in facts if isinstance(fact, MarkSet)]
     return [
         {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from penstock.cli.demo import (
+    agent_acts,
     badge_acts,
     battery,
     capital_acts,
@@ -49,6 +50,7 @@ ACTS: Final[list[Act]] = [
     ("launch", "The deal goes on chain", capital_acts.capital),
     ("days", "Answers are sold; each day the waterfall pays", capital_acts.first_days),
     ("vote", "Holders vote for another servicer", vote_acts.vote),
+    ("agent", "An agent with five dollars buys real answers", agent_acts.buy_answers),
     ("pay", "The last day is paid, and the week is told", capital_acts.last_day),
     ("income", "Holders withdraw; servicers and roofs are paid", income_acts.income),
     ("badge", "Certificates go on chain; some are retired for a badge", badge_acts.badge),

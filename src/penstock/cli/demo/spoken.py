@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from penstock.cli.demo import spoken_deal
+from penstock.cli.demo import spoken_deal, spoken_market
 from penstock.cli.demo.lines import do, head, line, pair, table
 from penstock.cli.demo.play import Settings, Stage
 from penstock.cli.demo.waterfall import local_day, payees, tripped
@@ -230,6 +230,7 @@ _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "serve": _serve,
     "launch": spoken_deal.launch,
     "days": spoken_deal.days,
+    "agent": spoken_market.agent,
     "pay": spoken_deal.pay,
     "income": spoken_deal.income,
     "vote": spoken_deal.vote,

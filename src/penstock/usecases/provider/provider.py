@@ -37,7 +37,8 @@ class Provider(AbstractContextManager["Provider"]):
     """Sells ``engine``'s answers from ``folder`` under ``offer`` while it is open; ``clock`` tells the time [us].
 
     ``offer`` may be replaced at any time: prices and the power behind them change. The caller serves `desk` through a
-    door. With ``reports`` False intervals are closed by `close_interval` alone.
+    door. With ``reports`` False intervals are closed by `close_interval` alone. ``quote_clock`` is for a replay, whose
+    work has another time than those who read its quotes.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class Provider(AbstractContextManager["Provider"]):
         power: Power | None = None,
         limits: Limits | None = None,
         reports: bool = True,
+        quote_clock: Clock | None = None,
     ) -> None:
         self.folder, self.offer, self.clock = folder, offer, clock
+        self._quote_clock = quote_clock or clock
         self.keys = open_keys(folder)
         self.failure: PenstockError | None = None
         self._power = power or find_power(offer.idle_mw, offer.busy_core_mw)
@@ -91,7 +94,7 @@ class Provider(AbstractContextManager["Provider"]):
 
     def quote(self) -> bytes:
         """The offer as a signed quote, with the energy of an answer at the load there is."""
-        return sign_quote(self.offer, self.model, self._load, self.clock(), self.keys.work)
+        return sign_quote(self.offer, self.model, self._load, self._quote_clock(), self.keys.work)
 
     def reports(self, after: int, most: int = 16) -> list[ReportRow]:
         """Reports behind number ``after`` (-1 for all), in order."""
