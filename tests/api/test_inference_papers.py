@@ -21,14 +21,14 @@ from penstock.keys.dsse import ENERGY_RECEIPT, Envelope, open_sealed, read_state
 from penstock.usecases.provider.provider import Provider
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "usecases"))
-from provider_kit import MODEL, ClockPower, HandClock, WordEngine, offer
+from provider_kit import MODEL, ClockPower, HandClock, WordEngine, by_hand, offer
 
 
 @pytest.fixture
 def provider(tmp_path: Path) -> Iterator[Provider]:
     clock = HandClock(step_us=5_000)
     made = Provider(tmp_path, WordEngine(), offer(), clock, power=ClockPower(clock), reports=False)
-    with made:
+    with by_hand(made):
         yield made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import sys
@@ -173,6 +174,12 @@ def narrowed(model: MiniLm) -> MiniLm:
         for name, one in model.weights.items()
     }
     return MiniLm(halves, model.tokenizer, model.heads, model.layers, model.epsilon)
+
+
+@functools.cache
+def lesser(layers: int) -> MiniLm:
+    """The model cut short, loaded once."""
+    return MiniLm.load(layers=layers)
 
 
 def texts_of(count: int) -> list[str]:

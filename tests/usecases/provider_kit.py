@@ -110,6 +110,12 @@ def ask(provider: Provider, text: str) -> Answered:
     return answer
 
 
+def by_hand(provider: Provider) -> Provider:
+    """Its meter looks when it is told to: a look of its own could fall between two settings of a clock by hand."""
+    provider.meter.period_s = 3_600.0
+    return provider
+
+
 def offer(**changed: object) -> Offer:
     """Terms of a provider with a rack for tests."""
     said: dict[str, object] = {"provider": "provider-1", "rack": "rack-2", "price_usdc_micro_per_1k_tokens": 1_000}

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from challenge_kit import WORK_KEY, Court, Shop, texts_of
+from challenge_kit import WORK_KEY, Court, Shop, lesser, texts_of
 from typer.testing import CliRunner
 
 from penstock.cli.main import app
@@ -93,7 +93,9 @@ def stated(place: Path, shop: Shop, model: MiniLm) -> str:
     return root.hex()
 
 
-@pytest.mark.parametrize(("layers", "failed"), [(6, 0), (4, 3)])
+@pytest.mark.parametrize(
+    ("layers", "failed"), [pytest.param(6, 0, marks=pytest.mark.nightly), (4, 3)], ids=["honest", "smaller"]
+)
 def test_a_challenge_from_commitment_to_judgement(
     place: Path, model: MiniLm, engine: str, layers: int, failed: int
 ) -> None:
@@ -101,7 +103,7 @@ def test_a_challenge_from_commitment_to_judgement(
     made = told(place, "commit", "provider", "--challenger", "investor", "--secret", str(secret))
     assert secret.stat().st_mode & 0o777 == 0o600
     assert secret.read_text().strip() not in json.dumps(made)
-    root = stated(place, Shop(MiniLm.load(layers=layers)), model)
+    root = stated(place, Shop(lesser(layers)), model)
     where = ("provider", "--work", root, "--secret", str(secret), "--rows", "3")
     drawn = told(place, "draw", *where)
     words = ("--bodies", str(place / "bodies"), "--engine", engine, "--judge", "judge")

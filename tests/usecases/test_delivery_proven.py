@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from challenge_kit import OTHER_SECRET, SECRET, WORK_KEY, Court, Shop, narrowed, texts_of
+from challenge_kit import OTHER_SECRET, SECRET, WORK_KEY, Court, Shop, lesser, narrowed, texts_of
 
 from penstock.compute.detection import caught
 from penstock.compute.reexecution import NOTHING, VECTOR_TOLERANCE, Disclosure, Finding, distance
@@ -33,7 +33,7 @@ from penstock.usecases.workspace import Workspace
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "provider"))
 from minilm import NAME, MiniLm
 
-ANSWERS = 24
+ANSWERS = 12
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_honest_work_agrees(court: Court, model: MiniLm) -> None:
 
 @pytest.mark.parametrize("layers", [5, 4])
 def test_a_smaller_model_fails_every_row(court: Court, layers: int) -> None:
-    shop = Shop(MiniLm.load(layers=layers))
+    shop = Shop(lesser(layers))
     evidence = court.challenge(stated(court, shop), shop.disclose)
     assert findings(evidence) == {Finding.VECTOR_DIFFERS}
     assert court.judged(evidence).failed == evidence.rows
@@ -79,7 +79,7 @@ def test_a_smaller_model_fails_every_row(court: Court, layers: int) -> None:
 
 def test_narrower_weights_fail_every_row(court: Court, model: MiniLm) -> None:
     shop = Shop(narrowed(model))
-    evidence = court.challenge(stated(court, shop), shop.disclose, rows=ANSWERS)
+    evidence = court.challenge(stated(court, shop), shop.disclose)
     assert findings(evidence) == {Finding.VECTOR_DIFFERS}
 
 
@@ -118,7 +118,7 @@ def test_a_row_that_is_withheld_fails_alone(court: Court, model: MiniLm) -> None
 
 
 def test_better_answers_made_once_the_draw_is_known_come_too_late(court: Court, model: MiniLm) -> None:
-    lazy, honest = Shop(MiniLm.load(layers=4)), Shop(model)
+    lazy, honest = Shop(lesser(4)), Shop(model)
     root = stated(court, lazy)
     honest.serve(texts_of(ANSWERS))
 
@@ -141,14 +141,14 @@ def test_an_honest_model_on_another_machine_stays_within_the_tolerance(model: Mi
     subprocess.run(command, env=os.environ | settings, check=True)
     elsewhere, here = np.load(path), np.concatenate([model.embed([text])[0] for text in texts])
     assert distance(elsewhere, here) < VECTOR_TOLERANCE / 5
-    for liar in (narrowed(model), MiniLm.load(layers=5)):
+    for liar in (narrowed(model), lesser(5)):
         nearest = min(distance(one[None], two[None]) for one, two in zip(liar.embed(texts)[0], here, strict=True))
         assert nearest > 20 * VECTOR_TOLERANCE
 
 
 def test_the_published_probability_is_what_challenges_catch(court: Court, model: MiniLm) -> None:
     """A liar mixes a quarter of cheap answers in; of 60 challenges as many catch it as the table says."""
-    cheap, honest = Shop(MiniLm.load(layers=4)), Shop(model)
+    cheap, honest = Shop(lesser(4)), Shop(model)
     texts, challenges, rows = texts_of(ANSWERS), 60, 4
     cheap.serve(texts[: ANSWERS // 4])
     honest.serve(texts[ANSWERS // 4 :])
@@ -184,7 +184,7 @@ def test_two_challengers_draw_together(court: Court, model: MiniLm) -> None:
 
 
 def test_a_judgement_is_recorded_once_and_read_back_after_a_restart(court: Court, model: MiniLm) -> None:
-    shop = Shop(MiniLm.load(layers=4))
+    shop = Shop(lesser(4))
     evidence = court.challenge(stated(court, shop), shop.disclose)
     assert court.judged(evidence) == court.judged(evidence)
     court.workspace.__exit__(None, None, None)
@@ -193,7 +193,7 @@ def test_a_judgement_is_recorded_once_and_read_back_after_a_restart(court: Court
 
 
 def test_evidence_is_read_back_and_names_every_byte(court: Court) -> None:
-    shop = Shop(MiniLm.load(layers=4))
+    shop = Shop(lesser(4))
     evidence = court.challenge(stated(court, shop), shop.disclose)
     assert Evidence.from_json(evidence.to_json()) == evidence
     assert replace(evidence, tolerance=1.0).digest != evidence.digest

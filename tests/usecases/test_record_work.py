@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask, offer
+from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask, by_hand, offer
 from small_plant import DAYS, START_US, ZONE, Plant
 
 from penstock.compute.work import open_report, seal_report
@@ -37,7 +37,7 @@ def provider(tmp_path: Path) -> Iterator[Provider]:
     clock = HandClock(NOON_US + 60 * SECOND_US)
     power = ClockPower(clock)
     made = Provider(tmp_path / "provider", WordEngine(), offer(), clock, gate=PaidGate(), power=power, reports=False)
-    with made:
+    with by_hand(made):
         yield made
 
 
@@ -173,7 +173,7 @@ def test_a_restart_goes_on_from_where_it_stood(market: Plant, provider: Provider
         power=ClockPower(clock),
         reports=False,
     )
-    with again:
+    with by_hand(again):
         raw = busy(again)
         report = open_report(Envelope.from_json(json.dumps(json.loads(raw)["work"])), again.keys.work.public)
         assert report.first_number == 5

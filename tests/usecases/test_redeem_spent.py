@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask, offer
+from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask, by_hand, offer
 from small_plant import START_US, ZONE, Plant
 
 from penstock.compute.work import check_report, open_report
@@ -62,7 +62,7 @@ def provider_of(folder: Path) -> Provider:
 
 @pytest.fixture
 def provider(tmp_path: Path) -> Iterator[Provider]:
-    with provider_of(tmp_path / "provider") as made:
+    with by_hand(provider_of(tmp_path / "provider")) as made:
         yield made
 
 

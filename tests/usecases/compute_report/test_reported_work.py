@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask, offer
+from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask, by_hand, offer
 from small_plant import DAYS, START_US, ZONE, Plant
 
 from penstock.journal.kinds.capacity import ProviderRegistered
@@ -31,7 +31,7 @@ def provider(tmp_path: Path) -> Iterator[Provider]:
     clock = HandClock(NOON_US + 60 * SECOND_US)
     power = ClockPower(clock)
     made = Provider(tmp_path / "shop", WordEngine(), offer(), clock, gate=PaidGate(PAID), power=power, reports=False)
-    with made:
+    with by_hand(made):
         yield made
 
 

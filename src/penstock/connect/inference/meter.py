@@ -27,7 +27,8 @@ class Meter(AbstractContextManager["Meter"]):
     def __init__(self, power: Power, workbook: Workbook, clock: Callable[[], int], period_s: float = PERIOD_S) -> None:
         self.power = power
         self.failure: PenstockError | None = None
-        self._workbook, self._clock, self._period_s = workbook, clock, period_s
+        self.period_s = period_s  # taken up when it is opened
+        self._workbook, self._clock = workbook, clock
         last = workbook.last_sample()
         self._at_us, self._position_uj = (last.at_us, last.position_mj * _UJ_PER_MJ) if last else (-1, 0)
         self._last_uj = power.read_uj()
@@ -83,7 +84,7 @@ class Meter(AbstractContextManager["Meter"]):
         self._last_uj, self.failure = now_uj, None
 
     def _run(self) -> None:
-        while not self._stop.wait(self._period_s):
+        while not self._stop.wait(self.period_s):
             self.look()
             if len(self._kept) >= _BATCH:
                 self.keep()
