@@ -178,3 +178,31 @@ def test_what_is_promised_waits_for_the_disk(till: Till) -> None:
 
     taken_paid_answered, spent_answered, refunded = [True, False, True], [False, True], [True, True, True]
     assert asyncio.run(go()) == [*taken_paid_answered, *spent_answered, *refunded]
+
+
+def test_what_is_told_of_a_row_is_what_is_kept(till: Till) -> None:
+    async def go() -> None:
+        await till.deposit(b"\x01" * 32, PAYER.address, DOLLARS, 1_000)
+        spent, _ = await till.spend(spending(1, 370), REQUEST)
+        assert spent.state is State.PAID and spent == await till.row(spent.id)
+        answered = await till.answered(spent.id, b"answer", "{}", 300)
+        assert answered.state is State.ANSWERED and answered == await till.row(spent.id)
+
+    asyncio.run(go())
+
+
+def test_what_went_back_or_was_answered_gives_no_more(till: Till) -> None:
+    async def go() -> list[int]:
+        await till.deposit(b"\x01" * 32, PAYER.address, DOLLARS, 1_000)
+        back, kept = spending(1, 370), spending(2, 370)
+        await till.spend(back, REQUEST)
+        await till.returned(back.id, "no answer")
+        held = [await till.balance(PAYER.address)]
+        await till.answered(back.id, b"too late", "{}", 1)
+        held.append(await till.balance(PAYER.address))
+        await till.spend(kept, REQUEST)
+        await till.answered(kept.id, b"answer", "{}", 370)
+        await till.returned(kept.id, "too late")
+        return [*held, await till.balance(PAYER.address)]
+
+    assert asyncio.run(go()) == [1_000, 1_000, 630]

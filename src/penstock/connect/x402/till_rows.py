@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -93,27 +93,47 @@ _COLUMNS: Final = (
 def take(sql: sqlite3.Connection, payment: Payment, request: Request, now: int, most: int) -> tuple[Row, bool]:
     found = row_of(sql, payment.id)
     if found is not None:
-        _same(found, payment, request)
-        return (move(sql, payment.id, (State.FAILED,), State.SETTLING, {}) if _again(found) else found), False
-    under_way = sql.execute(
-        "SELECT count(*) FROM payment WHERE payer = ? AND state = 'settling'", (payment.payer,)
-    ).fetchone()[0]
-    if under_way >= most:
+        return _taken_before(sql, found, payment, request), False
+    _few_under_way(sql, payment.payer, most)
+    return _insert(sql, _fresh(payment, request, now)), True
+
+
+def _taken_before(sql: sqlite3.Connection, found: Row, payment: Payment, request: Request) -> Row:
+    _same(found, payment, request)
+    return move(sql, payment.id, (State.FAILED,), State.SETTLING, {}) if _again(found) else found
+
+
+def _few_under_way(sql: sqlite3.Connection, payer: bytes, most: int) -> None:
+    query = "SELECT count(*) FROM payment WHERE payer = ? AND state = 'settling'"
+    if sql.execute(query, (payer,)).fetchone()[0] >= most:
         hint = "Wait until some are settled, or buy credits ahead."
         raise Refused(
             "payment.too_many_unsettled", "Too many of the payer's payments are under way.", hint=hint, limit=most
         )
+
+
+def _fresh(payment: Payment, request: Request, now: int) -> Row:
+    kept = replace(payment, valid_before_s=min(payment.valid_before_s, 2**62))
+    return Row(
+        payment.id, State.SETTLING, kept, request.price, 0, 0, request.sha256, request.url, request.model, b"", b"",
+        None, None, "", "", now, 0, 0,
+    )  # fmt: skip
+
+
+def _insert(sql: sqlite3.Connection, row: Row) -> Row:
+    """The row as it will be read again."""
+    payment = row.payment
     sql.execute(
         "INSERT INTO payment (id, state, scheme, method, chain_id, token, payer, payee, signed_amount, nonce,"
-        " valid_before_s, signature, price, request, url, model, taken_us)"
-        " VALUES (?, 'settling', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " valid_before_s, signature, price, charged, request, url, model, taken_us, paid_us)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            payment.id, payment.scheme, payment.method, payment.chain_id, payment.token, payment.payer, payment.payee,
-            str(payment.amount), payment.nonce, min(payment.valid_before_s, 2**62), payment.signature, request.price,
-            request.sha256, request.url, request.model, now,
+            row.id, row.state, payment.scheme, payment.method, payment.chain_id, payment.token, payment.payer,
+            payment.payee, str(payment.amount), payment.nonce, payment.valid_before_s, payment.signature, row.price,
+            row.charged, row.request, row.url, row.model, row.taken_us, row.paid_us,
         ),
     )  # fmt: skip
-    return _known(sql, payment.id), True
+    return row
 
 
 def _again(found: Row) -> bool:
@@ -132,35 +152,42 @@ def _same(found: Row, payment: Payment, request: Request) -> Row:
 
 
 def spend(sql: sqlite3.Connection, payment: Payment, request: Request, now: int, most: int) -> tuple[Row, bool]:
-    row, new = take(sql, payment, request, now, most)
+    found = row_of(sql, payment.id)
+    row = _fresh(payment, request, now) if found is None else _taken_before(sql, found, payment, request)
     if row.state is not State.SETTLING:
-        return row, new
+        return row, False
+    if found is None:
+        _few_under_way(sql, payment.payer, most)
     held = balance(sql, payment.payer, payment.token)
     if held < request.price:
         hint = "Buy more, or pay this one in dollars."
         raise Refused("payment.no_balance", "The balance here is too small.", hint=hint, held=held, price=request.price)
     _add(sql, payment.payer, payment.token, -request.price)
+    if found is None:
+        return _insert(sql, replace(row, state=State.PAID, charged=request.price, paid_us=now)), True
     values = {"charged": request.price, "paid_us": now}
-    return move(sql, payment.id, (State.SETTLING,), State.PAID, values), new
+    return move(sql, payment.id, (State.SETTLING,), State.PAID, values), False
 
 
 def answered(sql: sqlite3.Connection, payment_id: bytes, body: bytes, headers: str, spent: int, now: int) -> Row:
     row = _known(sql, payment_id)
-    if row.state is State.ANSWERED:
+    if row.state is not State.PAID:
         return row
     spent = min(spent, row.charged)
     _give(sql, row, row.charged - spent)
     number = sql.execute("SELECT coalesce(max(number), 0) + 1 FROM payment").fetchone()[0]
-    values = {"body": body, "headers": headers, "spent": spent, "number": number, "closed_us": now}
-    return move(sql, payment_id, (State.PAID,), State.ANSWERED, values)
+    sql.execute(
+        "UPDATE payment SET state = ?, body = ?, headers = ?, spent = ?, number = ?, closed_us = ? WHERE id = ?",
+        (State.ANSWERED, body, headers, spent, number, now, payment_id),
+    )
+    return replace(row, state=State.ANSWERED, body=body, headers=headers, spent=spent, number=number, closed_us=now)
 
 
 def returned(sql: sqlite3.Connection, payment_id: bytes, why: str, now: int) -> Row:
-    row = _known(sql, payment_id)
-    if row.state is State.REFUNDED:
+    row, from_ = _known(sql, payment_id), (State.PAID, State.REFUNDING)
+    if row.state not in from_:
         return row
     _give(sql, row, row.charged)
-    from_ = (State.PAID, State.REFUNDING)
     return move(sql, payment_id, from_, State.REFUNDED, {"why": why, "closed_us": now})
 
 
@@ -188,7 +215,8 @@ def withdraw(sql: sqlite3.Connection, source: bytes, holder: bytes, class_id: by
 
 
 def _add(sql: sqlite3.Connection, holder: bytes, class_id: bytes, units: int) -> None:
-    sql.execute("INSERT OR IGNORE INTO balance VALUES (?, ?, 0)", (holder, class_id))
+    if units > 0:
+        sql.execute("INSERT OR IGNORE INTO balance VALUES (?, ?, 0)", (holder, class_id))
     sql.execute("UPDATE balance SET units = units + ? WHERE holder = ? AND class = ?", (units, holder, class_id))
 
 
