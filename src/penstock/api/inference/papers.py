@@ -41,9 +41,12 @@ def provider_app(provider: Provider, hosts: frozenset[str] = LOOPBACK_HOSTS) -> 
     @app.get("/v1/receipts/{payment_id}")
     def receipt(payment_id: str) -> Response:
         """The energy receipt of the answer that a payment bought, signed."""
-        if len(payment_id) != _ID_HEX or set(payment_id) - set("0123456789abcdef"):
-            raise Invalid("receipt.payment_id", "A payment id is 64 small hexadecimal digits.", param="payment_id")
-        return Response(provider.receipt(bytes.fromhex(payment_id)), media_type=_DSSE)
+        return Response(provider.receipt(_payment(payment_id)), media_type=_DSSE)
+
+    @app.get("/v1/receipts/{payment_id}/work")
+    def receipt_work(payment_id: str) -> Response:
+        """The signed report that the receipt speaks of."""
+        return Response(provider.report_with(_payment(payment_id)), media_type=_DSSE)
 
     @app.get("/v1/work")
     def work(after: int = -1) -> Response:
@@ -58,6 +61,12 @@ def provider_app(provider: Provider, hosts: frozenset[str] = LOOPBACK_HOSTS) -> 
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return app
+
+
+def _payment(text: str) -> bytes:
+    if len(text) != _ID_HEX or set(text) - set("0123456789abcdef"):
+        raise Invalid("receipt.payment_id", "A payment id is 64 small hexadecimal digits.", param="payment_id")
+    return bytes.fromhex(text)
 
 
 class _Shown(Collector):

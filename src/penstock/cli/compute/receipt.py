@@ -39,6 +39,7 @@ def verify(
         beside = [None if path is None else path.read_bytes() for path in (work, answer)]
         found = check(file.read_bytes(), public, *beside)
     except VerificationError as error:
-        raise Unverified(error.code, error.message, hint="docs/receipts.md explains the codes.") from error
+        kind = Invalid if error.code == "receipt.malformed" else Unverified
+        raise kind(error.code, error.message, hint="docs/receipts.md explains the codes.") from error
     lines = printable(found.lines)
     emit({"holds": True, "kind": found.kind, "lines": lines}, as_json, lambda: typer.echo("\n".join(lines)))

@@ -106,14 +106,22 @@ class Provider(AbstractContextManager["Provider"]):
         Raises:
             NotFound: ``workbook.no_answer``. Unavailable: ``receipt.not_sealed`` until its interval is.
         """
+        number, told = self._told(payment_id)
+        report = self._report(told)
+        carbon = {"carbon_mg_per_kwh": self.offer.carbon_mg_per_kwh, "matched_bp": self.offer.matched_bp}
+        return receipt_of(report, number - told.first_number, self.keys.work, carbon).to_json()
+
+    def report_with(self, payment_id: bytes) -> bytes:
+        """The signed report that has the answer which a payment bought: a DSSE envelope; raises as `receipt`."""
+        return _envelope(self._told(payment_id)[1]).to_json()
+
+    def _told(self, payment_id: bytes) -> tuple[int, ReportRow]:
         number = self.workbook.number_of(payment_id)
         told = self.workbook.report_of(number)
         if told is None:
             hint = f"Ask again in {self.offer.interval_s} seconds."
             raise Unavailable("receipt.not_sealed", "The interval of this answer is not sealed yet.", hint=hint)
-        report = self._report(told)
-        carbon = {"carbon_mg_per_kwh": self.offer.carbon_mg_per_kwh, "matched_bp": self.offer.matched_bp}
-        return receipt_of(report, number - told.first_number, self.keys.work, carbon).to_json()
+        return number, told
 
     def close_interval(self) -> ReportRow | None:
         """Report what was done since the last report, up to now: a report for each hour begun, the newest returned;
@@ -154,8 +162,7 @@ class Provider(AbstractContextManager["Provider"]):
     def _report(self, told: ReportRow) -> WorkReport:
         """A report as written; the newest one asked for is kept, since its receipts are asked for together."""
         if self._newest is None or self._newest[0] != told.number:
-            envelope = Envelope.from_json(json.dumps(json.loads(told.written)["work"]))
-            self._newest = told.number, open_report(envelope, self.keys.work.public)
+            self._newest = told.number, open_report(_envelope(told), self.keys.work.public)
         return self._newest[1]
 
     def _trial(self) -> Load:
@@ -218,3 +225,7 @@ def _key(path: Path) -> SigningKey:
     if not isinstance(found, SigningKey):
         raise NotFound("provider.key", "A provider's keys are Ed25519 keys.", file=path.name)
     return found
+
+
+def _envelope(told: ReportRow) -> Envelope:
+    return Envelope.from_json(json.dumps(json.loads(told.written)["work"]))
