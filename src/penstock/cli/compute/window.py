@@ -52,7 +52,6 @@ def offer(
     start_us = parse_iso(start)
     with Opened(workspace, read_only=True) as opened:
         provider, sku = opened.read(lambda world: _opened(world, rack, start_us, start_us + hours * HOUR_US))
-    firm = Firmness.INTERRUPTIBLE if notice_hours else Firmness.FIRM
     fact = WindowOffered(
         offer=name,
         window="",
