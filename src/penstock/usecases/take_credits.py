@@ -7,6 +7,7 @@ then stated as delivered (`deliver`). What the chain refunds, because nothing wa
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
@@ -59,6 +60,30 @@ def deliver(
     """State that the work a holder asked for is done, within the grace. Raises as `ChainClient.transact`."""
     number, account = int.from_bytes(class_id, "big"), to_checksum_address(holder)
     return client.transact(key, contract, call_data(load_artefact(_CREDIT), "deliver", number, account, work_root))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOnChain:
+    """What a holder asked for: credits, when they are due (once delivered: from when that stands) [s], the root of the
+    work stated (empty: none yet)."""
+
+    credits: int
+    due_s: int
+    work_root: bytes
+
+
+def request_of(client: ChainClient, contract: bytes, class_id: bytes, holder: bytes) -> RequestOnChain:
+    """A holder's open request; 0 credits where there is none."""
+    artefact, account = load_artefact(_CREDIT), to_checksum_address(holder)
+    data = call_data(artefact, "request_of", int.from_bytes(class_id, "big"), account)
+    amount, due_s, root = result(artefact, "request_of", client.call(contract, data))
+    return RequestOnChain(amount, due_s, bytes(root) if any(root) else b"")
+
+
+def settle(client: ChainClient, key: ChainKey, contract: bytes, class_id: bytes, holder: bytes) -> Receipt:
+    """Have a delivery that stood its grace paid. Raises as `ChainClient.transact`."""
+    number, account = int.from_bytes(class_id, "big"), to_checksum_address(holder)
+    return client.transact(key, contract, call_data(load_artefact(_CREDIT), "settle", number, account))
 
 
 async def _counted(

@@ -158,7 +158,7 @@ class Workbook(AbstractContextManager["Workbook"]):
         return whole | packed
 
     def bodies(self, number: int) -> tuple[bytes, bytes]:
-        """Request and answer, byte for byte. Raises NotFound ``workbook.no_answer``."""
+        """Request and answer, byte for byte. Raises NotFound ``workbook.no_answer``, ``workbook.body_gone``."""
         with self._lock:
             found = self._sql.execute(
                 "select asked_body, answer_body from answer where number = ?", (number,)
@@ -166,7 +166,18 @@ class Workbook(AbstractContextManager["Workbook"]):
         if found is None:
             raise NotFound("workbook.no_answer", "There is no such answer.", number=number)
         asked, answered = found
+        if not asked and not answered:
+            raise NotFound("workbook.body_gone", "This answer's bodies are kept no longer.", number=number)
         return bytes(asked), bytes(answered)
+
+    def forget_bodies(self, before_us: int) -> int:
+        """Drop the bodies of answers done before ``before_us`` that a report has told of; how many. Digests stay."""
+        with self._lock:
+            return self._sql.execute(
+                "update answer set asked_body = x'', answer_body = x'' where done_us < ? and number < ?"
+                " and (length(asked_body) > 0 or length(answer_body) > 0)",
+                (before_us, self._told()),
+            ).rowcount
 
     def number_of(self, payment: bytes) -> int:
         """The number of the answer that a payment bought. Raises NotFound ``workbook.no_answer``."""

@@ -101,18 +101,24 @@ class PaymentGate:
         self,
         admitted: Admitted,
         body: bytes,
-        usage: Usage,  # noqa: ARG002 (the port's)
+        usage: Usage,
         cost_usdc_micro: int,
     ) -> Mapping[str, str]:
         """Keep the answer; what it did not cost stays the payer's, prepaid here."""
         row = self._rows.get(admitted.payment_id) or await self.till.row(admitted.payment_id)
         if row is None:
             return {}
-        paid = max(admitted.paid_usdc_micro, 1)
-        spent = min(row.charged, -(-row.price * max(0, min(cost_usdc_micro, paid)) // paid))
+        spent = self._spent(row, admitted, usage.prompt_tokens + usage.output_tokens, cost_usdc_micro)
         headers = await self._receipt(row, spent)
         await asyncio.shield(self._kept(row, body, headers, spent))
         return headers
+
+    def _spent(self, row: Row, admitted: Admitted, tokens: int, cost_usdc_micro: int) -> int:
+        """Units that an answer cost: of credits what its tokens take, whatever the price in dollars is."""
+        if one := next((one for one in self.terms.credits if one.id == row.payment.token), None):
+            return min(row.charged, one.units(tokens) if tokens else row.charged)
+        paid = max(admitted.paid_usdc_micro, 1)
+        return min(row.charged, -(-row.price * max(0, min(cost_usdc_micro, paid)) // paid))
 
     async def failed(self, admitted: Admitted, reason: str) -> None:
         """No answer came: the payment goes back."""

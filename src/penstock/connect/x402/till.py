@@ -115,6 +115,11 @@ class Till:
         """Units a holder has here."""
         return await self.do(lambda sql: till_rows.balance(sql, holder, class_id))
 
+    async def holders(self) -> list[tuple[bytes, bytes]]:
+        """Who ever had a balance of which class: holder and class."""
+        query = "SELECT holder, class FROM balance ORDER BY holder, class"
+        return await self.do(lambda sql: [(bytes(one), bytes(of)) for one, of in sql.execute(query)])
+
     # looking
 
     async def row(self, payment_id: bytes) -> Row | None:

@@ -24,7 +24,9 @@ class Offer:
     """A provider's terms. Figures in the units of their names; ``schemes`` are x402's, beside ``credit``.
 
     ``technology``, ``matched_bp`` and ``carbon_mg_per_kwh`` are of the power behind the rack; ``idle_mw`` and
-    ``busy_core_mw`` are the stated model of its draw, used where nothing can be measured.
+    ``busy_core_mw`` are the stated model of its draw, used where nothing can be measured. ``credit_classes`` are the
+    numbers of classes on ``credit_contract`` that are taken beside dollars. Bodies of answers that were reported are
+    dropped after ``keep_bodies_days``; 0 keeps them.
     """
 
     provider: str
@@ -48,6 +50,10 @@ class Offer:
     pue_bp: int = 10_000
     interval_s: int = 60
     quote_s: int = 60
+    credit_contract: str = ""
+    credit_classes: tuple[str, ...] = ()
+    credit_from_block: int = 0
+    keep_bodies_days: int = 0
 
     def __post_init__(self) -> None:
         for name, value in ((one.name, getattr(self, one.name)) for one in fields(self)):
