@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from penstock.compute.work import open_report, seal_report
 from penstock.errors import Invalid, NotFound, PenstockError, Refused, Unverified
 from penstock.journal.kinds.capacity import ProviderRegistered
 from penstock.journal.kinds.compute import AnswersServed
+from penstock.journal.kinds.energy import SpansLinked
 from penstock.journal.kinds.work import EnergySealed, SalesCollected, WorkStated
+from penstock.journal.segment import Columns
 from penstock.journal.words import LinkKind
 from penstock.keys.dsse import Envelope
 from penstock.period import HOUR_US, SECOND_US
@@ -70,7 +73,7 @@ def busy(provider: Provider, answers: int = 5, seconds: int = 60) -> bytes:
     return row.written
 
 
-def collected(market: Plant, raw: bytes, payee: Payee | None = None, **how: bool) -> object:
+def collected(market: Plant, raw: bytes, payee: Payee | None = None, **how: Any) -> object:
     taken = market.workspace.read(lambda world: read_report(world, "provider-1", raw))
     return collect_report_on(market.workspace, taken, payee or Payee(), "provider-1", AT_US, **how)
 
@@ -253,6 +256,89 @@ def rechecked(market: Plant) -> None:
         world.apply(row.recorded, columns)
         recheck.after(row.recorded, columns)
     recheck.settle()
+
+
+def told_otherwise(market: Plant, seq: int, fact: Any, rows: Columns | None = None) -> None:
+    """The record with another fact, or other rows, at one place, as an attester folds and checks it."""
+    world = World()
+    recheck = Recheck(world)
+    for row in market.workspace.facts():
+        recorded, columns = row.recorded, market.workspace.columns(row)
+        if recorded.seq == seq:
+            recorded = replace(recorded, fact=fact)
+            columns = {**(columns or {}), **(rows or {})}
+        recheck.before(recorded, columns)
+        world.apply(recorded, columns)
+        recheck.after(recorded, columns)
+    recheck.settle()
+
+
+def found(market: Plant, kind: type) -> tuple[int, Any, Columns]:
+    """The last fact of a kind, its place and its rows."""
+    row = [one for one in market.workspace.facts() if isinstance(one.recorded.fact, kind)][-1]
+    return row.recorded.seq, row.recorded.fact, market.workspace.columns(row) or {}
+
+
+def test_an_attester_signs_for_no_invented_sales(market: Plant, provider: Provider) -> None:
+    for _ in range(2):
+        collected(market, busy(provider))
+    seq, sales, rows = found(market, SalesCollected)
+    told_otherwise(market, seq, sales)
+    moved = replace(sales.transfers[0], usdc_micro=sales.paid_usdc_micro + 5)
+    dearer = replace(sales.segment, sum=sales.paid_usdc_micro + 5)
+    more = replace(sales, paid_usdc_micro=sales.paid_usdc_micro + 5, segment=dearer, transfers=(moved,))
+    paid = rows["paid_usdc_micro"].copy()
+    paid[0] += 5
+    other = np.array([b"\0" * 84, *rows["payment"][1:]], dtype=object)
+    first = next(row.recorded.fact for row in market.workspace.facts() if isinstance(row.recorded.fact, SalesCollected))
+    assert isinstance(first, SalesCollected)
+    wrong: list[tuple[Any, Columns]] = [
+        (more, {"paid_usdc_micro": paid}),  # dearer than billed
+        (replace(sales, signed=b""), {}),  # nobody signed
+        (replace(sales, signed=first.signed, bill=first.bill), {}),  # another interval's bill
+        (replace(sales, bill=bytes(32)), {}),
+        (replace(sales, model="better words"), {}),
+        (sales, {"payment": other}),
+        (sales, {"number": rows["number"] + 1}),
+        (sales, {"number": rows["number"][::-1]}),
+        (sales, {"scheme": rows["scheme"] + np.uint8(9)}),
+    ]
+    for fact, columns in wrong:
+        with pytest.raises(Unverified, match=r"attest\.sales_differ"):
+            told_otherwise(market, seq, fact, columns)
+    seq, links, rows = found(market, SpansLinked)
+    assert links.link is LinkKind.BILL
+    shifted = {"target_stop": rows["target_stop"].copy(), "target_start": rows["target_start"].copy()}
+    shifted["target_stop"][0] += 1
+    shifted["target_start"][1] += 1
+    with pytest.raises(Unverified, match=r"attest\.sales_differ"):  # a dollar of one answer billed on another
+        told_otherwise(market, seq, links, shifted)
+
+
+def test_an_attester_signs_for_no_invented_work(market: Plant, provider: Provider) -> None:
+    collected(market, busy(provider))
+    seq, stated, rows = found(market, WorkStated)
+    payments = rows["digests"].copy()
+    payments[1] = payments[0]
+    for fact, columns in (
+        (replace(stated, root=bytes(32)), {}),
+        (stated, {"number": rows["number"] + 1}),
+        (stated, {"done_us": rows["done_us"] + HOUR_US}),
+        (stated, {"digests": payments}),
+        (stated, {"prompt_tokens": rows["prompt_tokens"] + 1}),
+        (stated, {"energy_mj": rows["energy_mj"] - 1}),
+    ):
+        with pytest.raises(Unverified, match=r"attest\.(work|sales)_differ"):
+            told_otherwise(market, seq, fact, columns)
+    seq, sealed, _ = found(market, EnergySealed)
+    for fact in (
+        replace(sealed, root=bytes(32)),
+        replace(sealed, start_us=sealed.start_us + 1),
+        replace(sealed, answers=sealed.answers + 1),
+        replace(sealed, idle_mj=sealed.idle_mj + 1, meter_mj=sealed.meter_mj + 1),
+    ):
+        with pytest.raises(Unverified, match=r"attest\.work_differs"):
+            told_otherwise(market, seq, fact)
 
 
 def test_an_attester_agrees_and_sees_what_was_altered(market: Plant, provider: Provider) -> None:

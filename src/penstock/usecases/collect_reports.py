@@ -84,7 +84,7 @@ def read_report(world: World, provider: str, raw: bytes) -> Taken:
     told = billed.predicate.get("paid_usdc_micro")
     if billed.subject_sha256 != work.digest.hex() or told != report.paid_usdc_micro:
         raise Unverified("work.bill", "The bill is not of this report.", provider=provider)
-    return Taken(Sealed(report, work.digest, bill.digest), _packet(said["packet"]))
+    return Taken(Sealed(report, work.digest, bill), _packet(said["packet"]))
 
 
 def collect_report_on(

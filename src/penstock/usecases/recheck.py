@@ -39,6 +39,7 @@ from penstock.usecases.close import moved
 from penstock.usecases.correct import correct
 from penstock.usecases.ingest import counts_unsigned, rejudged
 from penstock.usecases.originate import recompile
+from penstock.usecases.recheck_work import WorkRecheck
 from penstock.usecases.reclose import reclosed
 from penstock.usecases.registry.properties import properties
 from penstock.usecases.release import lifted
@@ -75,6 +76,10 @@ class Recheck:
     _meters: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
     _counted: dict[Slot, Counted] = field(default_factory=dict)
     _open: set[Slot] = field(default_factory=set)
+    _work: WorkRecheck = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._work = WorkRecheck(self.world)
 
     def before(self, recorded: Recorded, columns: Columns | None) -> None:
         """Check one fact against the replica as it stood before it.
@@ -83,9 +88,10 @@ class Recheck:
             Unverified: ``attest.review_differs``, ``attest.certified_in_quarantine``,
             ``attest.verdicts_differ``, ``attest.program_differs``, ``attest.release_differs``,
             ``attest.correction_differs``, ``attest.lift_differs``, ``attest.pledge_differs``,
-            ``attest.close_differs``.
+            ``attest.close_differs``; as `WorkRecheck.before`.
         """
         self._expect(recorded, columns or {})
+        self._work.before(recorded, columns or {})
         match recorded.fact:
             case PacketsReceived() as received:
                 self._rejudge(recorded, received, columns or {})

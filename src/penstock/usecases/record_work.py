@@ -24,6 +24,7 @@ from penstock.journal.kinds.servicing import CollectionKind
 from penstock.journal.kinds.work import EnergySealed, SalesCollected, WorkStated
 from penstock.journal.segment import Column, Columns, Segment
 from penstock.journal.words import LinkKind, RegisterKind, Unit
+from penstock.keys.dsse import Envelope
 from penstock.usecases.match import link_entry
 from penstock.usecases.originate import account_of
 from penstock.usecases.redeem_spent import spent_rows
@@ -40,11 +41,11 @@ _NONE: Final = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A report with the sha256 of its signed envelope and of its signed bill."""
+    """A report with the sha256 of its signed envelope, and its signed bill."""
 
     report: WorkReport
     envelope: bytes
-    bill: bytes
+    bill: Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +272,8 @@ def _sold(world: World, rack: RackRegistered, sealed: Sealed, payee: Payee, toke
         stop_us=report.period.stop_us,
         answers=len(paid),
         paid_usdc_micro=report.paid_usdc_micro,
-        bill=sealed.bill,
+        bill=sealed.bill.digest,
+        signed=sealed.bill.to_json(),
         transfers=(Transfer(PAYERS, _received(world, report, payee), report.paid_usdc_micro, "answers sold"),),
     )
     world.books.check_transfers(fact.transfers)

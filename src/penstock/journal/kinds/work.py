@@ -104,8 +104,9 @@ class ChallengeJudged:
 class SalesCollected:
     """Answers that were paid for in an interval (segment ``sale/1``), and where the dollars are.
 
-    ``bill`` is the sha256 of the provider's signed bill. The transfers bring the dollars in from the chain (x402), or
-    release them from escrow (credits).
+    ``bill`` is the sha256 of the provider's signed bill, ``signed`` the bill itself as written (a DSSE envelope), so
+    that anyone can check it against the provider's work key. The transfers bring the dollars in from the chain (x402),
+    or release them from escrow (credits).
     """
 
     KIND: ClassVar[str] = "sales.collected"
@@ -120,3 +121,4 @@ class SalesCollected:
     paid_usdc_micro: int
     bill: bytes
     transfers: tuple[Transfer, ...]
+    signed: bytes = b""
