@@ -97,9 +97,9 @@ def deploy(creation: bytes, mandate: Mandate, agent: bytes, link: ChainLink, key
         Refused, Unavailable: as `ChainLink.send`.
     """
     asset, bounds, payees = terms_of(mandate)
-    chain = f"eip155:{link.chain_id()}"
-    if chain != mandate.rails[0].network:
-        raise Conflict("spender.chain", f"The mandate pays on {mandate.rails[0].network}, and this is {chain}.")
+    here, due = f"eip155:{link.chain_id()}", next(iter(_tokens(mandate)))[0]
+    if here != due:
+        raise Conflict("spender.chain", f"The mandate pays on {due}, and this is {here}.")
     kinds = ["address", "address", "address", BOUNDS, "address[]"]
     made = [key.address, agent, asset, bounds, list(payees)]
     address = link.deploy(key, creation + encode(kinds, made))
@@ -125,7 +125,7 @@ def terms_of(mandate: Mandate) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
         Invalid: ``spender.one_dollar`` where it pays in several tokens or on several chains, ``spender.payees`` for
         more than a contract takes.
     """
-    tokens = {(rail.network, rail.asset) for rail in mandate.rails}
+    tokens = _tokens(mandate)
     if len(tokens) != 1:
         raise Invalid("spender.one_dollar", "A Spender holds one dollar, and the mandate names several.")
     payees = tuple(sorted({venue.pay_to for venue in mandate.venues}))
@@ -136,7 +136,12 @@ def terms_of(mandate: Mandate) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
         *(money.call_usdc_micro, money.hour_usdc_micro, money.total_usdc_micro, money.ask_above_usdc_micro),
         mandate.until_us // SECOND_US,
     )
-    return mandate.rails[0].asset, bounds, payees
+    return next(iter(tokens))[1], bounds, payees
+
+
+def _tokens(mandate: Mandate) -> set[tuple[str, str]]:
+    """Chain and address of each token that is paid in; credits stay where they are."""
+    return {(rail.network, rail.asset) for rail in mandate.rails if not rail.is_credit}
 
 
 def _metered(mandate: Mandate) -> bool:

@@ -17,7 +17,10 @@ from penstock.units import Usdc
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One payment that an agent would make: to whom, in what, how much at most, and for what."""
+    """One payment that an agent would make: to whom, in what, how much at most, and for what.
+
+    ``units`` are of credits, which ``asset`` then is the class of: they are signed for, and the amount is their worth.
+    """
 
     url: str
     pay_to: str
@@ -31,6 +34,7 @@ class Ask:
     matched_bp: int
     energy_mj_per_1k_tokens: int
     kind: str = "spot"
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from penstock.agent.chain_link import ChainLink
+from penstock.agent.mandate import CREDIT
 from penstock.agent.spender import Spender, word
 from penstock.agent.spending import SIGNED, Book, Payment
 from penstock.agent.wallet import EXACT_TYPE, PERMIT, UPTO_TYPE
@@ -46,6 +47,8 @@ def _looked_up(book: Book, link: ChainLink, payer: str, spender: Spender | None,
 
 
 def _used(link: ChainLink, payer: str, payment: Payment) -> bool:
+    if payment.scheme == CREDIT:
+        return True  # no chain tells what a till took: it stays counted
     if payment.scheme == "exact":
         nonce = word(payment.nonce if payment.nonce.startswith("0x") else "0x" + payment.nonce)
         (used,) = link.read(payment.asset, "authorizationState(address,bytes32)", [payer.lower(), nonce], ["bool"])

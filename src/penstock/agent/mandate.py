@@ -15,6 +15,9 @@ EXACT, UPTO = "exact", "upto"
 SCHEMES: Final = (EXACT, UPTO, CREDIT)
 """Schemes of payment: x402's exact and upto, and prepaid credits."""
 
+CLASS_CHARS: Final = 66
+"""A class of credits in hex, with its 0x."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -57,11 +60,16 @@ class Venue:
 
 @dataclass(frozen=True, slots=True)
 class Rail:
-    """What one may pay with: a token of a network (CAIP-2), by these schemes."""
+    """What one may pay with: a token of a network (CAIP-2), by these schemes; or credits of a class (32 bytes)."""
 
     network: str
     asset: str
     schemes: tuple[str, ...]
+
+    @property
+    def is_credit(self) -> bool:
+        """Credits of a class at the payee's till, no token."""
+        return len(self.asset) == CLASS_CHARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +152,12 @@ def _of_venues(mandate: Mandate) -> Iterator[str]:
     if not urls:
         yield "venues: none is named, so nothing may be bought."
     yield from (f"venues: {url} stands there twice." for url in sorted({url for url in urls if urls.count(url) > 1}))
-    tokens = [(rail.network, rail.asset.lower()) for rail in mandate.rails]
+    rails = mandate.rails
+    tokens = [(rail.network, rail.asset.lower()) for rail in rails]
     if not tokens:
         yield "payments: none is named, so nothing can be paid."
+    if any(rail.is_credit != (CREDIT in rail.schemes) or (rail.is_credit and len(rail.schemes) > 1) for rail in rails):
+        yield "payments: credits are of a class (32 bytes) and nothing else is, or the other way round."
     if len(set(tokens)) < len(tokens):
         yield "payments: one token stands there twice."
 

@@ -35,6 +35,7 @@ AMOUNT_MAX: Final = 10**12
 QUOTE_AGE_MAX_S: Final = 300
 QUOTE_RATIO_MAX: Final = 10
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+_ASSET: Final = re.compile(r"0x[0-9a-fA-F]{40}|0x[0-9a-fA-F]{64}")
 _NETWORK: Final = re.compile(r"eip155:[1-9][0-9]{0,18}")
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 _URL: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
@@ -272,7 +273,7 @@ def _venue(form: _Form) -> Venue:
 def _rail(form: _Form) -> Rail:
     found = Rail(
         network=form.need("network", _NETWORK, "eip155:NUMBER"),
-        asset=form.need("asset", _ADDRESS, "an address").lower(),
+        asset=form.need("asset", _ASSET, "an address, or a class of credits").lower(),
         schemes=form.words("schemes", SCHEMES, ("exact",)),
     )
     form.end()

@@ -18,7 +18,8 @@ from typing import Any, Final
 import httpx
 
 from penstock.agent.admission import Ask
-from penstock.agent.mandate import Mandate
+from penstock.agent.credit_payment import CreditScheme, worth_up
+from penstock.agent.mandate import CREDIT, Mandate
 from penstock.agent.quotes import Quote
 from penstock.agent.spending import ANY, Book, Payment, Purpose
 from penstock.agent.wallet import Permission, Wallet
@@ -89,18 +90,26 @@ class Payer:
         """
         out = self.book.open_for(quote.url, call.sha256)
         if out is not None:
-            return self._send(quote, call, out.number, out.header, out.counted_usdc_micro)
+            return self._send(quote, call, out.number, out.header, out.counted_usdc_micro, out.scheme)
         first = self._post(quote.url, call, {})
         if first.status_code != httpx.codes.PAYMENT_REQUIRED:
             return Answer(_body(first, quote.url), 0, "", None, dict(first.headers))
-        number, header, amount = self._sign(quote, call, first)
-        return self._send(quote, call, number, header, amount)
+        try:
+            return self._pay(quote, call, first)
+        except Refused as refused:
+            if refused.code != "payment.no_credit":
+                raise
+            return self._pay(quote, call, first, credit=False)
 
-    def _sign(self, quote: Quote, call: Call, asked: httpx.Response) -> tuple[int, str, int]:
+    def _pay(self, quote: Quote, call: Call, asked: httpx.Response, *, credit: bool = True) -> Answer:
+        number, header, ask = self._sign(quote, call, asked, credit=credit)
+        return self._send(quote, call, number, header, ask.amount_usdc_micro, ask.scheme)
+
+    def _sign(self, quote: Quote, call: Call, asked: httpx.Response, *, credit: bool = True) -> tuple[int, str, Ask]:
         """Count, sign, keep: in this order."""
-        offer = choose(asked.headers.get(REQUIRED, ""), quote, self.mandate, call.tokens)
-        amount = int(offer.amount)
-        ask = _ask(quote, offer.scheme, amount, tokens_at(quote, amount, call.tokens))
+        offer = choose(asked.headers.get(REQUIRED, ""), quote, self.mandate, call.tokens, credit=credit)
+        amount = _amount(offer, quote, call.tokens)
+        ask = _ask(quote, offer, amount, tokens_at(quote, amount, call.tokens))
         now_us = self.clock()
         number = self.book.reserve(self.mandate, ask, call.sha256, now_us, self.purpose)
         try:
@@ -109,7 +118,7 @@ class Payer:
         except Exception:
             self.book.void(number, "not signed")
             raise
-        return number, header, amount
+        return number, header, ask
 
     def _signed(self, required: str, offer: Any, ask: Ask, now_us: int) -> tuple[str, str, int]:
         from x402 import x402ClientSync
@@ -118,16 +127,19 @@ class Payer:
         from x402.mechanisms.evm.upto import UptoEvmClientScheme
 
         signer = self.wallet.permitted(Permission(ask, now_us))
-        scheme: Any = ExactEvmScheme if ask.scheme == "exact" else UptoEvmClientScheme
-        client = x402ClientSync().register(ask.network, scheme(signer))
+        schemes: dict[str, Any] = {"exact": ExactEvmScheme, "upto": UptoEvmClientScheme, CREDIT: CreditScheme}
+        client = x402ClientSync().register(ask.network, schemes[ask.scheme](signer))
         client.set_spend_controls({"allowed_assets": [_cap(ask)], "max_amount_per_payment": False})
         wanted = decode_payment_required_header(required).model_copy(update={"accepts": [offer]})
         header = encode_payment_signature_header(client.create_payment_payload(wanted))
         return header, signer.nonce, signer.valid_before_us
 
-    def _send(self, quote: Quote, call: Call, number: int, header: str, amount: int) -> Answer:
+    def _send(self, quote: Quote, call: Call, number: int, header: str, amount: int, scheme: str) -> Answer:
         """Send the payment until it is answered; the same each time."""
         heard = self._insist(quote.url, call, header)
+        if heard.status_code == httpx.codes.PAYMENT_REQUIRED and scheme == CREDIT:
+            self.book.void(number, "the till did not take the credits")  # it holds them: it had no need of a signature
+            raise Refused("payment.no_credit", f"{quote.url} did not take the credits.", payment=number)
         if heard.status_code == httpx.codes.PAYMENT_REQUIRED:
             self.book.note(number, "refused by who asked for it")
             hint = "It counts until its time is over, as it could still be cashed."
@@ -164,8 +176,9 @@ class Payer:
             raise Unavailable("provider.silent", f"{url} does not answer ({why}).", provider=url) from None
 
 
-def choose(required: str, quote: Quote, mandate: Mandate, tokens: int) -> Any:
-    """The offer to take, of those in a header of x402: allowed, as quoted, no dearer; the cheapest, exact before upto.
+def choose(required: str, quote: Quote, mandate: Mandate, tokens: int, *, credit: bool = True) -> Any:
+    """The offer to take, of those in a header of x402: allowed, as quoted, no dearer; the cheapest, and of equals
+    credits (unless ``credit`` is off) before exact before upto.
 
     Raises:
         Invalid: ``provider.answer``. Refused: ``payment.dearer``, ``payment.offer``.
@@ -176,10 +189,15 @@ def choose(required: str, quote: Quote, mandate: Mandate, tokens: int) -> Any:
         if len(required) > HEADER_CHARS_MAX or deeper_than(b64decode(required).decode(), DEPTH_MAX):
             raise ValueError(len(required))
         offers: Any = decode_payment_required_header(required).accepts
-        amounts = [int(offer.get_amount()) for offer in offers]
+        amounts = [_amount(offer, quote, tokens) for offer in offers]
     except Exception as error:  # the package raises whatever its parser does
         raise Invalid("provider.answer", "What it asks to be paid cannot be read.", provider=quote.url) from error
-    suits = [(amount, offer) for amount, offer in zip(amounts, offers, strict=True) if _suits(offer, quote, mandate)]
+    known = [
+        (amount, offer)
+        for amount, offer in zip(amounts, offers, strict=True)
+        if offer.scheme != CREDIT or (credit and amount >= 0)
+    ]
+    suits = [(amount, offer) for amount, offer in known if _suits(offer, quote, mandate)]
     if not suits:
         hint = "Another payee, token, chain or scheme than its signed quote says, or than the mandate allows."
         raise Refused("payment.offer", "None of what it takes may be paid.", hint=hint, provider=quote.url)
@@ -193,6 +211,15 @@ def choose(required: str, quote: Quote, mandate: Mandate, tokens: int) -> Any:
 
 def _suits(offer: Any, quote: Quote, mandate: Mandate) -> bool:
     rail = mandate.rail(str(getattr(offer, "network", "")), str(getattr(offer, "asset", "")))
+    if offer.scheme == CREDIT:
+        return (
+            rail is not None
+            and rail.is_credit
+            and not mandate.spender
+            and CREDIT in quote.schemes
+            and offer.network == quote.network
+            and offer.pay_to.lower() == quote.pay_to.lower()
+        )
     return (
         rail is not None
         and offer.scheme in rail.schemes
@@ -204,29 +231,42 @@ def _suits(offer: Any, quote: Quote, mandate: Mandate) -> bool:
     )
 
 
+def _amount(offer: Any, quote: Quote, tokens: int) -> int:
+    """What an offer asks [micro-dollars]; of credits their worth; negative for credits that make no sense."""
+    if offer.scheme != CREDIT:
+        return int(offer.get_amount())
+    worth = worth_up(offer, quote, tokens)
+    return -1 if worth is None else worth
+
+
 def tokens_at(quote: Quote, amount: int, most: int) -> int:
     """As many tokens as an amount pays at the quote's price, and not more than ``most``; at least one."""
     return max(1, min(most, amount * 1_000 // quote.price_usdc_micro_per_1k_tokens))
 
 
-def _ask(quote: Quote, scheme: str, amount: int, tokens: int) -> Ask:
+def _ask(quote: Quote, offer: Any, amount: int, tokens: int) -> Ask:
     return Ask(
         url=quote.url,
         pay_to=quote.pay_to.lower(),
         network=quote.network,
-        asset=quote.asset.lower(),
-        scheme=scheme,
+        asset=offer.asset.lower(),
+        scheme=offer.scheme,
         amount_usdc_micro=amount,
         tokens=tokens,
         carbon_mg_per_kwh=quote.carbon_mg_per_kwh,
         technology=quote.technology,
         matched_bp=quote.matched_bp,
         energy_mj_per_1k_tokens=quote.energy_mj_per_1k_tokens,
+        units=int(offer.amount) if offer.scheme == CREDIT else 0,
     )
 
 
 def _cap(ask: Ask) -> Any:
-    return {"network": ask.network, "asset": ask.asset, "max_amount_per_payment": str(ask.amount_usdc_micro)}
+    return {
+        "network": ask.network,
+        "asset": ask.asset,
+        "max_amount_per_payment": str(ask.units or ask.amount_usdc_micro),
+    }
 
 
 def _payload(header: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from penstock.agent.admission import Ask, Breach, Spent, breaches
-from penstock.agent.mandate import Mandate, Venue
+from penstock.agent.mandate import CREDIT, Mandate, Venue
 from penstock.agent.quotes import QUOTE_BYTES_MAX, Doubt, Quote, judge
 from penstock.agent.standing import Standing
 from penstock.agent.unit_price import UnitPrice, ranked
@@ -89,7 +89,7 @@ class Shop:
             url=quote.url,
             pay_to=quote.pay_to.lower(),
             network=quote.network,
-            asset=quote.asset.lower(),
+            asset=self._asset(quote, scheme),
             scheme=scheme,
             amount_usdc_micro=quote.charge_up(self.call_tokens),
             tokens=self.call_tokens,
@@ -100,6 +100,11 @@ class Shop:
         )
         found = breaches(self.mandate, asked, Spent(0, 0), now_us, approved=True)
         return [breach for breach in found if breach.code not in ROOM]
+
+    def _asset(self, quote: Quote, scheme: str) -> str:
+        """What one would pay in: of credits the first class that the mandate names, else the quote's token."""
+        classes = (rail.asset for rail in self.mandate.rails if rail.is_credit and rail.network == quote.network)
+        return next(classes, "") if scheme == CREDIT else quote.asset.lower()
 
 
 def _said(one: UnitPrice) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 
+from penstock.agent import credit_payment
 from penstock.agent.admission import Ask
+from penstock.agent.credit_payment import SPEND_TYPE, TILL
+from penstock.agent.mandate import CREDIT
 from penstock.errors import Refused
 from penstock.keys import ChainKey
 from penstock.period import SECOND_US
@@ -30,8 +33,9 @@ LIFE_MAX_US: Final = 3_600 * SECOND_US
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     EXACT_TYPE: ("from", "to", "value", "validAfter", "validBefore", "nonce"),
     UPTO_TYPE: ("permitted", "spender", "nonce", "deadline", "witness"),
+    SPEND_TYPE: tuple(name for name, _ in credit_payment.FIELDS),
 }
-"""Fields of the structs in EIP-3009 and, with x402's witness, Permit2."""
+"""Fields of the structs in EIP-3009 and, with x402's witness, Permit2; and of credits at a till."""
 Authorize = Callable[[str, Mapping[str, Any]], bytes]
 """Tells a spending contract of a payment (the struct's name and fields); the bytes to send for a signature."""
 
@@ -99,7 +103,9 @@ class PermittedSigner:
         ask = self.permission.ask
         if f"eip155:{domain.get('chainId')}" != ask.network:
             return f"chain {domain.get('chainId')} is not {ask.network}"
-        check = _beyond_exact if primary_type == EXACT_TYPE else _beyond_upto
+        if primary_type == SPEND_TYPE and self.wallet.authorize is not None:
+            return "a contract account signs no credits"
+        check = {EXACT_TYPE: _beyond_exact, UPTO_TYPE: _beyond_upto, SPEND_TYPE: _beyond_spend}[primary_type]
         return check(ask, domain, message, self.address) or self._too_long(primary_type, message)
 
     def _too_long(self, primary_type: str, message: Mapping[str, Any]) -> str:
@@ -107,7 +113,7 @@ class PermittedSigner:
         return "" if ends_us <= self.permission.now_us + LIFE_MAX_US else "it could be cashed for more than an hour"
 
     def _remember(self, primary_type: str, message: Mapping[str, Any]) -> None:
-        nonce = message["nonce"]
+        nonce = message["salt" if primary_type == SPEND_TYPE else "nonce"]
         self.nonce = nonce.hex() if isinstance(nonce, bytes) else str(nonce)
         self.valid_before_us = _ends(primary_type, message) * SECOND_US
 
@@ -125,7 +131,7 @@ class PermittedSigner:
 
 
 def _form(types: Mapping[str, Any], primary_type: str, message: Mapping[str, Any]) -> str:
-    """Only the two structs that pay, with exactly their fields: whatever else is typed data may be anything."""
+    """Only the structs that pay, with exactly their fields: whatever else is typed data may be anything."""
     if primary_type not in FIELDS:
         return f"{primary_type} is no payment"
     names = tuple(_name(item) for item in types.get(primary_type, ()))
@@ -159,6 +165,20 @@ def _beyond_upto(ask: Ask, domain: Mapping[str, Any], message: Mapping[str, Any]
     return _differs(said) or _too_much(int(permitted["amount"]), ask)
 
 
+def _beyond_spend(ask: Ask, domain: Mapping[str, Any], message: Mapping[str, Any], payer: str) -> str:
+    said = (
+        (domain.get("name"), TILL["name"], "the till's name"),
+        (domain.get("version"), TILL["version"], "the till's version"),
+        (domain.get("verifyingContract"), ask.pay_to, "who is paid"),
+        ("0x" + message["classId"].hex(), ask.asset, "the class of credits"),
+        (message["holder"], payer, "who pays"),
+    )
+    if ask.scheme != CREDIT:
+        return f"a spending of credits, where {ask.scheme} was permitted"
+    units = int(message["units"])
+    return _differs(said) or ("" if 0 <= units <= ask.units else f"{units} units are not within the {ask.units}")
+
+
 def _differs(said: tuple[tuple[Any, str, str], ...]) -> str:
     return next((f"{what} is {found}, not {due}" for found, due, what in said if str(found).lower() != due.lower()), "")
 
@@ -169,7 +189,7 @@ def _too_much(amount: int, ask: Ask) -> str:
 
 
 def _ends(primary_type: str, message: Mapping[str, Any]) -> int:
-    return int(message["validBefore" if primary_type == EXACT_TYPE else "deadline"])
+    return int(message["deadline" if primary_type == UPTO_TYPE else "validBefore"])
 
 
 def _plain(domain: Any) -> dict[str, Any]:
