@@ -37,6 +37,7 @@ def run() -> Result:
         payers = [stand.payer(number) for number in range(1, PAYERS + 1)]
         with serve_in_thread(door(stand.gate)) as paid, serve_in_thread(door(OpenGate())) as unpaid:
             paid_ms, unpaid_ms = asyncio.run(_by_turns(stand, payer, paid.url, unpaid.url, rounds))
+            work_ms = asyncio.run(_work_ms(stand, payer, paid.url, rounds))
             before = stand.balance()
             together_s = asyncio.run(_together(stand, payers, paid.url))
             assert stand.balance() - before == PAYERS * PRICE
@@ -45,7 +46,8 @@ def run() -> Result:
         "paid-call", adds, "ms added at the median",
         notes=(
             f"paid p50 {median(paid_ms):.1f}, p95 {late:.1f}, unpaid p50 {median(unpaid_ms):.1f} ms; {rounds} each",
-            f"goal {GOAL_MS:.0f} ms: {'holds' if adds <= GOAL_MS else 'fails'}",
+            f"goal {GOAL_MS:.0f} ms: {'holds' if adds <= GOAL_MS else 'fails'}; {work_ms:.1f} ms of processor time a paid "
+            "call, client, door, facilitator and node together; the rest waits for the disk",
             f"{PAYERS} payers at once: all settled and answered in {together_s:.2f} s",
             "asked by the official Python client: refused with 402, signed, settled in a block, answered",
         ),
@@ -64,6 +66,16 @@ async def _by_turns(
             for _ in range(rounds)
         ]
     return [one for one, _ in both], [one for _, one in both]
+
+
+async def _work_ms(stand: Stage, payer: ChainKey, url: str, rounds: int) -> float:
+    """Processor time a paid call [ms]: what other work on the machine does not lengthen."""
+    async with _client(stand, payer) as client:
+        await _asked(client, url)
+        start = time.process_time()
+        for _ in range(rounds):
+            await _asked(client, url)
+        return (time.process_time() - start) / rounds * 1e3
 
 
 async def _together(stand: Stage, payers: list[ChainKey], url: str) -> float:

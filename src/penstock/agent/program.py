@@ -75,64 +75,73 @@ def solve(program: Program, limit_s: float) -> tuple[Floats, float] | None:
     Raises:
         Unavailable: ``plan.slow`` where nothing is found within ``limit_s`` seconds.
     """
-    if not program.whole.any():
-        found = _run(program, limit_s, whole=False)
-        return found and (found[0], found[1])
-    loose = _run(program, limit_s, whole=False)
-    if loose is None:
-        return None
-    start = _dived(program, loose[0], limit_s)
+    solver = _solver(program, limit_s)
+    loose = _run(solver)
+    if loose is None or not program.whole.any():
+        return loose
+    start = _dived(program, solver, loose[0])
     if start is not None and start[1] - loose[1] <= GAP * max(1.0, abs(loose[1])):
         return start[0], loose[1]
-    return _run(program, limit_s, whole=True, start=None if start is None else start[0])
+    return _searched(program, limit_s, None if start is None else start[0])
 
 
-def _dived(program: Program, loose: Floats, limit_s: float) -> tuple[Floats, float] | None:
+def _dived(program: Program, solver: Any, loose: Floats) -> tuple[Floats, float] | None:
+    """With whole columns held at what they come to rounded; ``solver`` goes on from where it is."""
+    held = np.flatnonzero(program.whole).astype(np.int32)
     for rounded in (np.floor(loose + 1e-9), np.ceil(loose - 1e-9)):
-        fixed = np.where(program.whole, np.clip(rounded, 0, np.floor(program.top + 1e-9)), np.nan)
-        found = _run(program, limit_s, whole=False, fixed=fixed)
+        at = np.clip(rounded, 0, np.floor(program.top + 1e-9))[held]
+        solver.changeColsBounds(held.size, held, at, at)
+        found = _run(solver)
         if found is not None:
             return found
     return None
 
 
-def _run(
-    program: Program, limit_s: float, whole: bool, fixed: Floats | None = None, start: Floats | None = None
-) -> tuple[Floats, float] | None:
-    """One run of the solver: values, and objective or (of whole columns) bound. ``fixed`` holds columns, nan: free."""
+def _searched(program: Program, limit_s: float, start: Floats | None) -> tuple[Floats, float] | None:
+    """By branch and bound, from ``start`` where there is one."""
+    import highspy
+
+    solver = _solver(program, limit_s, whole=True)
+    if start is not None:
+        solution = highspy.HighsSolution()
+        solution.col_value = start
+        solver.setSolution(solution)
+    found = _run(solver)
+    return found and (found[0], float(solver.getInfo().mip_dual_bound))
+
+
+def _solver(program: Program, limit_s: float, whole: bool = False) -> Any:
+    """The solver with the program in it."""
     import highspy
 
     solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     for name, value in (("output_flag", False), ("threads", 1), ("time_limit", limit_s), ("mip_rel_gap", GAP)):
         solver.setOptionValue(name, value)
-    solver.passModel(_model(highspy, program, whole, fixed))
-    if start is not None:
-        solution = highspy.HighsSolution()
-        solution.col_value = start
-        solver.setSolution(solution)
+    solver.passModel(_model(highspy, program, whole))
+    return solver
+
+
+def _run(solver: Any) -> tuple[Floats, float] | None:
+    """One run: values and objective; None where no values keep the rows."""
+    import highspy
+
     solver.run()
     status, kinds = solver.getModelStatus(), highspy.HighsModelStatus
     if status in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
         return None
-    info = solver.getInfo()
     if not solver.getSolution().value_valid or status not in (kinds.kOptimal, kinds.kTimeLimit):
         raise Unavailable("plan.slow", "No plan was found in time.", hint="Give it longer, or ask for less.")
-    bound = info.mip_dual_bound if whole else info.objective_function_value
-    return np.asarray(solver.getSolution().col_value, np.float64), float(bound)
+    return np.asarray(solver.getSolution().col_value, np.float64), float(solver.getInfo().objective_function_value)
 
 
-def _model(highspy: Any, program: Program, whole: bool, fixed: Floats | None) -> Any:
+def _model(highspy: Any, program: Program, whole: bool) -> Any:
     """HiGHS' own form: weights by column."""
     line, column = np.concatenate(program.lines), np.concatenate(program.columns)
     order = np.lexsort((line, column))
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = program.cost.size, program.count
-    held = np.full(program.cost.size, np.nan) if fixed is None else fixed
     model.col_cost_ = program.cost
-    model.col_lower_, model.col_upper_ = (
-        np.where(np.isnan(held), 0.0, held),
-        np.where(np.isnan(held), program.top, held),
-    )
+    model.col_lower_, model.col_upper_ = np.zeros(program.cost.size), program.top
     model.row_lower_, model.row_upper_ = np.concatenate(program.lows), np.concatenate(program.highs)
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_ = np.searchsorted(column[order], np.arange(program.cost.size + 1)).astype(np.int32)
