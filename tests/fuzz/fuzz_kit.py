@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,44 @@ class Target:
     check: Callable[[bytes], bool]
     share: float = 1.0
     longest: int = 4_096
+
+
+HOSTILE_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 1, 9, 2**31, 2**53, 2**63 - 1, 2**63, 2**64, -(2**63) - 1, 10**400, 0.5, 1e308),
+    *("", "0", "-1", "1" * 80, "1e999", "NaN", "\ud800", "\0", "a\nb", "\u0661", "0x", "0x" + "00" * 32, "ff" * 32),
+    *([], {}, [[]], [None], {"": None}, [{}], "2026-02-30T00:00:00Z", "https://a@b/", "eip155:0", "x" * 300),
+)
+"""What stands where something else should: of another type, too large, no text that can be written as UTF-8."""
+
+
+def bent(target: Target, share: float = 0.25) -> Target:
+    """The same parser under JSON that is whole, its values exchanged: each two bytes name a place and what to put."""
+    trees = [json.loads(seed) for seed in target.seeds() if seed[:1] == b"{"]
+
+    def check(raw: bytes) -> bool:
+        tree = {"": copy.deepcopy(trees[raw[0] % len(trees)])} if raw else {"": trees[0]}
+        for place, what in zip(raw[1:17:2], raw[2:17:2], strict=False):
+            _exchange(tree, place, what)
+        return target.check(json.dumps(tree[""], sort_keys=True, separators=(",", ":")).encode())
+
+    return Target(lambda: [bytes([number]) for number in range(len(trees))], check, share, 17)
+
+
+def _exchange(tree: dict[str, Any], place: int, what: int) -> None:
+    slots = list(_slots(tree))
+    holder, key = slots[place % len(slots)]
+    if what < 2 * len(HOSTILE_VALUES):
+        holder[key] = copy.deepcopy(HOSTILE_VALUES[what // 2])
+    elif key:
+        other, from_key = slots[what % len(slots)]  # one place's value in another's
+        holder[key] = copy.deepcopy(other[from_key]) if from_key else None
+
+
+def _slots(node: Any) -> Iterator[tuple[Any, Any]]:
+    pairs = list(node.items()) if isinstance(node, dict) else list(enumerate(node)) if isinstance(node, list) else []
+    for key, value in pairs:
+        yield node, key
+        yield from _slots(value)
 
 
 def must(holds: object, law: str) -> None:

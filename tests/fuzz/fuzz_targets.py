@@ -14,6 +14,7 @@ from typing import Any
 import cbor2
 import fuzz_kit as kit
 from fuzz_kit import Target, must
+from fuzz_targets_compute import COMPUTE
 from fuzz_targets_deal import DEALS
 from fuzz_targets_field import FIELD
 from fuzz_targets_record import RECORD
@@ -170,5 +171,6 @@ TARGETS: dict[str, Target] = {
     **REGISTRY,
     **DEALS,
     **SERVICED,
+    **COMPUTE,
 }
 """By name; `run.py` runs them."""
