@@ -49,14 +49,17 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Sell answers on 127.0.0.1 until Ctrl-C; every interval a signed report."""
+    from penstock.api.inference.challenges import add_challenges
     from penstock.api.inference.papers import provider_app
     from penstock.api.running import serve_in_thread
     from penstock.cli.connect_lines import wait_for
+    from penstock.connect.inference.commitments import Commitments
     from penstock.connect.spool import now_us
     from penstock.mcp.door import mount
     from penstock.mcp.provider import provider_door
     from penstock.usecases.provider.offer import read_offer
     from penstock.usecases.provider.provider import Provider
+    from penstock.usecases.provider.reveal import Challengers
     from penstock.usecases.provider.upkeep import Upkeep
 
     offer = read_offer(folder)
@@ -68,6 +71,8 @@ def serve(
         provider = stack.enter_context(Provider(folder, made, offer, now_us, gate=gate))
         stack.enter_context(Upkeep(provider, gate, till.credits if till else None, tell=_tell))
         app = provider_app(provider)
+        if offer.challengers:
+            add_challenges(app, provider.desk, Challengers(provider, stack.enter_context(Commitments(folder))))
         mount(app, provider_door(provider))
         running = stack.enter_context(serve_in_thread(app, port))
         said = {"url": running.url, "model": provider.model, "power": provider.meter.power.source}

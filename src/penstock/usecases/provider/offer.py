@@ -26,7 +26,8 @@ class Offer:
     ``technology``, ``matched_bp`` and ``carbon_mg_per_kwh`` are of the power behind the rack; ``idle_mw`` and
     ``busy_core_mw`` are the stated model of its draw, used where nothing can be measured. ``credit_classes`` are the
     numbers of classes on ``credit_contract`` that are taken beside dollars. Bodies of answers that were reported are
-    dropped after ``keep_bodies_days``; 0 keeps them.
+    dropped after ``keep_bodies_days``; 0 keeps them. ``challengers`` may have drawn bodies revealed: NAME=KEY each, an
+    Ed25519 public key in hex.
     """
 
     provider: str
@@ -54,6 +55,7 @@ class Offer:
     credit_classes: tuple[str, ...] = ()
     credit_from_block: int = 0
     keep_bodies_days: int = 0
+    challengers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in ((one.name, getattr(self, one.name)) for one in fields(self)):
