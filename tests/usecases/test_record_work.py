@@ -14,6 +14,7 @@ from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask
 from small_plant import DAYS, START_US, ZONE, Plant
 
 from penstock.compute.work import open_report, seal_report
+from penstock.compute.work_laws import work_holds
 from penstock.errors import Invalid, NotFound, PenstockError, Refused, Unverified
 from penstock.journal.kinds.capacity import ProviderRegistered
 from penstock.journal.kinds.compute import AnswersServed
@@ -24,6 +25,8 @@ from penstock.journal.words import LinkKind
 from penstock.keys.dsse import Envelope
 from penstock.period import HOUR_US, SECOND_US
 from penstock.usecases import enrol, originate
+from penstock.usecases import record_work as record
+from penstock.usecases.audit import audit_workspace
 from penstock.usecases.collect_reports import collect_report_on, read_report
 from penstock.usecases.compute.register_provider import register_provider
 from penstock.usecases.provider.provider import Provider
@@ -31,6 +34,7 @@ from penstock.usecases.recheck import Recheck
 from penstock.usecases.record_work import Payee, record_work
 from penstock.usecases.world import World
 
+energy_of = record._energy
 NOON_US = START_US + 12 * HOUR_US
 AT_US = DAYS[1].stop_us
 
@@ -354,3 +358,24 @@ def test_an_attester_agrees_and_sees_what_was_altered(market: Plant, provider: P
     collect_report_on(market.workspace, lied, Payee(), "provider-1", AT_US, unmatched=True)
     with pytest.raises(Unverified, match=r"attest\.figures_differ"):
         rechecked(market)
+
+
+def test_an_audit_is_clean_and_sees_what_was_altered(market: Plant, provider: Provider) -> None:
+    for _ in range(2):
+        collected(market, busy(provider))
+    path = market.workspace.path
+    assert audit_workspace(path).findings == ()
+    book, world = market.world.work, market.world
+    book.sold_usdc_micro["rack-2"] += 1
+    book.sealed_mj["rack-2"] += 10**12
+    laws = work_holds(book, world.compute.racks, world.books.registers)
+    assert {one.code for one in laws} == {"law4.work", "law5.sold"}
+
+
+def test_an_audit_sees_energy_moved_between_answers(
+    market: Plant, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "_energy", lambda report: replace(energy_of(report), root=bytes(32)))
+    collected(market, busy(provider))
+    (found,) = audit_workspace(market.workspace.path).findings
+    assert (found.law, found.code) == (3, "attest.work_differs")

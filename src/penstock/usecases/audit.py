@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from penstock.compute.capacity_laws import capacity_holds
-from penstock.errors import PenstockError
+from penstock.compute.work_laws import work_holds
+from penstock.errors import PenstockError, Unverified
 from penstock.journal.finding import Finding, finding
 from penstock.journal.kinds import KINDS
+from penstock.journal.kinds.work import EnergySealed, SalesCollected, WorkStated
 from penstock.journal.laws import breaches
 from penstock.store.opening import open_store
 from penstock.store.ports import Store
 from penstock.usecases.audit_record import RECORD, audit_record
 from penstock.usecases.correct import debts
-from penstock.usecases.replay import replay
+from penstock.usecases.recheck_work import WorkRecheck
+from penstock.usecases.replay import read_back, replay, sealed_of
 from penstock.usecases.world import World
+
+WORK: Final = (WorkStated.KIND, EnergySealed.KIND, SalesCollected.KIND)
+BEHIND: Final = 6
+"""How far behind its statement a report's last facts stand, which are of kinds that others have too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,24 @@ def audit_workspace(path: Path) -> Audit:
                 findings.append(finding(RECORD, error.code, error.message))
         else:
             findings += [*breaches(world.books), *capacity_holds(world.capacity)]
+            findings += work_holds(world.work, world.compute.racks, world.books.registers)
+            findings += _work_differs(store, world)
         return Audit(tuple(findings), _checked(store, world), store.tree().root(), tuple(debts(world)))
+
+
+def _work_differs(store: Store, world: World) -> Iterator[Finding]:
+    """Statements, sealed energy and sales, checked as an attester does."""
+    recheck, near = WorkRecheck(world), -1
+    for stored in store.facts():
+        if stored.kind == WorkStated.KIND:
+            near = stored.seq + BEHIND
+        if stored.kind in WORK or stored.seq <= near:
+            recorded = read_back(KINDS, stored)
+            sealed = sealed_of(store, stored, recorded)
+            try:
+                recheck.before(recorded, sealed.columns if sealed else {})
+            except Unverified as error:
+                yield finding(3, error.code, error.message, seq=stored.seq, kind=stored.kind)
 
 
 def _checked(store: Store, world: World) -> dict[str, int]:
