@@ -41,13 +41,13 @@ class ChainLink:
         except Exception as error:  # the decoder has many; each means that nothing of this kind stands there
             raise Refused("chain.no_such_view", f"{to} does not answer to {signature}.") from error
 
-    def send(self, key: ChainKey, to: str, data: bytes) -> str:
-        """A transaction by ``key``, mined; its hash.
+    def send(self, key: ChainKey, to: str, data: bytes, value_wei: int = 0) -> str:
+        """A transaction by ``key``, mined; its hash. With ``value_wei`` coin goes along.
 
         Raises:
             Refused: ``chain.reverted`` with the contract's word, where it gave one. Unavailable: as `ask`.
         """
-        return str(self._done(key, to, data)["transactionHash"])
+        return str(self._done(key, to, data, value_wei)["transactionHash"])
 
     def deploy(self, key: ChainKey, creation: bytes) -> str:
         """A contract made by ``key``; its address. Raises as `send`."""
@@ -68,16 +68,16 @@ class ChainLink:
         """Which chain this is. Raises as `ask`."""
         return int(self.ask("eth_chainId", []), 16)
 
-    def _done(self, key: ChainKey, to: str, data: bytes) -> dict[str, Any]:
+    def _done(self, key: ChainKey, to: str, data: bytes, value_wei: int = 0) -> dict[str, Any]:
         """A transaction by ``key``, mined; without ``to`` it makes a contract. Its receipt."""
         sender = to_checksum_address(key.address)
         place = {"to": to_checksum_address(to)} if to else {}
-        call = place | {"from": sender, "data": "0x" + data.hex()}
+        call = place | {"from": sender, "data": "0x" + data.hex(), "value": hex(value_wei)}
         gas = int(self.ask("eth_estimateGas", [call]), 16) * GAS_MARGIN[0] // GAS_MARGIN[1]
         price = int(self.ask("eth_gasPrice", []), 16)
         made = place | {
             "data": data,
-            "value": 0,
+            "value": value_wei,
             "gas": gas,
             "nonce": int(self.ask("eth_getTransactionCount", [sender, "pending"]), 16),
             "chainId": self.chain_id(),

@@ -88,6 +88,13 @@ def test_deployed_with_the_mandates_bounds(desk: Desk, scene: kit.Scene) -> None
     assert refused(desk, "new-spender").code == "agent.has_spender"
 
 
+def test_filled_with_coin_for_the_agent_that_announces(desk: Desk, scene: kit.Scene) -> None:
+    spender(desk, scene)
+    agent = desk.asks("spender")["agent"]
+    assert len(desk.asks("fund", "0.5", "--gas-gwei", "7")["transactions"]) == 2
+    assert int(scene.client.ask("eth_getBalance", agent, "latest"), 16) == 7 * 10**9
+
+
 def test_filled_and_emptied(desk: Desk, scene: kit.Scene) -> None:
     spender(desk, scene)
     desk.asks("fund", "0.5")

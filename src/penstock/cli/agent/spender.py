@@ -26,6 +26,7 @@ Rpc = Annotated[str, typer.Option(help="The chain's JSON-RPC.")]
 Owner = Annotated[
     Path, typer.Option(help="The owner's sealed key of the chain; it pays the gas.", exists=True, dir_okay=False)
 ]
+WEI_PER_GWEI = 10**9
 Dollars = Annotated[str, typer.Argument(help="How much [dollars].")]
 
 
@@ -88,13 +89,18 @@ def fund(
     usd: Dollars,
     owner: Owner,
     rpc: Rpc,
+    gas_gwei: Annotated[int, typer.Option(min=0, max=10**10, help="Coin for the agent's own account [gwei].")] = 0,
     folder: Folder = HERE,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move dollars from the owner's account into the mandate's Spender."""
+    """Move dollars from the owner's account into the mandate's Spender; the agent itself pays gas to announce."""
     with _account(owner, rpc, folder, passphrase_file) as account:
-        _sent([account.fund(usdc_micro(usd))], as_json)
+        sent = [account.fund(usdc_micro(usd))]
+        if gas_gwei:
+            agent = "0x" + _opened(folder).key().address.hex()
+            sent.append(account.link.send(account.key, agent, b"", gas_gwei * WEI_PER_GWEI))
+        _sent(sent, as_json)
 
 
 def withdraw(
