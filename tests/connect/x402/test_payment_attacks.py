@@ -182,3 +182,60 @@ def test_what_a_facilitator_took_beyond_the_price_stays_the_payers(scene: Scene,
     assert [(row.charged, row.spent) for row in asyncio.run(till.answers(0))] == [(20_000, PRICE)]
     assert asyncio.run(till.balance(PAYER.address)) == 20_000 - PRICE
     assert answer.headers["Penstock-Prepaid"] == str(20_000 - PRICE)
+
+
+def test_a_paid_request_is_answered_at_its_price_when_prices_change(
+    scene: Scene, till: Till, facilitator: ChainFacilitator
+) -> None:
+    door, before = Door(kit.make_gate(scene, till, facilitator)), scene.balance(PROVIDER)
+
+    async def ask() -> list[httpx.Response]:
+        way = (await _offers(door))[0]
+        payload = kit.signed(way)
+        first = await _send(door, payload)
+        door.price = 2 * PRICE
+        again = await _send(door, payload)
+        async with door.plain() as client:
+            header = {"PAYMENT-SIGNATURE": encode_payment_signature_header(payload)}
+            return [first, again, await client.post("/answer", content=b"another", headers=header)]
+
+    first, again, another = asyncio.run(ask())
+    assert (first.status_code, again.status_code, again.content) == (200, 200, first.content)
+    assert another.status_code == 402  # no old price for a new request
+    assert (door.works, scene.balance(PROVIDER)) == (1, before + PRICE)
+
+
+def test_who_goes_away_while_paying_finds_the_payment_again(
+    scene: Scene, till: Till, facilitator: ChainFacilitator
+) -> None:
+    """A cancelled call, as MCP has them: what was paid waits for whoever asks again, or goes back."""
+
+    async def slow(inner: ChainFacilitator, payload: Any, asked: Any) -> SettleResponse:
+        await asyncio.sleep(0.2)
+        return await inner.settle(payload, asked)
+
+    door = Door(kit.make_gate(scene, till, Stubborn(facilitator, slow)))
+
+    async def ask() -> httpx.Response:
+        payload = kit.signed((await _offers(door))[0])
+        going = asyncio.ensure_future(_send(door, payload))
+        await asyncio.sleep(0.1)
+        going.cancel()
+        await asyncio.sleep(1.0)
+        return await asyncio.wait_for(_send(door, payload), 5.0)
+
+    assert asyncio.run(ask()).status_code == 200
+    assert door.works == 1
+
+
+def test_a_payment_that_never_ends_is_not_taken(scene: Scene, till: Till, facilitator: ChainFacilitator) -> None:
+    door = Door(kit.make_gate(scene, till, facilitator))
+
+    async def ask() -> httpx.Response:
+        way = (await _offers(door))[0]
+        body = exact().create_payment_payload(way.model_copy(update={"max_timeout_seconds": 10**7}))
+        return await _send(door, PaymentPayload(payload=body, accepted=way))
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.json()["error"]) == (402, "payment.too_long")
+    assert asyncio.run(till.open_rows()) == []

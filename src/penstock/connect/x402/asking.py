@@ -78,6 +78,13 @@ class Way:
         """What is settled: in ``upto`` less than what was signed."""
         return self.requirements.model_copy(update={"amount": str(self.price)})
 
+    def at(self, price: int) -> Way:
+        """The same way at the price it had when the payment came in."""
+        return self if price == self.price else Way(self.requirements, price, self._worth(price))
+
+    def _worth(self, price: int) -> int:
+        return self.worth_usdc_micro * price // max(self.price, 1)
+
 
 def ways(terms: Terms, asked: Asked) -> list[Way]:
     """All ways to pay for an answer, dollars first."""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from x402.mechanisms.evm.constants import ERR_SETTLEMENT_PENDING
@@ -40,6 +40,8 @@ from penstock.errors import Conflict, PenstockError, Refused, Unavailable
 
 SETTLE_S: Final = 12.0
 """How long a facilitator may take [s]."""
+LONGER_S: Final = 3_600
+"""So much longer than it was asked to, a payment may be good: clocks differ, and wallets have bounds of their own [s]."""
 LOOK_S: Final = 3.0
 """How long the chain is asked about a payment that nobody answered for [s]."""
 WORK_S: Final = 120.0
@@ -89,13 +91,20 @@ class PaymentGate:
             return self._unpaid(asked, offered, "payment required")
         try:
             payload = read_header(header)
-            way, payment = chosen(offered, payload), read_payment(payload)
+            payment = read_payment(payload)
+            way = await self._chosen(asked, offered, payload, payment)
             check_signed(way, payment)
+            self._check_end(payment)
             if payment.method is Method.SPEND:
                 spend.check_spend(payment, self._clock())
         except PenstockError as refused:
             return self._unpaid(asked, offered, refused.code)
-        return await asyncio.shield(asyncio.ensure_future(self._admitted(asked, offered, payload, payment, way)))
+        taking = asyncio.ensure_future(self._admitted(asked, offered, payload, payment, way))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:  # whoever asked has gone, and will do no work
+            taking.add_done_callback(lambda _: self._done(payment.id))
+            raise
 
     async def answered(
         self,
@@ -160,6 +169,22 @@ class PaymentGate:
 
     # taking a payment
 
+    async def _chosen(self, asked: Asked, offered: list[Way], payload: PaymentPayload, payment: Payment) -> Way:
+        """The way that was chosen: of those offered now, or of those offered when this request's payment came in."""
+        try:
+            return chosen(offered, payload)
+        except Refused:
+            row = await self.till.row(payment.id)
+            if row is None or row.state is State.FAILED or (row.request, row.url) != (asked.body_sha256, asked.url):
+                raise
+            return chosen(ways(self.terms, replace(asked, price_usdc_micro=row.price)), payload)
+
+    def _check_end(self, payment: Payment) -> None:
+        """What could be cashed for ever would be followed up for ever."""
+        if payment.valid_before_s > self._clock() // 1_000_000 + self.terms.timeout_s + LONGER_S:
+            hint = "Let it end as the offer says (maxTimeoutSeconds)."
+            raise Refused("payment.too_long", "The payment could be cashed for too long.", hint=hint)
+
     async def _admitted(
         self, asked: Asked, offered: list[Way], payload: PaymentPayload, payment: Payment, way: Way
     ) -> Admitted | TurnedAway:
@@ -187,6 +212,7 @@ class PaymentGate:
         request = Request(way.price, asked.body_sha256, asked.url, asked.model)
         take = self.till.spend if payment.method is Method.SPEND else self.till.take
         row, _ = await take(payment, request)
+        way = way.at(row.price)
         if row.state is State.ANSWERED:
             return _stored(row, way)
         if row.state in (State.REFUNDING, State.REFUNDED):
