@@ -24,6 +24,7 @@ from penstock.agent.mandate import (
     contradictions,
 )
 from penstock.errors import Invalid, PenstockError
+from penstock.keys.half_character import half_character
 from penstock.keys.nesting import deeper_than
 from penstock.period import SECOND_US, parse_iso
 
@@ -112,6 +113,8 @@ def _parsed(text: str) -> Mapping[str, Any]:
         raise BadMandate([f"it nests deeper than {DEPTH_MAX} levels."])
     try:
         found = yaml.load(text, Loader=_Once)  # noqa: S506 (derived from BaseLoader, which makes text alone)
+        if half_character(text, found):
+            raise ValueError("half a character")
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         raise BadMandate([f"it is no YAML of plain words, each once: {str(error).splitlines()[0]}."]) from None
     if not isinstance(found, dict):

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from penstock.errors import Invalid, Unverified
 from penstock.keys.check import verify
+from penstock.keys.half_character import half_character
 from penstock.keys.nesting import deeper_than
 from penstock.keys.private import SigningKey
 
@@ -189,7 +190,10 @@ def _read(raw: bytes | str, code: str) -> Any:
         text = raw if isinstance(raw, str) else raw.decode()
         if deeper_than(text, DEPTH_MAX):
             raise ValueError("too deep")
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        if half_character(text, found):
+            raise ValueError("half a character")
+        return found
     except ValueError as error:
         raise Invalid(code, "Not JSON as read here: UTF-8, no key twice in an object, at most 32 levels.") from error
 

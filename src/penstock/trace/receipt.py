@@ -380,7 +380,10 @@ def _parse(raw: bytes) -> Any:
             raise ValueError("too long")
         text = raw.decode()
         _check_depth(text)
-        return json.loads(text, object_pairs_hook=_once, parse_float=float, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_once, parse_float=float, parse_constant=_no_constant)
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()  # half a character is a ValueError
+        return found
     except ValueError:
         raise _malformed("The file is not JSON as papers are written.") from None
 

@@ -10,10 +10,11 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from penstock.connect.inference.engine import Usage, Vectors
 from penstock.errors import Invalid
+from penstock.keys.half_character import half_character
 from penstock.keys.nesting import deeper_than
 from penstock.usecases.provider.chat import Talk
 
@@ -44,7 +45,12 @@ def read_json(body: bytes) -> Any:
         text = body.decode()
         if deeper_than(text, NESTING_MAX):
             raise Invalid("request.malformed", f"A body here nests at most {NESTING_MAX} levels.")
-        return json.loads(text, parse_constant=_no_constant)
+        found = json.loads(text, parse_constant=_no_constant)
+        if half_character(text, found):
+            raise Invalid(
+                "request.malformed", "A text of the body holds half a character: an escape D800 to DFFF alone."
+            )
+        return found
     except (ValueError, RecursionError) as error:
         raise Invalid("request.malformed", "The body is not JSON in UTF-8.") from error
 
@@ -64,23 +70,43 @@ def _validated(kind: type[Form], body: bytes) -> Form:
         raise Invalid("request.malformed", f"{place}: {first['msg']}.", param=place) from error
 
 
+class Part(BaseModel):
+    """A part of a message. Text alone: a picture's address would be fetched by the model's server, from wherever it
+    stands, and its tokens are counted by nobody beforehand."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: Literal["text"]
+    text: str
+
+
 class Message(BaseModel):
-    """One message of a chat; what else it holds is passed on."""
+    """One message of a chat; what else it holds is passed on, and counted as text."""
 
     model_config = ConfigDict(extra="allow")
     role: str = Field(max_length=64)
-    content: str | list[dict[str, Any]] | None = None
+    content: str | list[Part] | None = None
 
     @property
     def text(self) -> str:
-        """What of it is text."""
-        if isinstance(self.content, list):
-            return "\n".join(str(part.get("text", "")) for part in self.content)
-        return self.content or ""
+        """All of it that the model reads."""
+        parts = [part.text for part in self.content] if isinstance(self.content, list) else [self.content or ""]
+        return "\n".join([*parts, *([json.dumps(self.model_extra)] if self.model_extra else [])])
+
+
+PASSED_ON: Final = frozenset(
+    {
+        "temperature", "top_p", "top_k", "min_p", "seed", "stop", "presence_penalty", "frequency_penalty",
+        "repetition_penalty", "logit_bias", "response_format", "tools", "tool_choice", "parallel_tool_calls",
+        "reasoning_effort", "stream_options", "user", "metadata", "store",
+    }
+)  # fmt: skip
+"""What else a chat may ask for. Servers know fields that run templates, open files or make answers longer than paid."""
+READ: Final = ("tools", "response_format")
+"""Of those, what the model reads: counted as text."""
 
 
 class ChatForm(BaseModel):
-    """The body of ``POST /v1/chat/completions``; fields not named here are passed on."""
+    """The body of ``POST /v1/chat/completions``; of fields not named here `PASSED_ON` are passed on, others refused."""
 
     model_config = ConfigDict(extra="allow")
     model: str = Field(max_length=MODEL_CHARS_MAX)
@@ -90,11 +116,19 @@ class ChatForm(BaseModel):
     n: int = Field(1, ge=1, le=1)
     stream: bool = False
 
+    @model_validator(mode="after")
+    def _known(self) -> ChatForm:
+        strange = sorted(set(self.model_extra or ()) - PASSED_ON)
+        if strange:
+            raise ValueError(f"{strange[0][:64]!r} is not taken here")
+        return self
+
     def talk(self) -> Talk:
         """What is passed on."""
         most = self.max_completion_tokens or self.max_tokens or 0
         body = self.model_dump(exclude_unset=True, exclude={"stream", "stream_options", "max_completion_tokens"})
-        texts = tuple(message.text for message in self.messages)
+        read = [json.dumps(self.model_extra[name]) for name in READ if name in (self.model_extra or {})]
+        texts = (*(message.text for message in self.messages), *read)
         return Talk(self.model, body, texts, most)
 
 

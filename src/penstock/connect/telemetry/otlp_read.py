@@ -13,6 +13,7 @@ from typing import Any, Final
 from penstock.connect.telemetry.span import Span, Value
 from penstock.errors import Invalid
 from penstock.journal.nesting import deeper_than
+from penstock.keys.half_character import half_character
 
 BODY_MAX: Final = 16 * 2**20
 SPANS_MAX: Final = 100_000
@@ -34,6 +35,8 @@ def read_json(body: bytes) -> list[Span]:
         if deeper_than(text, NESTING_MAX):
             raise _malformed()
         message = json.loads(text)
+        if half_character(text, message):
+            raise _malformed()
         return [_span_of_json(span) for span in _limited(_json_spans(message))]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _malformed() from None
