@@ -58,7 +58,15 @@ async def _round(stand: Stage, payers: Sequence[ChainKey], paid: int, prepaid: i
     before = stand.balance()
     theirs = paid / await _all(stand, dear)
     assert stand.balance() - before == paid * PRICE
-    return prepaid / await _all(stand, cheap), theirs
+    held = await _held(stand, payers)
+    ours = prepaid / await _all(stand, cheap)
+    assert held - await _held(stand, payers) == prepaid * PRICE
+    return ours, theirs
+
+
+async def _held(stand: Stage, payers: Sequence[ChainKey]) -> int:
+    """What all payers have left, prepaid [micro-dollars]."""
+    return sum([await stand.till.till.balance(payer.address) for payer in payers])
 
 
 async def _offers(stand: Stage) -> tuple[PaymentRequirements, PaymentRequirements]:

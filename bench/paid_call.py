@@ -27,6 +27,7 @@ from penstock.keys import ChainKey
 
 GOAL_MS: Final = 30.0
 PAYERS: Final = 50
+WARM: Final = 5
 
 
 def run() -> Result:
@@ -36,7 +37,9 @@ def run() -> Result:
         payer = stand.payer(0)
         payers = [stand.payer(number) for number in range(1, PAYERS + 1)]
         with serve_in_thread(door(stand.gate)) as paid, serve_in_thread(door(OpenGate())) as unpaid:
+            before = stand.balance()
             paid_ms, unpaid_ms = asyncio.run(_by_turns(stand, payer, paid.url, unpaid.url, rounds))
+            assert stand.balance() - before == (WARM + rounds) * PRICE
             work_ms = asyncio.run(_work_ms(stand, payer, paid.url, rounds))
             before = stand.balance()
             together_s = asyncio.run(_together(stand, payers, paid.url))
@@ -58,7 +61,7 @@ async def _by_turns(
     stand: Stage, payer: ChainKey, paid: str, unpaid: str, rounds: int
 ) -> tuple[list[float], list[float]]:
     async with _client(stand, payer) as paying, httpx.AsyncClient() as plain:
-        for _ in range(5):  # imports, connections, first pages
+        for _ in range(WARM):  # imports, connections, first pages
             await _asked(paying, paid)
             await _asked(plain, unpaid)
         both = [
