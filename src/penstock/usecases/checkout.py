@@ -38,11 +38,17 @@ class CreditClass:
     collateral_usdc_micro: int
 
 
-def open_class(desk: ChainDesk, terms: CreditsOffered, deal: bytes, collateral_usdc_micro: int) -> CreditClass:
-    """Register the class with its capacity, revenue to ``deal``, all collateral posted; resumable."""
+def open_class(
+    desk: ChainDesk, terms: CreditsOffered, deal: bytes, collateral_usdc_micro: int, *, mints: bool = True
+) -> CreditClass:
+    """Register the class with its capacity, revenue to ``deal``, all collateral posted; resumable.
+
+    The collateral is minted where the desk ``mints`` the test dollar; else the provider has it.
+    """
     posted = terms.capacity_credits * collateral_usdc_micro
     name, on_chain = terms.credit_class, chain_terms(desk.address, deal, terms, collateral_usdc_micro)
-    desk.act(f"collateral:{name}", "Dollar", "mint", desk.address, posted)
+    if mints:
+        desk.act(f"collateral:{name}", "Dollar", "mint", desk.address, posted)
     desk.act(f"allow:{name}", "Dollar", "approve", desk.contract("Credit").address, posted)
     desk.act(f"open:{name}", "Credit", "open", on_chain, terms.capacity_credits, posted)
     class_id: int = desk.view("Credit", "id_of", on_chain)

@@ -7,9 +7,8 @@ dollars up. What is timed and metered differs from play to play; dollars, tokens
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,14 +48,18 @@ TIMEOUT_S: Final = 20.0
 
 
 def buy_answers(hand: Stagehand) -> dict[str, Any]:
-    """The agent buys until its budget is used up; what was sold is recorded, and its dollars are the deal's."""
-    told = hand.settings.workspace / "market" / TOLD
-    if not told.exists():
-        said = json.dumps(_bought(hand), sort_keys=True)
-        part = told.with_suffix(".part")
-        part.write_text(said)
-        os.replace(part, told)  # noqa: PTH105 (over whatever is there)
-    found: dict[str, Any] = json.loads(told.read_text())
+    """The agent buys until its budget is used up; what was sold is reported, its receipts are checked."""
+    return kept_figures(hand.settings.workspace / "market" / TOLD, lambda: _bought(hand))
+
+
+def kept_figures(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Figures that were timed and metered: made once, then read."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(make(), sort_keys=True))
+        part.replace(file)
+    found: dict[str, Any] = json.loads(file.read_text())
     return found
 
 
@@ -69,7 +72,7 @@ def _bought(hand: Stagehand) -> dict[str, Any]:
         steps = _buy(shopping, stands, step)
         for stand in stands.values():
             stand.tell(close=True)
-        steps["recorded"] = {name: sold_work.record(hand, name, stand.url) for name, stand in stands.items()}
+        steps["sold"] = {name: sold_work.keep_reports(hand, name, stand.url) for name, stand in stands.items()}
         steps["receipts"] = {name: sold_work.check_receipts(hand, name, stand.url) for name, stand in stands.items()}
         step(1)
     return steps
@@ -79,13 +82,14 @@ def _bought(hand: Stagehand) -> dict[str, Any]:
 def _open(hand: Stagehand) -> Iterator[dict[str, Stand]]:
     folder = hand.settings.workspace / "market"
     with facilitator(hand, folder) as url:
-        each = {"rpc": hand.rpc, "facilitator": url, "engine": f"{_engine()}:MiniLm.load"}
+        each = {"rpc": hand.rpc, "facilitator": url, "engine": f"{engine_file()}:MiniLm.load"}
         said = each | {"starts_us": sold_work.hour_us(hand)}
         with market(folder, dict.fromkeys((SUN, GRID), said)) as stands:
             yield stands
 
 
-def _engine() -> Path:
+def engine_file() -> Path:
+    """The model's file, in the checkout. Raises NotFound ``demo.no_engine``."""
     own = Path(__file__).resolve().parents[4]
     for folder in (Path(), own):
         if (folder / ENGINE).is_file():

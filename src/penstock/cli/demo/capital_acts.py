@@ -9,7 +9,7 @@ import numpy as np
 
 from penstock.capital.deal import Deal
 from penstock.capital.program import Program
-from penstock.cli.demo import pool_acts
+from penstock.cli.demo import pool_acts, sold_work
 from penstock.cli.demo.attesters import wait_until
 from penstock.cli.demo.play import BUYER, CREDITS, DEAL, ORIGIN, TERMS, Stagehand
 from penstock.cli.demo.waterfall import floors_of
@@ -140,8 +140,10 @@ def _pay_days(hand: Stagehand, days: list[Period]) -> None:
         for day in days:
             number = hand.days.index(day)
             pool_acts.bill_day(hand, number)
-            _sell_day(hand, of, number)
             pool_acts.collect_day(hand, number)
+            if day == hand.days[-1]:
+                sold_work.record(hand)
+            _sell_day(hand, of, number)
             pool_acts.tell_day(hand, number)
             _attest_day(hand, DealPeriod(DEAL, program, number, day.stop_us))
             _close_day(hand, deal, DealPeriod(DEAL, program, number, day.stop_us))

@@ -12,7 +12,7 @@ from penstock.keys import ChainKey, SigningKey, derive_seed
 from penstock.usecases.launch import Roles
 
 HOLDERS: Final = 1_000
-SENDERS: Final = ("operator", "buyer", "agent", "facilitator")
+SENDERS: Final = ("operator", "buyer", "agent", "facilitator", "copy-desk")
 SERVICERS: Final = ("servicer", "backup-servicer")
 ATTESTERS: Final = ("attester-1", "attester-2", "attester-3")
 PASSPHRASE: Final = "a demo guards nothing"  # noqa: S105
@@ -70,10 +70,7 @@ class Cast:
 
     def funded(self, holders: tuple[Holder, ...]) -> dict[bytes, int]:
         """Genesis balances [wei]: whoever sends transactions."""
-        senders = [
-            self.chain_key(role).address
-            for role in ("operator", "buyer", "agent", "facilitator", *SERVICERS, *ATTESTERS)
-        ]
+        senders = [self.chain_key(role).address for role in (*SENDERS, *SERVICERS, *ATTESTERS)]
         return dict.fromkeys([*senders, *(holder.key.address for holder in holders)], FUNDS_WEI)
 
     def save(self, folder: Path) -> None:

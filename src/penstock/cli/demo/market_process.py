@@ -55,7 +55,7 @@ def _provider(stack: ExitStack, said: dict[str, Any]) -> Any:
     from penstock.usecases.provider.provider import Provider
 
     folder = Path(said["folder"])
-    offer, clock = read_offer(folder), _clock(folder, said["starts_us"])
+    offer, clock = read_offer(folder), replay_clock(folder, said["starts_us"])
     gate = open_gate(offer, folder, said["facilitator"], said["rpc"], now_us)
     stack.callback(gate.till.close)
     made = Provider(folder, _engine(said["engine"]), offer, clock, gate=gate, reports=False, quote_clock=now_us)
@@ -87,7 +87,7 @@ def _port(folder: Path) -> int:
     return int((folder / PORT).read_text()) if (folder / PORT).exists() else 0
 
 
-def _clock(folder: Path, starts_us: int) -> ReplayClock:
+def replay_clock(folder: Path, starts_us: int) -> ReplayClock:
     """It begins at ``starts_us``, or a second behind what was metered before."""
     with Workbook(folder) as workbook:
         last = workbook.last_sample()

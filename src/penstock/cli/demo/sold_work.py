@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import yaml
 
+from penstock.api.inference.papers import provider_app
+from penstock.api.running import serve_in_thread
 from penstock.cli.demo.fleet import ZONE
+from penstock.cli.demo.market_process import replay_clock
 from penstock.cli.demo.play import DEAL, Stagehand
 from penstock.cli.demo.pool_acts import DESKS, servicer
-from penstock.compute.work import open_report
+from penstock.compute.work import WorkReport, open_report
+from penstock.connect.inference.engine import Engine
+from penstock.connect.inference.workbook import Workbook
 from penstock.journal.kinds.capacity import ProviderRegistered
 from penstock.keys import SigningKey, derive_seed
 from penstock.keys.dsse import Envelope
 from penstock.period import SECOND_US
 from penstock.trace.receipt import verify
-from penstock.usecases.collect_reports import collect_all, from_url
+from penstock.usecases.collect_reports import collect_all, from_folder, from_url
 from penstock.usecases.compute.add_rack import AddRack
 from penstock.usecases.compute.desk import act_on
 from penstock.usecases.compute.register_provider import collateral_account
 from penstock.usecases.match import available_wh
+from penstock.usecases.provider.disclose import disclose_to
+from penstock.usecases.provider.offer import read_offer
+from penstock.usecases.provider.provider import Provider
 from penstock.usecases.record_work import Payee
 
 SUN: Final = "sun-desk"
 GRID: Final = "grid-desk"
-RACKS: Final = {SUN: "micro-1", GRID: "micro-2"}
+COPY: Final = "copy-desk"
+"""A third one, which lies."""
+MODEL: Final = "all-MiniLM-L6-v2"
+RACKS: Final = {SUN: "micro-1", GRID: "micro-2", COPY: "micro-3"}
 RACK_W: Final = 100
 IDLE_MW: Final = 20_000
 BUSY_CORE_MW: Final = 15_000
@@ -37,20 +49,25 @@ TIMEOUT_S: Final = 20.0
 
 
 def enrol(hand: Stagehand) -> None:
-    """Both providers and their racks, with a meter each."""
-    at_us = hand.days[-1].start_us
-    for name, rack in RACKS.items():
-        meter_key = _key(hand, name, "meter").public
-        act_on(hand.workspace, f"market:rack:{name}", AddRack(rack, name, ZONE, meter_key, 2, RACK_W, at_us), at_us)
-        provider = ProviderRegistered(
-            provider=name,
-            url="http://127.0.0.1",
-            work_key=_key(hand, name, "work").public,
-            address=hand.desk.contract(DEAL).address,
-            collateral_account=collateral_account(name),
-            revenue_account=f"{name}/revenue",
-        )
-        act_on(hand.workspace, f"market:provider:{name}", provider, at_us)
+    """The two providers whose dollars are the deal's."""
+    for name in (SUN, GRID):
+        enrol_one(hand, name, hand.desk.contract(DEAL).address)
+
+
+def enrol_one(hand: Stagehand, name: str, address: bytes) -> None:
+    """A provider and its rack, with a meter."""
+    at_us, rack = hand.days[-1].start_us, RACKS[name]
+    asked = AddRack(rack, name, ZONE, _key(hand, name, "meter").public, 2, RACK_W, at_us)
+    act_on(hand.workspace, f"market:rack:{name}", asked, at_us)
+    provider = ProviderRegistered(
+        provider=name,
+        url="http://127.0.0.1",
+        work_key=_key(hand, name, "work").public,
+        address=address,
+        collateral_account=collateral_account(name),
+        revenue_account=f"{name}/revenue",
+    )
+    act_on(hand.workspace, f"market:provider:{name}", provider, at_us)
 
 
 def write_offer(hand: Stagehand, name: str, price: int, carbon_mg: int) -> None:
@@ -112,17 +129,65 @@ def hour_us(hand: Stagehand) -> int:
     return int(hours[energy_wh > RACK_W][-1]) + 600 * SECOND_US
 
 
-def record(hand: Stagehand, name: str, url: str) -> dict[str, Any]:
-    """A provider's signed reports become facts; its dollars are collections of the deal."""
-    at_us = hand.days[-1].stop_us
-    payee, unmatched = Payee(DEAL, DESKS, by=servicer(hand)), name != SUN
-    found = collect_all(hand.workspace, name, from_url(url), payee, at_us, unmatched=unmatched)
-    return {
-        "rack": RACKS[name],
-        "answers": sum(one.answers for one in found),
-        "paid_usdc_micro": sum(one.paid_usdc_micro for one in found),
-        "energy_mj": sum(one.energy_mj for one in found),
-    }
+def keep_reports(hand: Stagehand, name: str, url: str) -> dict[str, Any]:
+    """A provider's signed reports as files, to be recorded with the day's other collections."""
+    folder = _reports(hand, name)
+    folder.mkdir(exist_ok=True)
+    for number, raw in from_url(url):
+        (folder / f"{number}.json").write_bytes(raw)
+    return {"rack": RACKS[name]}
+
+
+def _reports(hand: Stagehand, name: str) -> Path:
+    return hand.settings.workspace / "market" / name / "reports"
+
+
+def record(hand: Stagehand) -> None:
+    """The reports become facts, and what was paid becomes collections of the deal. Who lied earned nothing."""
+    payee = Payee(DEAL, DESKS, by=servicer(hand))
+    for name in (SUN, GRID):
+        _recorded(hand, name, payee)
+
+
+def _recorded(hand: Stagehand, name: str, payee: Payee) -> None:
+    collect_all(
+        hand.workspace,
+        name,
+        from_folder(_reports(hand, name)),
+        payee,
+        hand.days[-1].stop_us,
+        unmatched=name != SUN,
+    )
+
+
+def serve_falsely(hand: Stagehand, engine: Engine, answers: int) -> bytes:
+    """The liar answers so many texts in the honest model's name, states it and is recorded: the root of its work."""
+    write_offer(hand, COPY, 0, 0)
+    folder = hand.settings.workspace / "market" / COPY
+    clock = replay_clock(folder, hour_us(hand))
+    with Provider(folder, engine, read_offer(folder), clock, reports=False) as provider:
+        app = provider_app(provider)
+        with serve_in_thread(app) as running, httpx.Client(timeout=TIMEOUT_S) as client:
+            for number in range(len(provider.workbook.answers(0, 2**62)["number"]), answers):
+                said = {"model": MODEL, "input": f"what is false in answer {number}?"}
+                client.post(f"{running.url}/v1/embeddings", json=said).raise_for_status()
+            provider.close_interval()
+            keep_reports(hand, COPY, running.url)
+    _recorded(hand, COPY, Payee())
+    last = max(_reports(hand, COPY).glob("*.json"), key=lambda file: int(file.stem))
+    return _opened(json.loads(last.read_bytes()), _key(hand, COPY, "work").public).root
+
+
+def _opened(written: dict[str, Any], key: bytes) -> WorkReport:
+    return open_report(Envelope.from_json(json.dumps(written["work"])), key)
+
+
+def disclose(hand: Stagehand, name: str, payments: list[bytes]) -> Path:
+    """What a provider shows of drawn answers, as files."""
+    folder = hand.settings.workspace / "market" / name
+    with Workbook(folder) as workbook:
+        disclose_to(workbook, payments, folder / "shown")
+    return folder / "shown"
 
 
 def check_receipts(hand: Stagehand, name: str, url: str) -> dict[str, Any]:
@@ -142,5 +207,5 @@ def check_receipts(hand: Stagehand, name: str, url: str) -> dict[str, Any]:
 def _payments(client: httpx.Client, url: str, key: bytes) -> list[str]:
     """Payment ids of all that was reported, in hex."""
     said = client.get(f"{url}/v1/work", params={"after": -1}).raise_for_status().json()
-    found = [open_report(Envelope.from_json(json.dumps(one["report"]["work"])), key) for one in said["reports"]]
+    found = [_opened(one["report"], key) for one in said["reports"]]
     return [payment.tobytes().hex() for report in found for payment in report.rows["payment"]]

@@ -231,6 +231,7 @@ _SAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "launch": spoken_deal.launch,
     "days": spoken_deal.days,
     "agent": spoken_market.agent,
+    "challenge": spoken_market.challenge,
     "pay": spoken_deal.pay,
     "income": spoken_deal.income,
     "vote": spoken_deal.vote,

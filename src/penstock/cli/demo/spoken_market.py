@@ -57,5 +57,21 @@ def _joules(figures: dict[str, Any], name: str) -> float:
 
 
 def _source(figures: dict[str, Any], name: str) -> str:
-    rack = figures["recorded"][name]["rack"]
+    rack = figures["sold"][name]["rack"]
     return f"the roofs', by {rack}'s meter" if name == SUN else "the grid's, nobody certified it"
+
+
+def challenge(figures: dict[str, Any]) -> None:
+    """Who lied, how it was found out, what it lost."""
+    drawn, failed = figures["drawn"], figures["failed"]
+    line(
+        f"{figures['provider']} sells {figures['credits']} credits and answers {figures['answers']} times with the "
+        f"first {figures['layers']} of six layers, in the whole model's name"
+    )
+    line(f"two attesters had bound themselves to secrets before; they draw {drawn} answers, {failed} differ")
+    line(
+        f"each does them again itself; their quorum closes the class: its holder gets its price and "
+        f"{usdc(figures['collateral_usdc_micro'])} of collateral, {usdc(figures['refunded_usdc_micro'])} in all"
+    )
+    line(f"who is false in one answer of ten is caught with {figures['tenth']:.1%} when 44 of 1,000 are drawn")
+    pair("evidence", figures["evidence"])

@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from penstock.capital.language import load_deal
 from penstock.cli.demo import look_through
-from penstock.cli.demo.pictures import coupons, days, sankey, walk, week
+from penstock.cli.demo.pictures import coupons, days, purchases, sankey, walk, week
 from penstock.cli.demo.pictures.svg import clock
 from penstock.cli.demo.play import Settings, Stage
+from penstock.cli.demo.sold_work import GRID, SUN
 from penstock.cli.demo.waterfall import (
     Paid,
     by_state,
@@ -109,6 +110,7 @@ def _derived(figures: Figures, paid: list[Paid]) -> dict[str, Any]:
         "refused_rows": _refused_rows(figures["meter"]["refusals"]),
         "no_energy": sum(day["refused_energy"] for day in figures["serve"]["days"]),
         "no_capacity": sum(day["refused_capacity"] for day in figures["serve"]["days"]),
+        "agent_receipts": sum(one["checked"] for one in figures["agent"]["receipts"].values()),
         "lockups": [day for day in paid if day.state != "normal"],
         "from_reserves": sum(sum(day.from_reserves.values()) for day in paid),
     }
@@ -140,6 +142,7 @@ def _pictures(settings: Settings, figures: Figures, paid: list[Paid], facts: dic
             days.cover(paid, name, bound, _TITLES.get(name, name))
             for name, (bound, _) in figures["pay"]["floors"].items()
         ],
+        "purchases": purchases.purchases(figures["agent"]["calls"], (SUN, GRID), figures["agent"]["budget_usdc_micro"]),
         "coupons": [coupons.coupons(taken, name) for name, taken in figures["income"]["coupons_usdc_micro"].items()],
         "walk": walk.look_through(hops, f"Answer {proof['answer']}, from its roofs to its coupons"),
         "evening": _evening(proof["evening"], quorum, figures["income"]["holders"]),
