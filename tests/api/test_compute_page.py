@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "usecases"))
 PLANT: Any = import_module("small_plant")
 
 from penstock.api.app import make_app  # noqa: E402
-from penstock.api.compute_charts import curve_chart, joules, load_chart, share_bar  # noqa: E402
+from penstock.api.compute_charts import curve_chart, dollars, joules, load_chart, share_bar  # noqa: E402
 from penstock.api.running import serve_in_thread  # noqa: E402
 from penstock.cli.main import app as cli  # noqa: E402
 from penstock.usecases.compute_report.published import curves  # noqa: E402
@@ -126,3 +126,11 @@ def test_the_command_line_tells_the_same(lived: Any, url: str, tmp_path: Path) -
     assert rack["tokens"] == got(f"{url}/compute/racks")[0]["tokens"] and len(rack["hours"]) == 2
     assert json.loads(said("sales", "--json"))["by_model"] == got(f"{url}/compute/sales")["by_model"]
     assert "first/collect" in said("sales") and "rack-1" in said("status", "--hours", "1")
+
+
+@pytest.mark.parametrize(
+    ("micro", "said"),
+    [(0, "$0.00"), (33, "$0.000033"), (999_999, "$0.999999"), (1_009_999, "$1.00"), (-33, "-$0.000033")],
+)
+def test_small_sums_are_told_to_the_micro_dollar(micro: int, said: str) -> None:
+    assert dollars(micro) == said

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from penstock.api.compute_charts import curve_chart, joules, load_chart, share_bar
+from penstock.api.compute_charts import curve_chart, dollars, joules, load_chart, share_bar
 from penstock.api.forms import Name
 from penstock.api.glimpse import Glimpse
 from penstock.api.page import environment
@@ -26,7 +26,7 @@ def routes(glimpse: Glimpse, clock: Callable[[], int]) -> APIRouter:
     """The page at ``/compute``, and the same as JSON below it. ``rack`` may be left out where there is only one."""
     router, workspace = APIRouter(prefix="/compute", tags=["compute"]), glimpse.workspace
     template = environment()
-    template.filters |= {"joules": joules}
+    template.filters |= {"joules": joules, "dollars": dollars}
     page_of = template.get_template("compute.html")
 
     @router.get("", response_class=HTMLResponse, include_in_schema=False)

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from penstock.api.page import usdc
 from penstock.period import HOUR_US, parse_iso
+from penstock.units import Usdc
 
 Row = dict[str, Any]
 WIDTH, HEIGHT = 960, 260
@@ -136,6 +138,11 @@ def _across(name: str, mj: int, y: float) -> str:
     line = f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
     said = f"{escape(name)}, here: {joules(mj)}"
     return f'<g class="own">{line}<text class="end" x="{WIDTH - _RIGHT}" y="{y - 5:.1f}">{said}</text></g>'
+
+
+def dollars(micro: int) -> str:
+    """Micro-dollars for people: cents cut off towards zero; below a dollar, where single answers are, all digits."""
+    return usdc(micro) if micro == 0 or abs(micro) >= 1_000_000 else str(Usdc(micro))
 
 
 def joules(mj: int) -> str:

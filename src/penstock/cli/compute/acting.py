@@ -40,7 +40,9 @@ def look_at(workspace: Path, as_json: bool, name: str, look: Look) -> None:
 
 
 def draw(name: str, found: Row | list[Row]) -> None:
-    """A row field by field, or rows in a table."""
+    """A row field by field, also where it is the only one; rows in a table."""
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
     if isinstance(found, dict):
         cells = [(field, _text(value)) for field, value in found.items()]
         table(name, ("field", "value"), cells)

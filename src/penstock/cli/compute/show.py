@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from penstock.cli.show import HERE, AsJson, Workspace, console, emit, table, usdc
+from penstock.cli.show import HERE, AsJson, Workspace, console, emit, table
 
 if TYPE_CHECKING:
     from penstock.usecases.workspace import Workspace as Opened
@@ -78,16 +78,18 @@ def _draw_racks(racks: list[dict[str, Any]]) -> None:
 
 
 def _draw_sales(found: dict[str, Any]) -> None:
-    console().print(f"Sold: {usdc(found['paid_usdc_micro'])}, {found['answers']:,} answers paid one by one.")
+    from penstock.api.compute_charts import dollars
+
+    console().print(f"Sold: {dollars(found['paid_usdc_micro'])}, {found['answers']:,} answers paid one by one.")
     table(
         "Whom it paid",
         ("account", "deal", "paid"),
-        [(one["account"], one["deal"], usdc(one["paid_usdc_micro"])) for one in found["paid_to"]],
+        [(one["account"], one["deal"], dollars(one["paid_usdc_micro"])) for one in found["paid_to"]],
         right=(2,),
     )
     cuts = (("model", "by_model"), ("rack", "by_rack"), ("site", "by_site"), ("paid by", "by_scheme"))
     rows = [
-        (cut, one["name"] or "not said", f"{one['answers']:,}", usdc(one["paid_usdc_micro"]))
+        (cut, one["name"] or "not said", f"{one['answers']:,}", dollars(one["paid_usdc_micro"]))
         for cut, key in cuts
         for one in found[key]
     ]
