@@ -96,6 +96,30 @@ def test_wherever_it_dies_it_ends_with_both_or_neither(tmp_path: Path, which: in
     assert again.settle(*legs) == state
 
 
+def test_what_is_gone_when_it_is_taken_gives_the_other_back(tmp_path: Path) -> None:
+    """A door that holds nothing for anybody may have sold it meanwhile; wherever the process dies, neither is had."""
+    compute, certificates = Shelf(), Shelf()
+    compute.fail["take"] = Refused("compute.gone", "Sold.")
+    certificates.fail["give back"] = Died()
+    pair = Together(tmp_path, "one")
+    with pytest.raises(Died):
+        pair.buy(compute, certificates)
+    compute.fail["take"] = AssertionError("what is being given back is not taken again")
+    with pytest.raises(Conflict):
+        Together(tmp_path, "one").buy(compute, certificates)
+    assert not (certificates.held or certificates.taken or compute.taken)
+    assert pair.state == GIVEN_BACK
+
+
+def test_nothing_is_begun_while_the_agent_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "STOP").write_text("")
+    compute, certificates = Shelf(), Shelf()
+    with pytest.raises(Refused) as caught:
+        Together(tmp_path, "one").buy(compute, certificates)
+    assert caught.value.code == "agent.stopped"
+    assert not (certificates.held or compute.held)
+
+
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "pair-one.json").write_text("{")
     with pytest.raises(Corrupt) as caught:

@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 
-from penstock.errors import Refused, Unavailable
+from penstock.errors import Conflict, Refused, Unavailable
 from penstock.keys.nesting import deeper_than
 from penstock.period import iso
 
 DEPTH_MAX = 64
+KEY_REUSED = "journal.key_reused"
 
 
 @dataclass(slots=True)
@@ -36,7 +37,12 @@ class CertificateLeg:
     stop_us: int = 0
 
     def reserve(self, key: str) -> None:
-        """Hold them. Raises Refused ``certificates.refused`` with the door's own code, Unavailable otherwise."""
+        """Hold them.
+
+        Raises:
+            Refused: ``certificates.refused`` with the door's own code. Conflict: ``certificates.other`` where it knows
+            ``key`` with other terms. Unavailable: ``certificates.silent``.
+        """
         self._reserved(key)
 
     def take(self, key: str) -> None:
@@ -76,6 +82,9 @@ class CertificateLeg:
             raise Unavailable("certificates.silent", f"The door does not answer ({type(error).__name__}).") from None
         if heard.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or not isinstance(body, dict):
             raise Unavailable("certificates.silent", f"The door answered {heard.status_code}.")
+        if body.get("code") == KEY_REUSED:
+            hint = "Begin again with the terms it began with, the end of the reservation among them."
+            raise Conflict("certificates.other", "The door knows this purchase with other terms.", hint=hint, key=key)
         if heard.status_code >= httpx.codes.BAD_REQUEST:
             why = str(body.get("message", body.get("detail", "no reason")))[:200]
             raise Refused("certificates.refused", f"The door says no: {why}", door_code=body.get("code", ""))

@@ -1,7 +1,7 @@
 """Two purchases that come together or not at all: both are reserved first, then both are taken.
 
 What stands is on disk before each step, so that whoever dies in between goes on where it was: before the first is taken
-both are given back; after it both are taken, for as long as that needs.
+both are given back; after it both are taken, for as long as that needs. Nothing is begun while the agent is stopped.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from penstock.errors import Conflict, Corrupt, PenstockError, Unavailable
+from penstock.agent.spending import STOP
+from penstock.errors import Conflict, Corrupt, PenstockError, Refused, Unavailable
 
-BEGUN, RESERVED, TAKING, TAKEN, GIVEN_BACK = "begun", "reserved", "taking", "taken", "given back"
+BEGUN, RESERVED, TAKING, TAKEN = "begun", "reserved", "taking", "taken"
+GIVING, GIVEN_BACK = "giving back", "given back"
 OVER: Final = (TAKEN, GIVEN_BACK)
 
 
@@ -22,7 +24,8 @@ class Leg(Protocol):
     """One of the two. Each call may come again under the same key and then does nothing more.
 
     ``reserve`` holds what will be taken, so that ``take`` can only fail for a time (Unavailable); ``give_back`` of what
-    was never reserved is quiet.
+    was never reserved is quiet. The compute half is taken first: where nobody holds it for anybody, its ``take`` may be
+    Refused too, which says that nothing of it was taken, now or before.
     """
 
     def reserve(self, key: str) -> None:
@@ -58,16 +61,19 @@ class Together:
         """Both, or neither; begun again, what it began with the same legs goes on.
 
         Raises:
-            What kept one from being reserved, after the other was given back.
+            What kept one from being had, after the other was given back. Refused: ``agent.stopped``.
             Unavailable: ``together.half`` while what is taken in part cannot be finished yet; call again.
             Conflict: ``together.over`` where it was given back before.
         """
         state = self.state
-        if state == GIVEN_BACK:
+        if state == GIVING:
+            self._give_back(compute, certificates)
+        if state in (GIVING, GIVEN_BACK):
             raise Conflict("together.over", "This pair was given back.", hint="Begin another.", pair=self.name)
         if state == TAKEN:
             return
         if state != TAKING:
+            self._refuse_where_stopped()
             self._reserve(compute, certificates)
             self._keep(TAKING)
         self._take(compute, certificates)
@@ -94,13 +100,26 @@ class Together:
     def _take(self, compute: Leg, certificates: Leg) -> None:
         try:
             compute.take(self.name)
+        except Refused:
+            self._give_back(compute, certificates)
+            raise
+        except PenstockError as error:
+            raise self._half(error) from error
+        try:
             certificates.take(self.name)
         except PenstockError as error:
-            hint = "Both are held: call again."
-            said = f"One of two purchases waits for the other: {error.message}"
-            raise Unavailable("together.half", said, hint=hint, pair=self.name) from error
+            raise self._half(error) from error
+
+    def _half(self, error: PenstockError) -> Unavailable:
+        said = f"One of two purchases waits for the other: {error.message}"
+        return Unavailable("together.half", said, hint="Both are held: call again.", pair=self.name)
+
+    def _refuse_where_stopped(self) -> None:
+        if (self.folder / STOP).exists():
+            raise Refused("agent.stopped", "The agent is stopped: nothing is bought.", hint="penstock agent stop --off")
 
     def _give_back(self, compute: Leg, certificates: Leg) -> None:
+        self._keep(GIVING)
         compute.give_back(self.name)
         certificates.give_back(self.name)
         self._keep(GIVEN_BACK)
