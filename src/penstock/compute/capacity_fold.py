@@ -11,11 +11,13 @@ from penstock.compute.backed import Backed
 from penstock.compute.capacity import Capacity
 from penstock.compute.collateral import windows_escrow
 from penstock.compute.due import Act, Due
+from penstock.compute.slash import reckon_slash
 from penstock.errors import Conflict, Refused
 from penstock.journal.fact import FactBody, Recorded
 from penstock.journal.kinds.capacity import (
     CapacityLost,
     CapacityOpened,
+    CollateralCause,
     CollateralMoved,
     ConversionPublished,
     CreditEnd,
@@ -43,6 +45,7 @@ def fold(capacity: Capacity, recorded: Recorded, columns: Columns | None) -> Non
         Refused: ``compute.incomplete``, ``compute.changed``, ``compute.guarded``; as the act of the fact.
     """
     fact, rows, at_us = recorded.fact, columns or {}, recorded.at_us
+    capacity.windows.faults.apply(recorded)
     if capacity.dues.take(fact, rows):
         _check_worked(capacity, fact, rows)
         return
@@ -54,6 +57,8 @@ def fold(capacity: Capacity, recorded: Recorded, columns: Columns | None) -> Non
         case WindowOffered() | WindowSold() | WindowPaid() | WindowSettled():
             _window(capacity, fact, at_us)
         case CollateralMoved():
+            if fact.cause is CollateralCause.SLASHED and fact != reckon_slash(capacity, fact.provider, fact.reason):
+                raise Refused("compute.changed", "The fact is not what the act comes to by now.")
             capacity.providers.apply(fact)
         case CreditsOffered() if fact.backing_rack:
             _open_class(capacity, fact, at_us)

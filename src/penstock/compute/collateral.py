@@ -110,18 +110,12 @@ class Providers:
         """Fold a move that is not part of another act.
 
         Raises:
-            Refused: ``compute.changed`` unless it is what its act comes to; ``collateral.unproven`` for collateral
-            taken with no work shown to be false.
+            Refused: ``compute.changed`` unless it is what its act comes to. What is taken for false work is worked out
+            before, by `reckon_slash`.
         """
-        known = self.named(fact.provider)
         amount = sum(one.usdc_micro for one in fact.transfers)
-        if fact.cause is CollateralCause.SLASHED:
-            if fact.provider not in self.proven_false:
-                raise Refused("collateral.unproven", "Collateral is lost only for work that was shown to be false.")
-            if amount > self.posted[fact.provider] or {one.source for one in fact.transfers} > {
-                known.collateral_account
-            }:
-                raise Refused("compute.changed", "The fact is not what the act comes to by now.")
-        elif fact != self.reckon(fact.provider, fact.cause, amount, fact.reason):
+        if fact.cause is not CollateralCause.SLASHED and fact != self.reckon(
+            fact.provider, fact.cause, amount, fact.reason
+        ):
             raise Refused("compute.changed", "The fact is not what the act comes to by now.")
         self.posted[fact.provider] += amount if fact.cause is CollateralCause.POSTED else -amount

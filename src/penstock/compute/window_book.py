@@ -14,6 +14,7 @@ import numpy as np
 from penstock.compute.calendar import Calendar, free_parts, take_of_hours
 from penstock.compute.collateral import Providers, windows_escrow
 from penstock.compute.due import Act, Move, moves_of
+from penstock.compute.faults import Faults
 from penstock.compute.window import Window
 from penstock.errors import Conflict, Invalid, NotFound, Refused
 from penstock.journal.kinds.capacity import WindowOffered, WindowPaid, WindowSettled, WindowSold
@@ -34,6 +35,7 @@ class Windows:
     books: Books
     providers: Providers
     offers: dict[str, Window] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
 
     def named(self, offer: str) -> Window:
         """An offer; NotFound ``window.unknown``."""
@@ -121,7 +123,8 @@ class Windows:
 
         Raises:
             NotFound: ``window.unknown``. Refused: ``window.early``, ``window.unpaid``, ``window.delivered`` for more
-            than is there. Invalid: ``window.proof`` for a delivery without a digest of what shows it.
+            than is there, ``window.disproven`` for more than judged challenges leave.
+            Invalid: ``window.proof`` for a delivery without a digest of what shows it.
         """
         window = self._live(offer)
         if at_us < window.stop_us:
@@ -130,6 +133,10 @@ class Windows:
             raise Refused("window.unpaid", "The rest of its price did not come: it lapses.", offer=offer)
         if not 0 <= delivered_ms <= window.contracted_ms - window.lost_ms:
             raise Refused("window.delivered", "No more is delivered than was sold and not lost.", offer=offer)
+        left_ms = window.contracted_ms - self.faults.missing_ms(window)
+        if delivered_ms > left_ms:
+            sentence = f"Judged challenges leave {left_ms} accelerator-milliseconds of this window."
+            raise Refused("window.disproven", sentence, offer=offer)
         if len(proof) != PROOF_BYTES and (delivered_ms or proof):
             raise Invalid("window.proof", "What shows a delivery is named by its sha256.", offer=offer)
         back, penalty = self.remedy(window, window.contracted_ms - delivered_ms, window.excused_ms)

@@ -94,6 +94,20 @@ def release(
     act(workspace, key, asked, as_json, "providers", named("providers"))
 
 
+@app.command()
+def slash(
+    name: Name,
+    reason: Reason = "work shown to be false",
+    key: Key = "",
+    workspace: Workspace = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Take a provider's collateral, once a judged challenge failed: to the holders of what it sold, pro rata."""
+    from penstock.usecases.compute.slash_collateral import Slash
+
+    act(workspace, key, Slash(name, reason), as_json, "providers", named("providers"))
+
+
 @app.command("list")
 def list_providers(workspace: Workspace = HERE, as_json: AsJson = False) -> None:
     """Every provider and its collateral."""

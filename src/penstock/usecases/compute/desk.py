@@ -22,6 +22,7 @@ from penstock.usecases.compute.open_capacity import Lose, lose_capacity, open_ca
 from penstock.usecases.compute.publish import publish_conversion, publish_sku
 from penstock.usecases.compute.redeem_credits import Redeem, redeem_credits
 from penstock.usecases.compute.register_provider import register_provider
+from penstock.usecases.compute.slash_collateral import Slash, slash_collateral
 from penstock.usecases.compute.trade_credits import (
     AskWork,
     BuyCredits,
@@ -55,6 +56,7 @@ ACTS: Final[dict[type, Decide]] = {
     SkuPublished: lambda world, asked, _: publish_sku(world, asked),
     ConversionPublished: lambda world, asked, _: publish_conversion(world, asked),
     Collateral: lambda world, asked, _: move_collateral(world, asked),
+    Slash: lambda world, asked, _: slash_collateral(world, asked),
     CapacityOpened: open_capacity,
     Lose: lose_capacity,
     WindowOffered: offer_window,
