@@ -197,7 +197,15 @@ def test_evidence_is_read_back_and_names_every_byte(court: Court) -> None:
     evidence = court.challenge(stated(court, shop), shop.disclose)
     assert Evidence.from_json(evidence.to_json()) == evidence
     assert replace(evidence, tolerance=1.0).digest != evidence.digest
-    for raw in (b"", b"{}", evidence.to_json() + b" ", evidence.to_json().replace(b"vector_differs", b"agrees_not")):
+    endless = evidence.to_json().replace(b'"1e-05"', b"1" + b"0" * 400)  # beyond every float
+    assert endless != evidence.to_json()
+    for raw in (
+        b"",
+        b"{}",
+        endless,
+        evidence.to_json() + b" ",
+        evidence.to_json().replace(b"vector_differs", b"agrees_not"),
+    ):
         with pytest.raises(Invalid, match=r"challenge\.evidence"):
             Evidence.from_json(raw)
 

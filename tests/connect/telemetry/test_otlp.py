@@ -185,6 +185,7 @@ def json_with(**changed: Any) -> bytes:
         json_with(startTimeUnixNano=None),
         json_with(attributes=[{"value": {}}]),
         json_with(attributes=[{"key": "n", "value": {"intValue": "many"}}]),
+        json_with(attributes=[{"key": "n", "value": {"doubleValue": 10**400}}]),
     ],
 )
 def test_json_that_is_none(body: bytes) -> None:

@@ -38,7 +38,7 @@ def read_json(body: bytes) -> list[Span]:
         if half_character(text, message):
             raise _malformed()
         return [_span_of_json(span) for span in _limited(_json_spans(message))]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise _malformed() from None
 
 

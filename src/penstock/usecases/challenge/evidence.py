@@ -92,7 +92,7 @@ class Evidence:
                 found=tuple(map(_found, held["found"])),
             )
             same = made.to_json() == raw
-        except (KeyError, TypeError, ValueError, AttributeError, Invalid) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, Invalid) as error:
             raise Invalid("challenge.evidence", "The file is no evidence of a challenge.") from error
         if not same:
             raise Invalid("challenge.evidence", "Evidence is written in one way, and this is another.")
