@@ -202,3 +202,37 @@ def test_addresses_and_models_that_are_none(upstream: Upstream, server: Server) 
         upstream.embed(["a"])
     with pytest.raises(Refused, match=r"upstream\.refused"):
         asyncio.run(upstream.chat({"model": MODEL, "messages": []}))
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"chat_template": "{{ x }}"},
+        {"min_tokens": 100_000},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://10.0.0.1/"}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "a", "file": "/etc/passwd"}]}]},
+    ],
+    ids=["template", "longer", "address", "file"],
+)
+def test_what_a_server_would_fetch_or_run_is_not_passed_on(
+    client: openai.OpenAI, server: Server, gate: PaidGate, strange: dict[str, Any]
+) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "what shines"}], "max_tokens": 20} | strange
+    with pytest.raises(openai.BadRequestError, match=r"not taken here|messages: "):
+        client.post("/chat/completions", body=body, cast_to=object)
+    assert server.seen is None and gate.taken == 0
+
+
+def test_tools_are_counted_as_what_they_are_text(client: openai.OpenAI, server: Server) -> None:
+    tool: Any = {"type": "function", "function": {"name": "look", "description": "word " * 600}}
+    with pytest.raises(openai.BadRequestError, match=r"longer than the model takes"):
+        client.chat.completions.create(model=MODEL, messages=says("what shines"), max_tokens=20, tools=[tool])
+    assert server.seen is None
+
+
+def test_a_server_that_counts_less_than_nothing_gives_no_money_away(
+    client: openai.OpenAI, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(USAGE, "completion_tokens", -1_000_000)
+    with pytest.raises(openai.InternalServerError, match=r"does not say"):
+        client.chat.completions.create(model=MODEL, messages=says("what shines"), max_tokens=20)

@@ -127,7 +127,8 @@ class ChatForm(BaseModel):
         """What is passed on."""
         most = self.max_completion_tokens or self.max_tokens or 0
         body = self.model_dump(exclude_unset=True, exclude={"stream", "stream_options", "max_completion_tokens"})
-        read = [json.dumps(self.model_extra[name]) for name in READ if name in (self.model_extra or {})]
+        more = self.model_extra or {}
+        read = [json.dumps(more[name]) for name in READ if name in more]
         texts = (*(message.text for message in self.messages), *read)
         return Talk(self.model, body, texts, most)
 

@@ -41,7 +41,7 @@ from penstock.errors import Conflict, PenstockError, Refused, Unavailable
 SETTLE_S: Final = 12.0
 """How long a facilitator may take [s]."""
 LONGER_S: Final = 3_600
-"""So much longer than it was asked to, a payment may be good: clocks differ, and wallets have bounds of their own [s]."""
+"""So much longer than it was asked to, a payment may be good: clocks differ, wallets have bounds of their own [s]."""
 LOOK_S: Final = 3.0
 """How long the chain is asked about a payment that nobody answered for [s]."""
 WORK_S: Final = 120.0

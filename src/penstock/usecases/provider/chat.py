@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, cast
 from penstock.connect.inference.engine import Usage
 from penstock.connect.inference.gate import Admitted, Asked, TurnedAway
 from penstock.errors import Invalid, PenstockError, Unavailable
-from penstock.usecases.provider.desk import Answered, Desk, Request
+from penstock.usecases.provider.desk import Answered, Desk, Request, finished
 
 TEMPLATE_TOKENS: Final = 16
 """What a chat template adds to a message at most, as assumed for the price."""
@@ -66,14 +66,18 @@ async def chat(desk: Desk, request: Request, talk: Talk) -> Answered | TurnedAwa
             return admitted
         if admitted.stored is not None:
             return Answered(admitted.stored, admitted.payment_id, -1, admitted.headers)
-        started_us = desk.clock()
-        try:
-            body = await engine.chat(talk.body)
-            usage = usage_of(json.loads(body), desk.clock())
-        except Exception as error:
-            await _failed(desk, admitted, error)
-            raise
-        return await _kept(desk, request, talk, admitted, body, usage, started_us)
+        return await finished(_chatted(desk, engine, request, talk, admitted))
+
+
+async def _chatted(desk: Desk, engine: Chats, request: Request, talk: Talk, admitted: Admitted) -> Answered:
+    started_us = desk.clock()
+    try:
+        body = await engine.chat(talk.body)
+        usage = usage_of(json.loads(body), desk.clock())
+    except Exception as error:
+        await _failed(desk, admitted, error)
+        raise
+    return await _kept(desk, request, talk, admitted, body, usage, started_us)
 
 
 async def stream(desk: Desk, request: Request, talk: Talk) -> Streamed | Answered | TurnedAway:
@@ -164,7 +168,10 @@ def usage_of(answer: Any, now_us: int) -> Usage:
     """What an answer says it used. Raises Unavailable ``upstream.failed`` where it does not say."""
     try:
         used = answer["usage"]
-        return Usage(int(used["prompt_tokens"]), int(used.get("completion_tokens", 0)), now_us, now_us, 0)
+        prompt, output = int(used["prompt_tokens"]), int(used.get("completion_tokens", 0))
+        if prompt < 0 or output < 0:
+            raise ValueError("tokens")
+        return Usage(prompt, output, now_us, now_us, 0)
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable("upstream.failed", "The upstream server does not say what an answer used.") from error
 

@@ -11,12 +11,12 @@ import hashlib
 import secrets
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.compute.price import Price
 from penstock.connect.inference.engine import Engine, Usage, Vectors
@@ -133,7 +133,7 @@ class Desk(AbstractContextManager["Desk"]):
                 return admitted
             if admitted.stored is not None:
                 return Answered(admitted.stored, admitted.payment_id, -1, admitted.headers)
-            return await self._work(request, model, texts, write, admitted)
+            return await finished(self._work(request, model, texts, write, admitted))
 
     async def _work(
         self, request: Request, model: str, texts: Sequence[str], write: Write, admitted: Admitted
@@ -216,6 +216,11 @@ class Desk(AbstractContextManager["Desk"]):
     async def in_thread(self, act: Callable[[], T]) -> T:
         """Do something in the engine's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)
+
+
+async def finished(work: Coroutine[Any, Any, T]) -> T:
+    """Work that is paid for goes on to its end, though whoever asked has gone: else the payment hangs in between."""
+    return await asyncio.shield(asyncio.ensure_future(work))
 
 
 def row_of(
