@@ -87,12 +87,13 @@ class PaidGate:
     paid_usdc_micro: int = 7
     taken: int = 0
     gone_back: int = 0
+    payers: tuple[bytes, ...] = (b"\x11" * 20,)
 
     async def admit(self, asked: Asked) -> Admitted | TurnedAway:
         self.taken += 1
         payment = hashlib.sha256(f"payment {self.taken}".encode()).digest()
         tx = hashlib.sha256(b"tx" + payment).digest()
-        return Admitted(payment, Scheme.EXACT, b"\x11" * 20, tx, self.paid_usdc_micro)
+        return Admitted(payment, Scheme.EXACT, self.payers[self.taken % len(self.payers)], tx, self.paid_usdc_micro)
 
     async def answered(self, admitted: Admitted, body: bytes, usage: Usage, cost_usdc_micro: int) -> dict[str, str]:
         return {}

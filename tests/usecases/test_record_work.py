@@ -6,19 +6,24 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from provider_kit import MODEL, ClockPower, HandClock, PaidGate, WordEngine, ask, by_hand, offer
 from small_plant import DAYS, START_US, ZONE, Plant
 
+from penstock.capital.asset_table import read_assets
+from penstock.capital.bills import read_words
+from penstock.capital.serviced import FLAGS
 from penstock.compute.work import open_report, seal_report
 from penstock.compute.work_laws import work_holds
 from penstock.errors import Invalid, NotFound, PenstockError, Refused, Unverified
 from penstock.journal.kinds.capacity import ProviderRegistered
 from penstock.journal.kinds.compute import AnswersServed
 from penstock.journal.kinds.energy import SpansLinked
+from penstock.journal.kinds.servicing import CollectionsMatched, DealRole, Flag
 from penstock.journal.kinds.work import EnergySealed, SalesCollected, WorkStated
 from penstock.journal.segment import Columns
 from penstock.journal.words import LinkKind
@@ -29,9 +34,12 @@ from penstock.usecases import record_work as record
 from penstock.usecases.audit import audit_workspace
 from penstock.usecases.collect_reports import collect_report_on, read_report
 from penstock.usecases.compute.register_provider import register_provider
+from penstock.usecases.compute_report.sales import sales as sales_of
 from penstock.usecases.provider.provider import Provider
 from penstock.usecases.recheck import Recheck
 from penstock.usecases.record_work import Payee, record_work
+from penstock.usecases.servicing.appoint import appoint
+from penstock.usecases.servicing.pool import pool
 from penstock.usecases.world import World
 
 energy_of = record._energy
@@ -379,3 +387,63 @@ def test_an_audit_sees_energy_moved_between_answers(
     collected(market, busy(provider))
     (found,) = audit_workspace(market.workspace.path).findings
     assert (found.law, found.code) == (3, "attest.work_differs")
+
+
+POOLED: Final = """
+deal: Desks
+dollar: USDC
+calendar: {pays: monthly, starts: 2016-08-01T00:00:00Z, grace: 5 d}
+report: {income: {unit: USDC, of: revenue}}
+accounts: {collect: {}}
+tranches:
+  E: {residual: true}
+tests: {}
+states: [normal]
+waterfall: {normal: [pay E rest]}
+pool: {assurance: at least gateway_signed}
+"""
+DESK: Final = {
+    "asset": "desk-2", "contract": "c-2", "offtaker": "agents", "obligor": "agents", "region": "CO", "kind": "loan",
+    "technology": "solar_pv", "assurance": "meter_signed", "related": "no", "balance_usdc": "1000",
+    "rate_percent": "0", "starts": "2016-01-01", "ends": "2026-01-01", "first_due": "2016-08-15", "term_periods": "99",
+}  # fmt: skip
+
+
+@pytest.fixture
+def pooled(market: Plant) -> Plant:
+    """A deal that owns the rack's income, brought by the investor."""
+    table = read_assets(pa.table({name: [cell] for name, cell in DESK.items()}))
+    market.do("deal", lambda world: originate.originate(world, "desks", POOLED, ("desks",)), START_US)
+    market.do("pool", lambda world: pool(world, "desks", table), START_US)
+    market.do("sponsor", lambda world: appoint(world, "desks", DealRole.SPONSOR, "investor", "brought it"), START_US)
+    return market
+
+
+def test_a_sponsor_s_own_purchases_are_flagged(pooled: Plant, provider: Provider) -> None:
+    gate = provider.desk.gate
+    assert isinstance(gate, PaidGate)
+    gate.payers = (b"\x11" * 20, b"\x33" * 20)
+    pooled.world.participants.account_of_wallet[b"\x33" * 20] = "investor"
+    raw = busy(provider)
+    collected(pooled, raw, Payee("desks", "desk-2"))
+    _, sales, _ = found(pooled, SalesCollected)
+    assert {one.target: one.usdc_micro for one in sales.transfers} == {"provider-1/revenue": 6, "investor": 9}
+    _, matched, rows = found(pooled, CollectionsMatched)
+    assert dict(zip(read_words(rows["payer"]), rows["flag"].tolist(), strict=True)) == {
+        "provider-1/revenue": FLAGS.index(Flag.NONE),
+        "investor": FLAGS.index(Flag.RELATED),
+    }
+    assert matched.reference == f"rack-2/{sales.start_us}"
+    assert (pooled.balance("desks/collect"), pooled.balance("investor"), pooled.balance("x402")) == (15, 0, -15)
+    told = sales_of(pooled.workspace)
+    assert told["flagged"] == [{"flag": "related", "paid_usdc_micro": 9}]
+    rechecked(pooled)
+
+
+def test_dollars_stay_with_their_answers_where_the_payee_changes(market: Plant, provider: Provider) -> None:
+    market.originated()
+    collected(market, busy(provider))
+    collected(market, busy(provider), Payee(account=originate.account_of("first", "collect")))
+    billed = market.world.books.registers.id_of("rack-2/billed")
+    pay = market.world.books.links[LinkKind.PAY].forward(billed, 0, 30)
+    assert (pay.source_start.tolist(), pay.source_stop.tolist()) == ([15], [30])

@@ -22,11 +22,12 @@ class Told:
 
 @dataclass(slots=True)
 class WorkBook:
-    """Every rack's statements, energy and sales, as far as the next ones depend on them."""
+    """Every rack's statements, energy and sales, as far as the next ones depend on them; its last sales."""
 
     told: dict[str, Told] = field(default_factory=dict)
     sealed_mj: dict[str, int] = field(default_factory=dict)
     sold_usdc_micro: dict[str, int] = field(default_factory=dict)
+    last_sales: dict[str, SalesCollected] = field(default_factory=dict)
 
     def apply(self, recorded: Recorded) -> None:
         """Fold one fact; others are passed over. Raises as the checks."""
@@ -40,6 +41,7 @@ class WorkBook:
             case SalesCollected() as fact:
                 check_sales(fact)
                 self.sold_usdc_micro[fact.rack] = self.sold_usdc_micro.get(fact.rack, 0) + fact.paid_usdc_micro
+                self.last_sales[fact.rack] = fact
 
     def check_stated(self, fact: WorkStated) -> None:
         """Refused ``work.overlap`` for an interval that was told of, ``work.gap`` where answers are left out."""

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from penstock.compute.work import UNPAID, WorkReport
-from penstock.errors import NotFound, Refused
+from penstock.errors import Conflict, NotFound, Refused
 from penstock.journal.cutting import positions_of
 from penstock.journal.fact import Entry, FactBody
 from penstock.journal.formats import REQUESTS, SALES
@@ -50,8 +50,8 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """Where the dollars of sales go: to an asset pooled in a deal, billed and matched ``by`` who services it, else to an account with a register of its own (as a
-    deal's first account has), else to the provider's revenue account."""
+    """Where the dollars of sales go: to an asset pooled in a deal, billed and matched ``by`` who services it; else to
+    an account with a register of its own (as a deal's first account has); else to the provider's revenue account."""
 
     deal: str = ""
     asset: str = ""
@@ -103,14 +103,20 @@ def collect_work(world: World, sealed: Sealed, payee: Payee, at_us: int) -> list
     """The dollars of a recorded report, moved on to where they are owed, and the links that say for which answers.
 
     Raises:
-        As `collect`, where they are owed to a deal.
+        Conflict: ``work.later`` where the rack's next sales are recorded already. As `collect`, where they are owed to
+        a deal.
     """
     report, register = sealed.report, _collected(world, payee)
-    facts = _matched(world, report, payee, at_us) if payee.deal else []
-    if not register or not report.paid_usdc_micro:
+    if not report.paid_usdc_micro:
+        return []
+    sales = world.work.last_sales[report.rack]
+    if sales.bill != sealed.bill.digest:
+        raise Conflict("work.later", "Dollars move on before the next report is recorded.", rack=report.rack)
+    facts = _matched(world, report, sales, payee, at_us) if payee.deal else []
+    if not register:
         return facts
     billed, paid = billed_register(report.rack), report.paid_usdc_micro
-    start = world.books.links[LinkKind.PAY].spent(world.books.registers.id_of(billed))
+    start = world.work.sold_usdc_micro[report.rack] - paid
     reached = _reached(world, register)
     pay = tile_spans(world, billed, _one(start, start + paid), register, _one(reached, reached + paid))
     return [*facts, link_entry(world, LinkKind.PAY, pay, report.period)]
@@ -274,7 +280,9 @@ def _sold(world: World, rack: RackRegistered, sealed: Sealed, payee: Payee, toke
         paid_usdc_micro=report.paid_usdc_micro,
         bill=sealed.bill.digest,
         signed=sealed.bill.to_json(),
-        transfers=(Transfer(PAYERS, _received(world, report, payee), report.paid_usdc_micro, "answers sold"),),
+        transfers=tuple(
+            Transfer(PAYERS, name, micro, "answers sold") for name, micro in _received(world, report, payee).items()
+        ),
     )
     world.books.check_transfers(fact.transfers)
     links = tile_spans(world, rack.token_register, tokens, register, billed)
@@ -282,9 +290,23 @@ def _sold(world: World, rack: RackRegistered, sealed: Sealed, payee: Payee, toke
     return [Entry(fact, segment), link_entry(world, LinkKind.BILL, links, report.period, check=False), *deal]
 
 
-def _received(world: World, report: WorkReport, payee: Payee) -> str:
-    """The account that the dollars reach first."""
-    return payee.account or world.capacity.providers.named(report.provider).revenue_account
+def _received(world: World, report: WorkReport, payee: Payee) -> dict[str, int]:
+    """The accounts that the dollars reach first: the provider's revenue, but on their way to a deal that of each payer
+    whose wallet is known here, so that the deal can tell its own money and its sponsor's from others'."""
+    provider = world.capacity.providers.named(report.provider)
+    if payee.account or not payee.deal:
+        return {payee.account or provider.revenue_account: report.paid_usdc_micro}
+    known = {provider.address: provider.provider} | world.participants.account_of_wallet
+    payers, slot = np.unique(report.sales["payer"], axis=0, return_inverse=True)
+    sums = np.zeros(len(payers), dtype=np.int64)
+    np.add.at(sums, slot.ravel(), report.sales["paid_usdc_micro"])
+    found: dict[str, int] = {}
+    for payer, micro in zip(payers, sums.tolist(), strict=True):
+        name = known.get(payer.tobytes(), provider.revenue_account)
+        own = any(name.startswith(f"{deal}/") for deal in world.capital.deals)  # leaves it by its waterfall alone
+        name = provider.revenue_account if own or name not in world.books.accounts else name
+        found[name] = found.get(name, 0) + micro
+    return {name: micro for name, micro in found.items() if micro}
 
 
 def _reference(report: WorkReport) -> str:
@@ -304,12 +326,11 @@ def _collected(world: World, payee: Payee) -> str:
     return payee.account if payee.account in world.books.registers else ""
 
 
-def _matched(world: World, report: WorkReport, payee: Payee, at_us: int) -> list[Entry]:
-    if not report.paid_usdc_micro:
-        return []
-    payer = world.capacity.providers.named(report.provider).revenue_account
-    received_us = min(report.period.stop_us, at_us)
-    payment = Payment(
-        payee.asset, CollectionKind.REVENUE, report.paid_usdc_micro, received_us, payer, _reference(report)
-    )
-    return collect(world, payee.deal, _reference(report), [payment], at_us, payee.by)
+def _matched(world: World, report: WorkReport, sales: SalesCollected, payee: Payee, at_us: int) -> list[Entry]:
+    """One payment by each account that the dollars reached first; the deal flags its own."""
+    received_us, reference = min(report.period.stop_us, at_us), _reference(report)
+    payments = [
+        Payment(payee.asset, CollectionKind.REVENUE, one.usdc_micro, received_us, one.target, reference)
+        for one in sales.transfers
+    ]
+    return collect(world, payee.deal, reference, payments, at_us, payee.by)

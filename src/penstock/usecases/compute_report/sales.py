@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from penstock.capital.serviced import FLAGS
 from penstock.journal.kinds.compute import CreditsRedeemed
 from penstock.journal.kinds.ledger import Transfer
-from penstock.journal.kinds.servicing import CollectionsMatched
+from penstock.journal.kinds.servicing import CollectionsMatched, Flag
 from penstock.journal.kinds.work import SalesCollected
 from penstock.journal.segment import Columns
 from penstock.period import HOUR_US, iso
@@ -47,6 +48,7 @@ def sales(workspace: Workspace) -> Row:
         "by_scheme": _schemes(collected, told),
         "by_hour": _hours(collected),
         "paid_to": paid_to(workspace, _transfers(workspace)),
+        "flagged": flagged(workspace, {f"{one.fact.rack}/{one.fact.start_us}" for one in collected}),
         "sales": told[-HOURS_MAX:],
     }
 
@@ -174,6 +176,22 @@ def paid_to(workspace: Workspace, transfers: Iterable[tuple[Transfer, ...]]) -> 
         {"account": name, "deal": _deal_of(name, deals), "paid_usdc_micro": amount}
         for name, amount in sums.most_common()
         if amount
+    ]
+
+
+def flagged(workspace: Workspace, references: Collection[str]) -> list[Row]:
+    """Dollars of sales that a deal counts as its own money come round: paid by its sponsor, or by whom it paid."""
+    sums = Counter[str]()
+    for row in workspace.facts():
+        fact = row.recorded.fact
+        if isinstance(fact, CollectionsMatched) and fact.reference in references:
+            columns = segment_of(workspace, row)
+            for code, flag in enumerate(FLAGS):
+                sums[flag.value] += int(columns["usdc_micro"][columns["flag"] == code].sum())
+    return [
+        {"flag": name, "paid_usdc_micro": amount}
+        for name, amount in sums.most_common()
+        if amount and name != Flag.NONE.value
     ]
 
 
