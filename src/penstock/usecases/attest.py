@@ -103,7 +103,7 @@ class Replica:
     def _take(self, source: RecordSource, fact: PublishedFact) -> None:
         recorded = KINDS.decode(fact.body, fact.seq)
         rows = _rows(source, fact, recorded)
-        columns = rows.columns if rows else None
+        columns = None if rows is None else rows.columns
         if rows is not None:
             self._check_erased(recorded, fact.segment or "", rows)
         self._recheck.before(recorded, columns)

@@ -83,7 +83,7 @@ def _work_differs(store: Store, world: World) -> Iterator[Finding]:
             recorded = read_back(KINDS, stored)
             sealed = sealed_of(store, stored, recorded)
             try:
-                recheck.before(recorded, sealed.columns if sealed else {})
+                recheck.before(recorded, {} if sealed is None else sealed.columns)  # empty is not none
             except Unverified as error:
                 yield finding(3, error.code, error.message, seq=stored.seq, kind=stored.kind)
 
