@@ -60,6 +60,7 @@ def serve(
     from penstock.usecases.provider.offer import read_offer
     from penstock.usecases.provider.provider import Provider
     from penstock.usecases.provider.reveal import Challengers
+    from penstock.usecases.provider.tell_spans import SpanTeller
     from penstock.usecases.provider.upkeep import Upkeep
 
     offer = read_offer(folder)
@@ -69,7 +70,8 @@ def serve(
         till = None if unpaid else stack.enter_context(_till(offer, folder, facilitator, rpc, made.models(), paying))
         gate = till.gate if till else None
         provider = stack.enter_context(Provider(folder, made, offer, now_us, gate=gate))
-        stack.enter_context(Upkeep(provider, gate, till.credits if till else None, tell=_tell))
+        spans = SpanTeller(provider, offer.otlp) if offer.otlp else None
+        stack.enter_context(Upkeep(provider, gate, till.credits if till else None, spans=spans, tell=_tell))
         app = provider_app(provider)
         if offer.challengers:
             add_challenges(app, provider.desk, Challengers(provider, stack.enter_context(Commitments(folder))))

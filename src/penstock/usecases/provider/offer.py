@@ -27,7 +27,7 @@ class Offer:
     ``busy_core_mw`` are the stated model of its draw, used where nothing can be measured. ``credit_classes`` are the
     numbers of classes on ``credit_contract`` that are taken beside dollars. Bodies of answers that were reported are
     dropped after ``keep_bodies_days``; 0 keeps them. ``challengers`` may have drawn bodies revealed: NAME=KEY each, an
-    Ed25519 public key in hex.
+    Ed25519 public key in hex. ``otlp`` is the collector that answers are told to as spans.
     """
 
     provider: str
@@ -56,6 +56,7 @@ class Offer:
     credit_from_block: int = 0
     keep_bodies_days: int = 0
     challengers: tuple[str, ...] = ()
+    otlp: str = ""
 
     def __post_init__(self) -> None:
         for name, value in ((one.name, getattr(self, one.name)) for one in fields(self)):

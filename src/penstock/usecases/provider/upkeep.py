@@ -16,6 +16,7 @@ from penstock.errors import PenstockError
 from penstock.keys.dsse import WORK, Envelope, read_statement
 from penstock.usecases.provider.credit_desk import CreditDesk, Told
 from penstock.usecases.provider.provider import Provider
+from penstock.usecases.provider.tell_spans import SpanTeller
 
 EVERY_S: Final = 60.0
 DAY_US: Final = 86_400 * 1_000_000
@@ -24,13 +25,15 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What one round did: payments closed, requests for credits taken in, delivered and settled, bodies dropped."""
+    """What one round did: payments closed, requests for credits taken in, delivered and settled, bodies dropped, spans
+    told."""
 
     payments: int = 0
     requests: int = 0
     delivered: int = 0
     settled: int = 0
     bodies: int = 0
+    spans: int = 0
 
 
 class Upkeep(AbstractContextManager["Upkeep"]):
@@ -42,10 +45,12 @@ class Upkeep(AbstractContextManager["Upkeep"]):
         gate: PaymentGate | None = None,
         credits_at: CreditDesk | None = None,
         *,
+        spans: SpanTeller | None = None,
         tell: Tell = lambda _: None,
         every_s: float = EVERY_S,
     ) -> None:
         self._provider, self._gate, self._credits, self._tell = provider, gate, credits_at, tell
+        self._spans = spans
         self._every_s, self._stop = every_s, threading.Event()
         self._thread = threading.Thread(target=self._rounds, name="upkeep", daemon=True)
 
@@ -71,7 +76,8 @@ class Upkeep(AbstractContextManager["Upkeep"]):
         if self._credits is not None:
             asked = await self._tried(self._credits.collect(), 0)
             stated = await self._tried(self._credits.state(self.told()), (0, 0))
-        return Kept(closed, asked, *stated, bodies=await self._tried(self._dropped(), 0))
+        spans = await self._tried(asyncio.to_thread(self._spans.tell), 0) if self._spans else 0
+        return Kept(closed, asked, *stated, bodies=await self._tried(self._dropped(), 0), spans=spans)
 
     def told(self) -> Told:
         """The provider's newest report."""
