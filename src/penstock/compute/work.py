@@ -35,6 +35,7 @@ WHOLE: Final = tuple(name for name, _ in WORK_ROWS.fixed)
 SALE_WHOLE: Final = ("scheme", "paid_usdc_micro")
 DIGESTS: Final = {"payment": 32, "request": 32, "answer": 32, "salt": 32}
 SALE_BYTES: Final = {"payer": 20, "tx": 32}
+SUMMED: Final = ("prompt_tokens", "output_tokens", "time_ms", "energy_mj")
 ANSWERS_MAX: Final = 1_000_000
 INSTANT_MAX: Final = 2**53
 
@@ -134,6 +135,11 @@ def check_report(report: WorkReport) -> None:
     for word, bad in wrong.items():
         if np.any(bad):
             raise Invalid("work.rows", f"A row of the report breaks a rule: {word}.", row=int(np.argmax(bad)))
+    for name in ("paid_usdc_micro", *SUMMED):
+        if (
+            np.cumsum(sales[name] if name in sales else rows[name]) < 0
+        ).any():  # 64 bits went round: any total would do
+            raise Invalid("work.rows", f"The rows sum to more than there can be: {name}.")
     if len(np.unique(rows["payment"], axis=0)) != len(report):
         raise Invalid("work.rows", "A payment stands twice in the report.")
     if min(report.metered.parts_mj) < 0 or report.metered.start_mj < 0:

@@ -21,6 +21,7 @@ from penstock.usecases.provider.desk import BUCKETS_S
 from penstock.usecases.provider.provider import Provider
 
 REPORTS_AT_ONCE: Final = 16
+NUMBER_MAX: Final = 2**62
 _DSSE: Final = "application/vnd.dsse.envelope.v1+json"
 _ID_HEX: Final = 64
 
@@ -51,7 +52,7 @@ def provider_app(provider: Provider, hosts: frozenset[str] = LOOPBACK_HOSTS) -> 
     @app.get("/v1/work")
     def work(after: int = -1) -> Response:
         """Signed reports behind number ``after``, at most 16 at once, in order."""
-        rows = provider.reports(max(after, -1), REPORTS_AT_ONCE)
+        rows = provider.reports(min(max(after, -1), NUMBER_MAX), REPORTS_AT_ONCE)
         said = b",".join(b'{"number":%d,"report":%s}' % (row.number, row.written) for row in rows)
         return Response(b'{"reports":[%s]}' % said, media_type="application/json")
 
