@@ -214,6 +214,8 @@ BAD = [
     ("/answers/x/bundle", 400, "api.parameter"),
     ("/answers/999999/trace", 404, "trace.no_answer"),
     ("/answers/999999/bundle", 404, "trace.no_answer"),
+    (f"/answers/payments/{'0' * 64}", 404, "trace.no_payment"),
+    ("/answers/payments/0x1", 400, "api.parameter"),
     ("/answers/0/trace?rack=unknown", 404, "trace.no_rack"),
     ("/answers/0/bundle?rack=unknown", 404, "bundle.no_rack"),
     ("/record/facts?start=-1", 400, "api.parameter"),
