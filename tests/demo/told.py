@@ -388,6 +388,13 @@ def _figures(folder: Path) -> dict[str, dict[str, Any]]:
                 "answer_hours": [noon],
                 "used_hours": [night],
             },
+            "sold": {
+                "rack": "micro-1",
+                "answer": 2,
+                "back": back(),
+                "forward": forward(),
+                "bundle": {"file": str(folder / "bundle-sold.json"), "bytes": 66_011, "verified": verified},
+            },
             "reading": {"register": "roof-001/export", "start": 10, "stop": 12},
             "reading_forward": Node("roof-001/export", Unit.WH, 10, 12, 2, state="claimed"),
             "bundle": {"file": str(folder / "bundle.json"), "bytes": 77_431, "verified": verified},

@@ -10,6 +10,7 @@ import numpy as np
 from penstock.cli.demo.battery import DISCHARGE, EVENING
 from penstock.cli.demo.by_hour import energy_by_hour, hours_behind, hours_of, nodes_of, planted_at
 from penstock.cli.demo.play import DEAL, RACK, Stagehand
+from penstock.cli.demo.sold_work import RACKS, SUN
 from penstock.journal.kinds.compute import AnswersServed
 from penstock.journal.words import LinkKind
 from penstock.period import HOUR_US
@@ -19,7 +20,7 @@ from penstock.usecases.audit import audit_workspace
 from penstock.usecases.inspect import balances, chain
 from penstock.usecases.prove import trace_answer, trace_reading, verify_bundle_file, widest_answers, write_bundle
 
-BUNDLE, EVENING_BUNDLE = "bundle.json", "bundle-evening.json"
+BUNDLE, EVENING_BUNDLE, SOLD_BUNDLE = "bundle.json", "bundle-evening.json", "bundle-sold.json"
 _TRIED: Final = 8
 
 
@@ -43,6 +44,7 @@ def proof(hand: Stagehand) -> dict[str, Any]:
         "root": audit.root.hex(),
         "answer_hours": hours_behind(hand, origin),
         "evening": _evening(hand),
+        "sold": _sold(hand),
         "hours": energy_by_hour(hand),
         "planted_at": planted_at(hand),
         "flows": hand.workspace.read(lambda world: [asdict(flow) for flow in flows(world.books)]),
@@ -50,10 +52,10 @@ def proof(hand: Stagehand) -> dict[str, Any]:
     }
 
 
-def _bundle(hand: Stagehand, number: int, name: str) -> dict[str, Any]:
+def _bundle(hand: Stagehand, number: int, name: str, rack: str = RACK) -> dict[str, Any]:
     """An answer's bundle, written and verified as anybody would."""
     file = hand.settings.workspace / name
-    size = write_bundle(hand.workspace, RACK, number, file)
+    size = write_bundle(hand.workspace, rack, number, file)
     return {"file": str(file), "bytes": size, "verified": verify_bundle_file(file, hand.cast.log_key.public.hex())}
 
 
@@ -65,6 +67,20 @@ def _an_answer(hand: Stagehand) -> tuple[int, Node, Node]:
         if _reaches(future, f"{DEAL}/paid/A"):
             return number, origin, future
     return numbers[0], *trace_answer(hand.workspace, RACK, numbers[0])
+
+
+def _sold(hand: Stagehand) -> dict[str, Any]:
+    """The agent's last answer of the first provider: from its roofs to whom its dollars reached; its bundle checked."""
+    rack = RACKS[SUN]
+    number = hand.workspace.read(lambda world: world.compute.answers_served[rack]) - 1
+    origin, future = trace_answer(hand.workspace, rack, number)
+    return {
+        "rack": rack,
+        "answer": number,
+        "back": origin,
+        "forward": future,
+        "bundle": _bundle(hand, number, SOLD_BUNDLE, rack),
+    }
 
 
 def _evening(hand: Stagehand) -> dict[str, Any] | None:

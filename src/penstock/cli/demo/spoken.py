@@ -53,6 +53,9 @@ def closing(settings: Settings, stages: list[Stage], added: int, story: Path) ->
     head("Next", "")
     do(f"penstock trace answer {figures['prove']['answer']} -w {folder}", "the same walk, of any answer")
     do(f"penstock verify {figures['prove']['bundle']['file']}", "its proof, offline")
+    sold = figures["prove"]["sold"]
+    do(f"penstock trace answer {sold['rack']}:{sold['answer']} -w {folder}", "one that the agent bought")
+    do(f"penstock compute sales -w {folder}", "what was sold, and whom it paid")
     do(f"penstock deal verify {figures['investor']['data']} --against {folder}", "the investors' report, again")
     do(f"penstock certificate carbon check {figures['report']['data']} --against {folder}", "the report, again")
     do(f"penstock serve -w {folder}", "the workspace as a page, an API and a chain")
@@ -201,11 +204,15 @@ def _prove(figures: dict[str, Any]) -> None:
     if figures["evening"]:
         late = figures["evening"]
         draw(f"answer {late['answer']:,}, given after sunset: through the battery, back to the roofs", late["back"])
+    sold = figures["sold"]
+    draw(f"answer {sold['answer']:,} of {sold['rack']}, which the agent bought: back to a roof", sold["back"])
+    draw("and where its dollars went", sold["forward"])
     wh = f"Wh {reading['start']:,} to {reading['stop']:,}"
     draw(f"the other way: {wh} of {reading['register']}", figures["reading_forward"])
     pair("bundle", _proved(bundle))
     if figures["evening"]:
         pair("by night", _proved(figures["evening"]["bundle"]))
+    pair("sold", _proved(sold["bundle"]))
     laws = "clean" if audit["clean"] else f"{len(audit['findings'])} FINDINGS"
     counts = ", ".join(f"{count:,} {name}" for name, count in audit["checked"].items())
     pair("audit", f"{laws}: the five laws over {counts}")
