@@ -16,7 +16,7 @@ from penstock.period import Period
 def four_answers() -> WorkReport:
     flat: Columns = {
         **{name: np.full(4, 5, dtype=np.int64) for name in WHOLE},
-        **{"number": np.arange(4, dtype=np.int64)},
+        "number": np.arange(4, dtype=np.int64),
     }
     packed: Columns = {name: np.zeros((4, width), dtype=np.uint8) for name, width in DIGESTS.items()}
     packed["payment"][:, 0] = np.arange(4)
