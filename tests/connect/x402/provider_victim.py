@@ -73,7 +73,7 @@ class Mortal(ChainFacilitator):
 async def main(folder: Path, rpc: str, dollar: bytes, header: str, where: str) -> None:
     client = ChainClient(HTTPProvider(rpc))
     MortalChain.where = LastDoor.where = Mortal.where = where
-    take_payments.ChainOfPayments = MortalChain  # type: ignore[misc]
+    take_payments.ChainOfPayments = MortalChain  # type: ignore[attr-defined]
     clock = now_us if where else lambda: now_us() + LEASE_US + 1
     facilitator = Mortal(MortalChain(client, FACILITATOR), Settlements(folder / "settled.sqlite", clock), [dollar])
     selling = Selling(dollar, "Test Dollar", "2", PROVIDER.address, PROVIDER)
