@@ -92,7 +92,8 @@ def market_of(plant: Plant, provider: Provider, unit: Unit) -> Plant:
     plant.do("people", lambda _: [Entry(AccountOpened("bank", external=True)), Entry(AccountOpened("agent"))], START_US)
     for account in ("agent", "provider-1"):
         funded = AccountFunded("a payment", (Transfer("bank", account, 100_000, "funded"),))
-        plant.do(f"funds {account}", lambda _, fact=funded: [Entry(fact)], START_US)
+        entries = [Entry(funded)]
+        plant.do(f"funds {account}", lambda _, entries=entries: entries, START_US)  # type: ignore[misc]
     plant.do("collateral", lambda world: move_collateral(world, Collateral("provider-1", 10_000)), START_US)
     plant.do("class", lambda world: offer_credits(world, terms(unit), START_US), START_US)
     plant.do("bought", lambda world: sell_credits(world, BuyCredits("words", "agent", 10), START_US), START_US)

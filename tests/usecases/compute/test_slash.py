@@ -24,7 +24,7 @@ from penstock.journal.kinds import KINDS
 from penstock.journal.kinds.capacity import CollateralCause, CreditEnd
 from penstock.journal.kinds.ledger import Transfer
 from penstock.journal.kinds.work import ChallengeCommitted, ChallengeJudged, ChallengeKind, WorkStated
-from penstock.journal.segment import Segment, SegmentRef
+from penstock.journal.segment import Column, Segment, SegmentRef
 from penstock.usecases.compute.slash_collateral import Slash, slash_collateral
 from penstock.usecases.compute.trade_credits import BuyCredits, EndCredits, end_credits, sell_credits
 from penstock.usecases.compute.trade_windows import Buy, Settle, sell_window, settle_window
@@ -143,7 +143,12 @@ def stated(start: float, stop: float, root: bytes) -> WorkStated:
 
 def _rows() -> SegmentRef:
     column = np.zeros(1, dtype=np.int64)
-    columns = {"number": column, "arrived_us": column, "buyer": column.astype(np.int32), "tokens": column}
+    columns: dict[str, Column] = {
+        "number": column,
+        "arrived_us": column,
+        "buyer": column.astype(np.int32),
+        "tokens": column,
+    }
     return Segment(REQUESTS, {**columns, "time_ms": column}).ref()
 
 

@@ -1,4 +1,4 @@
-"""Facts of providers and what they promise: accelerators by the hour, windows sold, collateral, credits moved and ended.
+"""Facts of providers and what they promise: hours of accelerators, windows, collateral, credits moved and ended.
 
 Capacity is scheduled: an accelerator-millisecond has its position on its rack's calendar before it comes. Opening
 capacity issues titles to the *use* of those positions to the provider; a window sold moves them to a buyer.
