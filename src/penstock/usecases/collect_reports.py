@@ -105,7 +105,7 @@ def collect_report_on(
         workspace.submit(taken.key(name), taken.sealed.envelope, at_us, decide)
 
     step("open", lambda world: open_sales(world, report.rack))
-    step("meter", lambda world: ingest(world, [taken.packet], at_us))
+    step("drawn", lambda world: ingest(world, [taken.packet], at_us))
     if not unmatched:
         step("match", lambda world: _match(world, taken, beneficiary))
     step("work", lambda world: record_work(world, taken.sealed, payee, unmatched=unmatched))

@@ -100,7 +100,7 @@ def _rack_readings(day: Period, service: Service, start_wh: int) -> tuple[NDArra
 
 def _figures(hand: Stagehand) -> dict[str, Any]:
     facts = [row.recorded.fact for row in hand.workspace.facts()]
-    served = [fact for fact in facts if isinstance(fact, AnswersServed)]
+    served = [fact for fact in facts if isinstance(fact, AnswersServed) and fact.rack == RACK]
     days = [
         {
             "day": iso(fact.start_us),

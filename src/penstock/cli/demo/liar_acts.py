@@ -68,7 +68,7 @@ def _challenged(hand: Stagehand) -> dict[str, Any]:
         "refunded_usdc_micro": (after - before) or SOLD * (PRICE_USDC_MICRO + COLLATERAL_USDC_MICRO),
         "collateral_usdc_micro": SOLD * COLLATERAL_USDC_MICRO,
         "class": f"{of.class_id:064x}",
-        "evidence": str(hand.settings.workspace / "market" / COPY / EVIDENCE),
+        "evidence": f"market/{COPY}/{EVIDENCE}",
     }
 
 

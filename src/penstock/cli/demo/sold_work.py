@@ -199,9 +199,9 @@ def check_receipts(hand: Stagehand, name: str, url: str) -> dict[str, Any]:
             last = client.get(f"{url}/v1/receipts/{payment}").raise_for_status().content
             energy_mj += int(verify(last, key).said["energy_mj"])
             checked += 1
-    kept = hand.settings.workspace / "market" / f"receipt-{name}.json"
-    kept.write_bytes(last)
-    return {"checked": checked, "energy_mj": energy_mj, "file": str(kept), "key": key.hex()}
+    kept = f"market/receipt-{name}.json"
+    (hand.settings.workspace / kept).write_bytes(last)
+    return {"checked": checked, "energy_mj": energy_mj, "file": kept, "key": key.hex()}
 
 
 def _payments(client: httpx.Client, url: str, key: bytes) -> list[str]:

@@ -36,7 +36,7 @@ def agent(figures: dict[str, Any]) -> None:
     pair("power", figures["power"], "yellow")
     pair("Spender", figures["spender"])
     kept = figures["receipts"][SUN]
-    do(f"penstock compute receipt verify {kept['file']} --key {kept['key']}", "the last of them")
+    do(f"penstock compute receipt verify FOLDER/{kept['file']} --key {kept['key']}", "the last of them")
 
 
 def by_provider(figures: dict[str, Any]) -> dict[str, list[int]]:
@@ -74,4 +74,4 @@ def challenge(figures: dict[str, Any]) -> None:
         f"{usdc(figures['collateral_usdc_micro'])} of collateral, {usdc(figures['refunded_usdc_micro'])} in all"
     )
     line(f"who is false in one answer of ten is caught with {figures['tenth']:.1%} when 44 of 1,000 are drawn")
-    pair("evidence", figures["evidence"])
+    pair("evidence", f"FOLDER/{figures['evidence']}")
