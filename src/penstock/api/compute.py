@@ -79,7 +79,7 @@ def view(glimpse: Glimpse, now_us: int) -> Row:
     return {
         **found,
         "workspace": glimpse.workspace.path.resolve().name,
-        "load_charts": {name: load_chart(rows) for name, rows in found["hours"].items()},
+        "load_charts": {name: load_chart(rows) if len(rows) > 1 else "" for name, rows in found["hours"].items()},
         "curve_chart": curve_chart(found["curves"], own[:3]),
         "share_bar": share_bar(found["accelerator_hour"]["energy_share_bp"]),
         "shown": _SHOWN,

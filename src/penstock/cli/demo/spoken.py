@@ -26,6 +26,7 @@ def opening(settings: Settings) -> None:
     pair("replayed", f"{span}, local standard time (UTC-7)")
     pair("workspace", str(settings.workspace))
     pair("measured", "the shape of the power: 15-minute AC power of NREL's SERF East array, taken as watts", "green")
+    pair("", "the answers an agent buys and their processor time", "green")
     pair("modelled", "roof sizes and planes, the battery, the requests, the rack's draw, all prices,", "yellow")
     pair("", "the rents of accelerators, the roofs' loans, the grid's carbon")
     pair("seeded", "every key: the signatures are real, the people are not", "yellow")

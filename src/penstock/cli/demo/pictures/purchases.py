@@ -30,9 +30,7 @@ def purchases(calls: Sequence[tuple[str, int]], names: Sequence[str], budget_usd
     ]
     label = "Price of each call, by provider, and the part of the budget that was used"
     end = words(RIGHT, _TOP - 14, f"budget {usdc(budget_usdc_micro)}", "soft", end=True)
-    return picture(
-        _FOOT + 26, label, y_axis(marks, _TOP, _FOOT, "dollars a call"), *bars, path(points, "work-line"), end
-    )
+    return picture(_FOOT + 26, label, y_axis(marks, _TOP, _FOOT, "$ a call"), *bars, path(points, "work-line"), end)
 
 
 def _call(place: int, name: str, micro: int, most: float, wide: float, style: str) -> Markup:
