@@ -159,7 +159,7 @@ def _object(settings: Settings, stages: list[Stage], added: int, story: Path) ->
         "workspace": str(settings.workspace),
         "facts_added": added,
         "story": str(story),
-        "measured": "shape of AC power, NREL SERF East array (pvanalytics, MIT); the agent's answers and their processor time",
+        "measured": "shape of AC power, NREL SERF East array (pvanalytics, MIT); processor time of the agent's answers",
         "modelled": ["roof sizes and planes", "the battery", "requests", "the rack's draw", "prices", "grid factors"],
         "stages": {stage.name: {"seconds": round(stage.seconds, 3), **stage.figures} for stage in stages},
     }
