@@ -344,7 +344,7 @@ def test_every_path_is_described_in_the_docs(browser: Browser) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
     described = set(re.findall(r"^\| `([A-Z]+) (/[^ `?]*)", text, re.MULTILINE))
     paths = browser.json("/openapi.json")["paths"]
-    pages = {("GET", "/"), ("GET", "/story"), ("GET", "/portfolio")}
+    pages = {("GET", page) for page in ("/", "/story", "/portfolio", "/compute")}
     assert described == {(method.upper(), name) for name, path in paths.items() for method in path} | pages
 
 

@@ -376,7 +376,7 @@ class CreditMachine(RuleBasedStateMachine):
 
 
 LONG = settings(max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck))
-QUICK = settings(LONG, max_examples=12, stateful_step_count=40, derandomize=True, phases=[Phase.generate])
+QUICK = settings(LONG, max_examples=25, stateful_step_count=40, derandomize=True, phases=[Phase.generate])
 
 
 def test_machine() -> None:

@@ -217,7 +217,7 @@ class SpenderMachine(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=10,
+    max_examples=20,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -86,10 +86,11 @@ class Deal:
     tokens: int = 0
     number: int = 0
 
-    def day(self, tokens: int, energy_wh: int) -> Day:
-        """One day: credits, loan payments and standing by are dollars; both covenants; then the waterfall."""
+    def day(self, tokens: int, energy_wh: int, sold: int = 0) -> Day:
+        """One day: credits, loan payments, standing by and answers sold one by one are dollars; both covenants; then
+        the waterfall."""
         before, self.tokens = self.tokens, self.tokens + tokens
-        dollars = (self.tokens // TOKENS_A_CREDIT - before // TOKENS_A_CREDIT) * PRICE + self._collected()
+        dollars = (self.tokens // TOKENS_A_CREDIT - before // TOKENS_A_CREDIT) * PRICE + self._collected() + sold
         fees = energy_wh * TARIFF + SERVICER
         assert dollars >= fees
         base, lent = self._base(), self.a.outstanding + self.b.outstanding

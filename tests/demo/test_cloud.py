@@ -24,7 +24,9 @@ def worked_out(played: Played) -> list[Day]:
     ]
     doubted = tuple(int(name[-3:]) - 1 for name in played.stage("launch")["pool"]["doubted"])
     deal = Deal(watts, doubted)
-    return [deal.day(day["tokens"], day["energy_wh"]) for day in played.stage("serve")["days"]]
+    *first, last = played.stage("serve")["days"]
+    paid = [deal.day(day["tokens"], day["energy_wh"]) for day in first]
+    return [*paid, deal.day(last["tokens"], last["energy_wh"], played.stage("agent")["paid_usdc_micro"])]
 
 
 def assert_told_as_worked_out(played: Played, by_hand: list[Day]) -> None:
