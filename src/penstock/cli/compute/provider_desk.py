@@ -121,10 +121,15 @@ def disclose(
 ) -> None:
     """Write request and answer of drawn answers, for a challenge to do them again. The door must be stopped."""
     from penstock.connect.inference.workbook import Workbook
+    from penstock.errors import Invalid
     from penstock.usecases.provider.disclose import disclose_to
 
+    try:
+        wanted = [bytes.fromhex(one) for one in payment]
+    except ValueError:
+        raise Invalid("receipt.payment_id", "A payment's id is 64 hexadecimal digits.") from None
     with Workbook(folder) as workbook:
-        written = disclose_to(workbook, [bytes.fromhex(one) for one in payment], target)
+        written = disclose_to(workbook, wanted, target)
     emit({"written": written}, as_json, lambda: table("disclosed", ("file",), [(name,) for name in written]))
 
 
